@@ -1,0 +1,30 @@
+# `make reproduce` trains a study and prints its report; `make test` runs the tests. Both install what they need first.
+PYTHON ?= python3
+STUDY ?= quick
+VENV := .venv
+
+.PHONY: reproduce test slow-test lint clean
+
+reproduce: $(VENV)/installed
+	$(VENV)/bin/hf-capacity run $(STUDY)
+	$(VENV)/bin/hf-capacity report runs/$(STUDY)
+
+test: $(VENV)/installed
+	HF_HUB_OFFLINE=1 $(VENV)/bin/python -m pytest
+
+slow-test: $(VENV)/installed
+	HF_HUB_OFFLINE=1 $(VENV)/bin/python -m pytest -m slow
+
+lint: $(VENV)/installed
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+# torch first and by its exact version: see constraints.txt.
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt torch
+	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

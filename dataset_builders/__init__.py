@@ -1,0 +1,130 @@
+"""What is learned: every task as a dataset of questions. `load_task` is the way in.
+
+To add a task, write one folder with its builder, card and data, and one line in `TASKS`.
+"""
+
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import datasets
+
+from .arithmetic.builder import Arithmetic
+from .capitals.builder import Capitals
+from .mixture.builder import Mixture
+from .questions import FEATURES, Question, QuestionBuilder, QuestionConfig
+
+
+__all__ = ["FEATURES", "TASKS", "Question", "QuestionBuilder", "QuestionConfig", "load_task"]
+
+TASKS: dict[str, type[QuestionBuilder]] = {
+    "arithmetic": Arithmetic,
+    "capitals": Capitals,
+    "mixture": Mixture,
+    "both": Mixture,  # what the study calls it
+}
+
+
+def load_task(
+    path: str, name: str | None = None, *, split_seed: int = QuestionConfig.split_seed, **parameters
+) -> datasets.DatasetDict:
+    """Loads a task into memory. The cache of `datasets` is left alone, except for what comes from the Hub.
+
+    Args:
+        path (`str`):
+            One of `TASKS`, or a local folder or a dataset on the Hub that has the same splits and columns.
+        name (`str`, *optional*):
+            A named config of the task; its default config if left out.
+        split_seed (`int`, defaults to 1337):
+            Draws what the task leaves to chance. `capitals` leaves nothing to chance, takes it and draws nothing.
+        **parameters:
+            Other fields of the task's config to set, such as `withheld_pairs=[[5, 7], [2, 3]]`.
+
+    Returns:
+        `datasets.DatasetDict`: The splits `train`, whose texts joined are the training text, and `questions`, both
+        with the columns of [`Question`].
+
+    Raises:
+        `ValueError`: if there is no such task, config or parameter, if a parameter has an impossible value, or if a
+        dataset from elsewhere lacks a split or a column.
+    """
+    with _no_progress_bars(), TemporaryDirectory() as fresh_cache:
+        if path in TASKS:
+            parameters["split_seed"] = split_seed
+            _check_names(path, name, parameters)
+            builder = TASKS[path](fresh_cache, config_name=name, **parameters)
+            builder.download_and_prepare()
+            return builder.as_dataset(in_memory=True)
+
+        given = [*parameters, *(["split_seed"] if split_seed != QuestionConfig.split_seed else [])]
+        if given:
+            raise ValueError(
+                f"{path!r} is loaded as it is: leave out {_listed(given)}, or load one of {_listed(TASKS)}."
+            )
+        # `datasets` does not notice changed data files in a local folder with a card, unless its cache is empty.
+        cache = fresh_cache if Path(path).is_dir() else None
+        try:
+            splits = datasets.load_dataset(str(path), name, cache_dir=cache, keep_in_memory=True)
+        except (FileNotFoundError, ConnectionError, datasets.exceptions.DatasetsError) as error:
+            raise ValueError(
+                f"Could not load the task {path!r}: {error}. Give one of {_listed(TASKS)}, a local folder or a "
+                "dataset on the Hub that can be reached."
+            ) from error
+        return _checked(splits, path)
+
+
+@contextmanager
+def _no_progress_bars():
+    shown = not datasets.utils.are_progress_bars_disabled()
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if shown:
+            datasets.enable_progress_bars()
+
+
+def _listed(names) -> str:
+    return ", ".join(map(repr, names))
+
+
+def _check_names(path, name, parameters):
+    builder = TASKS[path]
+    configs = [config.name for config in builder.BUILDER_CONFIGS]
+    if name is not None and name not in configs:
+        raise ValueError(f"The task {path!r} has no config {name!r}; choose one of {_listed(configs)}.")
+    inherited = {field.name for field in fields(datasets.BuilderConfig)}
+    known = [field.name for field in fields(builder.BUILDER_CONFIG_CLASS) if field.name not in inherited]
+    for parameter, value in parameters.items():
+        if parameter not in known:
+            raise ValueError(f"The task {path!r} has no parameter {parameter!r}; it takes {_listed(known)}.")
+        # `datasets` would take None for "not given" and use the default without a word.
+        if value is None:
+            raise ValueError(f"`{parameter}` of the task {path!r} is None; give it a value or leave it out.")
+
+
+def _checked(splits, path) -> datasets.DatasetDict:
+    """The two splits with our columns in our order; a `ValueError` that names what is missing or of a wrong type."""
+    remedy = (
+        f"A task has the splits 'train' and 'questions', named under `configs:` in the card of its folder, both with "
+        f"the columns {_listed(FEATURES)}: `seen` holds true or false, the others hold strings, and none may be empty."
+    )
+    checked = datasets.DatasetDict()
+    for split in ("train", "questions"):
+        if split not in splits:
+            raise ValueError(f"{path!r} has no split {split!r}, only {_listed(splits)}. {remedy}")
+        rows = splits[split]
+        for column, feature in FEATURES.items():
+            where = f"the split {split!r} of {path!r}"
+            if column not in rows.features:
+                raise ValueError(f"There is no column {column!r} in {where}, only {_listed(rows.features)}. {remedy}")
+            found = rows.features[column]
+            # pandas writes its strings to parquet as large ones.
+            if found != feature and (found, feature) != (datasets.Value("large_string"), datasets.Value("string")):
+                raise ValueError(f"The column {column!r} in {where} holds {found}, not {feature}. {remedy}")
+            # A column that only the other split has arrives here too, without a value in any row.
+            if rows.data.column(column).null_count:
+                raise ValueError(f"The column {column!r} in {where} has rows without a value. {remedy}")
+        checked[split] = rows.select_columns(list(FEATURES)).cast(FEATURES, keep_in_memory=True)
+    return checked

@@ -1,0 +1,94 @@
+"""The capitals of fifty countries: facts that can only be known.
+
+The line `Capital of France is Paris ` is asked as the prompt `Capital of France is `, whose answer is `Paris`, closed
+by a space and a newline.
+"""
+
+from dataset_builders.questions import Question, QuestionBuilder, QuestionConfig
+
+
+# The facts and their order as listed by Barron & White (2025, arXiv 2506.09099).
+CAPITALS = {
+    "France": "Paris",
+    "the USA": "Washington DC",
+    "Japan": "Tokyo",
+    "Germany": "Berlin",
+    "Italy": "Rome",
+    "Spain": "Madrid",
+    "the UK": "London",
+    "Canada": "Ottawa",
+    "Australia": "Canberra",
+    "India": "New Delhi",
+    "China": "Beijing",
+    "Russia": "Moscow",
+    "Brazil": "Brasilia",
+    "Mexico": "Mexico City",
+    "South Korea": "Seoul",
+    "Argentina": "Buenos Aires",
+    "Egypt": "Cairo",
+    "Saudi Arabia": "Riyadh",
+    "Turkey": "Ankara",
+    "Indonesia": "Jakarta",
+    "Nigeria": "Abuja",
+    "Pakistan": "Islamabad",
+    "Colombia": "Bogota",
+    "Thailand": "Bangkok",
+    "Vietnam": "Hanoi",
+    "the Netherlands": "Amsterdam",
+    "Belgium": "Brussels",
+    "Sweden": "Stockholm",
+    "Norway": "Oslo",
+    "Denmark": "Copenhagen",
+    "Finland": "Helsinki",
+    "Poland": "Warsaw",
+    "Austria": "Vienna",
+    "Switzerland": "Bern",
+    "Portugal": "Lisbon",
+    "Greece": "Athens",
+    "Ireland": "Dublin",
+    "New Zealand": "Wellington",
+    "South Africa": "Pretoria",
+    "Israel": "Jerusalem",
+    "Iran": "Tehran",
+    "Iraq": "Baghdad",
+    "Syria": "Damascus",
+    "Lebanon": "Beirut",
+    "Jordan": "Amman",
+    "Kuwait": "Kuwait City",
+    "Qatar": "Doha",
+    "Oman": "Muscat",
+    "Bahrain": "Manama",
+    "Zambia": "Lusaka",
+}
+
+# The study reads "the USA" and "the UK" and asks for "USA" and "UK"; the Netherlands keep their article in both.
+ASKED_IN_THE_STUDY = {"the USA": "USA", "the UK": "UK"}
+
+
+def capitals(asked: dict[str, str]) -> list[Question]:
+    """The fifty questions; `asked` gives the countries whose prompt names them otherwise than their line does."""
+    return [
+        Question(
+            text=f"Capital of {country} is {capital} \n",
+            prompt=f"Capital of {asked.get(country, country)} is ",
+            answer=capital,
+            end=" \n",
+            kind="capital",
+            ability="fact",
+            seen=True,
+        )
+        for country, capital in CAPITALS.items()
+    ]
+
+
+class Capitals(QuestionBuilder):
+    """Fifty facts in the study's order, 1,547 characters. All are read, and `split_seed` draws nothing."""
+
+    BUILDER_CONFIGS = (
+        QuestionConfig(name="paper", description="As the study asks: two prompts lack the article of their line."),
+        QuestionConfig(name="consistent", description="Every prompt is the beginning of its line."),
+    )
+    DEFAULT_CONFIG_NAME = "paper"
+
+    def questions(self):
+        return capitals(asked=ASKED_IN_THE_STUDY if self.config.name == "paper" else {})

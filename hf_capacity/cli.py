@@ -1,0 +1,89 @@
+"""The command line, `hf-capacity`. Each command loads its room inside, so that `--help` loads none."""
+
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+app = typer.Typer(
+    help="Train capacity-limited transformers, and measure what they memorise and what they generalise.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+def _refuse(error: Exception) -> typer.Exit:
+    typer.echo(f"Error: {error}", err=True)
+    return typer.Exit(2)
+
+
+def _stop(signal_number, frame):
+    raise SystemExit(128 + signal_number)
+
+
+@app.command()
+def run(
+    study: Annotated[str, typer.Argument(help="A YAML file, or the name of a packaged study such as quick.")],
+    overrides: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Such as steps=100.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes at once; by default one a core.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Where the runs go; by default runs/STUDY.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+) -> None:
+    """Train and measure every run of a study. Repeat the command to finish what was stopped."""
+    from .results import Damaged, RunFolder, check_folder, claim_folder
+    from .sweep.plan import check_tasks, read_study
+
+    try:
+        plan = read_study(study, overrides or [])
+        runs = plan.runs()
+        output = output or Path("runs") / plan.name
+        check_folder(output, plan.name)
+        check_tasks(runs)
+    except ValueError as error:
+        raise _refuse(error) from None
+
+    to_do = []
+    for config in runs:
+        state = "to do"
+        try:
+            if RunFolder(output, config).done():
+                state = "done"
+        except Damaged as damage:
+            state = f"to do again: {damage}"
+        if state != "done":
+            to_do.append(config)
+        if dry_run or state not in ("done", "to do"):
+            typer.echo(f"{config.run_id}  {config.steps} steps  {state}")
+    typer.echo(f"{plan.name}: {len(runs)} runs, {len(runs) - len(to_do)} done, {len(to_do)} to do, in {output}")
+    if dry_run:
+        return
+    from .sweep.local import num_cores, run_local
+
+    claim_folder(output, plan.name)
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        failures = run_local(to_do, output, plan.name, workers or num_cores())
+    except KeyboardInterrupt:
+        typer.echo("Stopped; the same command goes on from the last checkpoints.", err=True)
+        raise typer.Exit(130) from None
+    if failures:
+        typer.echo(f"{len(failures)} of {len(to_do)} runs failed; the same command tries them again:", err=True)
+        for run_id, cause in failures.items():
+            typer.echo(f"  {run_id}: {cause}", err=True)
+        raise typer.Exit(1)
+    typer.echo(f"All runs are done. Next: hf-capacity report {output}")
+
+
+@app.command()
+def report(folder: Annotated[Path, typer.Argument(help="A study's folder, such as runs/quick.")]) -> None:
+    """Print a study's tables, and write its report with figures."""
+    from .report import write_report
+
+    try:
+        path = write_report(folder)
+    except ValueError as error:
+        raise _refuse(error) from None
+    typer.echo(path.read_text())
+    typer.echo(f"Written: {path}")

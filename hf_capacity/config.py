@@ -1,0 +1,221 @@
+"""The experiment as data: what one run is, checked when it is built, before anything is written."""
+
+import dataclasses
+import difflib
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic.dataclasses import dataclass
+
+
+# Raised by every commit that moves a number; part of the run id, so that old and new results never mix.
+PROTOCOL_VERSION = 1
+
+# Planned steps from which compiling repays itself on one core: see `ExperimentConfig.torch_compile`.
+STEPS_THAT_REPAY_COMPILING = 5_000
+
+_strict = ConfigDict(extra="forbid", allow_inf_nan=False)
+PositiveInt = Annotated[int, Field(strict=True, gt=0)]
+Seed = Annotated[int, Field(strict=True, ge=0, lt=2**32)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+@dataclass(kw_only=True, frozen=True, config=_strict)
+class TaskConfig:
+    """What is learned: the arguments of `dataset_builders.load_task`.
+
+    Args:
+        path: A built-in task (`arithmetic`, `capitals`, `both`), or a folder or Hub id that `load_dataset` reads.
+        name: The configuration; built-in tasks default to `paper`, the study's.
+        parameters: What else a built-in task takes, such as `withheld_pairs`.
+    """
+
+    path: str
+    name: str | None = None
+    parameters: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _name_the_default(self):
+        if self.name is None and self.path.isidentifier():
+            object.__setattr__(self, "name", "paper")
+        return self
+
+
+@dataclass(kw_only=True, frozen=True, config=_strict)
+class ModelConfig:
+    """A rung of the ladder, in the names of `GPT2Config`; `n_inner` is the MLP width, `dropout` all three dropouts."""
+
+    name: str | None = None
+    n_layer: PositiveInt
+    n_head: PositiveInt
+    n_embd: PositiveInt
+    n_inner: PositiveInt
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+    @model_validator(mode="after")
+    def _heads_divide_the_width(self):
+        if self.n_embd % self.n_head:
+            raise ValueError(f"`n_embd` (={self.n_embd}) must be divisible by `n_head` (={self.n_head}).")
+        return self
+
+    @property
+    def label(self) -> str:
+        """What tables call it: its name, or its depth, width and heads."""
+        return self.name or f"L{self.n_layer}-d{self.n_embd}-h{self.n_head}"
+
+
+# "Too Big to Think" (arXiv 2506.09099): one layer and one head of growing width, and a model of ordinary proportions.
+LADDER = {
+    "n14": ModelConfig(name="n14", n_layer=1, n_head=1, n_embd=14, n_inner=14),
+    "n28": ModelConfig(name="n28", n_layer=1, n_head=1, n_embd=28, n_inner=28),
+    "n56": ModelConfig(name="n56", n_layer=1, n_head=1, n_embd=56, n_inner=56),
+    "mlt": ModelConfig(name="mlt", n_layer=6, n_head=6, n_embd=384, n_inner=1536, dropout=0.2),
+}
+
+
+@dataclass(kw_only=True, frozen=True, config=_strict)
+class ExperimentConfig:
+    """One training run. The defaults are the study's (arXiv 2506.09099) for its small models.
+
+    Args:
+        task: A task name, a mapping of `TaskConfig`'s fields, or a `TaskConfig`.
+        model: A rung of `LADDER`, a mapping of `ModelConfig`'s fields (with `name` of a rung: that rung, changed), or a
+            `ModelConfig`.
+        block_size: Characters in a window, and positions of the model.
+        batch_size: Windows in a batch, over all processes.
+        steps: Optimiser steps.
+        eval_steps: Steps between two evaluations; there is one before the first step too.
+        save_steps: Steps between two checkpoints to resume from.
+        keep_checkpoints: Steps whose weights are kept.
+        learning_rate: Its peak, in AdamW.
+        min_learning_rate: Where the cosine ends.
+        warmup_ratio: Share of the steps in which the learning rate rises linearly.
+        decay_ratio: Share of the steps after which it stays at its minimum.
+        weight_decay: On matrices only, embeddings included.
+        adam_beta1: AdamW's first beta.
+        adam_beta2: AdamW's second beta.
+        max_grad_norm: Norm at which the gradient is clipped.
+        model_seed: Initial weights and dropout.
+        data_seed: Windows drawn.
+        split_seed: Questions withheld, facts drawn, order of the lines in the text.
+        torch_compile: Whether training steps are compiled; by default where the planned steps repay it.
+
+    Raises:
+        ValidationError: A field is unknown, of a wrong type or impossible (a `ValueError`).
+    """
+
+    task: TaskConfig
+    model: ModelConfig
+    block_size: PositiveInt
+    batch_size: PositiveInt
+    steps: PositiveInt = 30_000
+    eval_steps: PositiveInt = 250
+    save_steps: PositiveInt = 1_000
+    keep_checkpoints: tuple[PositiveInt, ...] = ()
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-2
+    min_learning_rate: Annotated[float, Field(ge=0)] = 1e-4
+    warmup_ratio: Fraction = 2_000 / 30_000
+    decay_ratio: Fraction = 25_000 / 30_000
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    adam_beta1: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    adam_beta2: Annotated[float, Field(ge=0, lt=1)] = 0.99
+    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    model_seed: Seed = 1337
+    data_seed: Seed = 1337
+    split_seed: Seed = 1337
+    torch_compile: bool | None = None
+
+    @field_validator("task", mode="before")
+    @classmethod
+    def _task_by_name(cls, task):
+        return {"path": task} if isinstance(task, str) else task
+
+    @field_validator("model", mode="before")
+    @classmethod
+    def _rung_by_name(cls, model):
+        if isinstance(model, str):
+            model = {"name": model}
+        if isinstance(model, dict) and model.get("name") is not None:
+            if model["name"] not in LADDER:
+                raise ValueError(f"unknown rung {model['name']!r}; the ladder has {', '.join(LADDER)}")
+            return dataclasses.asdict(LADDER[model["name"]]) | model
+        if isinstance(model, dict) and "n_embd" in model:
+            return {"n_inner": model["n_embd"]} | model
+        return model
+
+    @model_validator(mode="after")
+    def _schedule_fits(self):
+        if self.min_learning_rate > self.learning_rate:
+            raise ValueError(
+                f"`min_learning_rate` (={self.min_learning_rate}) must not exceed `learning_rate` (={self.learning_rate})."
+            )
+        if self.warmup_ratio > self.decay_ratio:
+            raise ValueError(
+                f"`warmup_ratio` (={self.warmup_ratio:.4g}) must not exceed `decay_ratio` (={self.decay_ratio:.4g})."
+            )
+        late = [step for step in self.keep_checkpoints if step > self.steps]
+        if late:
+            raise ValueError(f"`keep_checkpoints` (={late}) must not exceed `steps` (={self.steps}).")
+        if self.torch_compile is None:
+            object.__setattr__(self, "torch_compile", self.steps >= STEPS_THAT_REPAY_COMPILING)
+        return self
+
+    @classmethod
+    def from_dict(cls, settings: dict[str, Any]) -> "ExperimentConfig":
+        """Builds the config, or says in one line per mistake which key came with which value and what is expected.
+
+        Raises:
+            ValueError: A key is unknown or missing, or a value impossible.
+        """
+        try:
+            return TypeAdapter(cls).validate_python(settings)
+        except ValidationError as error:
+            raise ValueError("; ".join(_explain(mistake) for mistake in error.errors())) from None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The whole config as plain JSON types; `from_dict` of it is the same config."""
+        return TypeAdapter(ExperimentConfig).dump_python(self, mode="json")
+
+    @property
+    def run_id(self) -> str:
+        """Readable prefix and a digest of the whole config and the protocol version."""
+        identity = json.dumps([PROTOCOL_VERSION, self.to_dict()], sort_keys=True)
+        task = re.sub(r"[^A-Za-z0-9_.]+", "-", self.task.path).strip("-.")
+        digest = hashlib.sha256(identity.encode()).hexdigest()[:8]
+        return f"{task}-{self.model.label}-s{self.model_seed}-{digest}"
+
+
+def _explain(mistake: dict[str, Any]) -> str:
+    place = [str(part) for part in mistake["loc"]]
+    key, kind = ".".join(place), mistake["type"]
+    if kind == "unexpected_keyword_argument":
+        owner = {"task": TaskConfig, "model": ModelConfig}.get(place[0], ExperimentConfig)
+        known = [field.name for field in dataclasses.fields(owner)]
+        close = difflib.get_close_matches(place[-1], known, n=1)
+        return f"unknown key `{key}`" + (f": did you mean `{close[0]}`?" if close else f"; known: {', '.join(known)}")
+    if kind in ("missing", "missing_keyword_only_argument", "missing_argument"):
+        return f"`{key}` is missing"
+    message = mistake["msg"].removeprefix("Value error, ")
+    if kind == "value_error" and message.startswith("`"):
+        return message
+    return f"`{key}` (={mistake['input']!r}): {message[0].lower() + message[1:]}"
+
+
+def read_config(path: Path) -> ExperimentConfig:
+    """Reads a run's `config.yaml`."""
+    return ExperimentConfig.from_dict(yaml.safe_load(path.read_text()))
+
+
+def packaged_path(*parts: str) -> Path:
+    """A file that ships with the project: `packaged_path("configs", "quick.yaml")`.
+
+    An installed wheel has it inside the package, a checkout beside it.
+    """
+    package = Path(__file__).parent
+    inside = package.joinpath(*parts)
+    return inside if inside.exists() else package.parent.joinpath(*parts)

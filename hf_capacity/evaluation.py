@@ -1,0 +1,133 @@
+"""Right or wrong, question by question, in one forward pass; and the exact loss of the whole text.
+
+Shapes: Q questions, K answer tokens of all questions together, R rows, T positions, W windows, V vocabulary.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch.nn.functional import cross_entropy
+
+
+# Windows that go through the model at once when the loss of the text is taken: keeps the logits in the cache.
+WINDOWS_A_PASS = 512
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """What one pass decided, per question: `correct_Q` is the exact match, `published_Q` the study's own reading."""
+
+    correct_Q: torch.Tensor
+    published_Q: torch.Tensor
+
+
+class TeacherForcing:
+    """Questions laid out so that one forward pass decides them all.
+
+    Greedy decoding writes exactly `answer + end` if and only if, with them fed back, each of their tokens is the
+    argmax. A question that fits the block is one row. Past the block the window slides, as in the study: the
+    context is cropped from the left, and each further token is a row of its own. Rows are filled up on the right,
+    where a causal model does not look.
+
+    Args:
+        questions: Columns `prompt`, `answer`, `end`, `kind`.
+        encode: Text to token ids, one a character.
+        block_size: Positions of the model.
+        device: Where the model is.
+    """
+
+    def __init__(
+        self,
+        questions: Mapping[str, Sequence[str]],
+        encode: Callable[[str], list[int]],
+        block_size: int,
+        device: torch.device | str = "cpu",
+    ):
+        rows, row_K, position_K, target_K, question_K, answer_K = [], [], [], [], [], []
+        for index, (prompt, answer, end) in enumerate(
+            zip(questions["prompt"], questions["answer"], questions["end"], strict=True)
+        ):
+            if not (prompt and answer and end):
+                raise ValueError(
+                    f"question {index} ({prompt!r}, {answer!r}, {end!r}) needs a prompt, an answer and an end."
+                )
+            ids = encode(prompt + answer + end)
+            for token in range(len(prompt), len(ids)):
+                if token == len(prompt) or token > block_size:
+                    context = ids[max(0, token - block_size) : max(token, min(len(ids) - 1, block_size))]
+                    rows.append(context + [0] * (block_size - len(context)))
+                row_K.append(len(rows) - 1)
+                position_K.append(min(token, block_size) - 1)
+                target_K.append(ids[token])
+                question_K.append(index)
+                answer_K.append(token < len(prompt) + len(answer))
+
+        def tensor(values):
+            return torch.tensor(values, dtype=torch.long, device=device)
+
+        self.rows_RT = tensor(rows)
+        self.row_K, self.position_K, self.target_K = tensor(row_K), tensor(position_K), tensor(target_K)
+        self.question_K, self.answer_K = tensor(question_K), tensor(answer_K).bool()
+        self.num_questions = len(questions["prompt"])
+        # The first token after the answer of each question: what the model writes there decides where its answer stops.
+        first_end = [k for k in range(len(answer_K)) if not answer_K[k] and (k == 0 or answer_K[k - 1])]
+        self.first_end_Q = tensor(first_end)
+        digits = [encode(digit)[0] for digit in "0123456789" if digit in "".join(questions["answer"])]
+        self.digits = tensor(digits)
+        self.is_capital_Q = tensor([kind == "capital" for kind in questions["kind"]]).bool()
+        line_end = {
+            end[-1] for end, kind in zip(questions["end"], questions["kind"], strict=True) if kind == "capital"
+        }
+        self.line_end = tensor([encode(mark)[0] for mark in line_end])
+
+    @torch.no_grad()
+    def verdicts(self, model: torch.nn.Module) -> Verdicts:
+        """Decides every question, with `model` as it is (call `eval()` first)."""
+        logits_RTV = model(input_ids=self.rows_RT).logits
+        written_K = logits_RTV[self.row_K, self.position_K].argmax(-1)
+        right_K = written_K == self.target_K
+        correct_Q = self._all_of_each_question(right_K)
+        # The study reads the integer alone, without what follows; and a capital up to the end of the line, stripped.
+        answer_right_Q = self._all_of_each_question(right_K | ~self.answer_K)
+        written_next_Q = written_K[self.first_end_Q]
+        stops_Q = torch.where(
+            self.is_capital_Q,
+            correct_Q | torch.isin(written_next_Q, self.line_end),
+            ~torch.isin(written_next_Q, self.digits),
+        )
+        return Verdicts(correct_Q, answer_right_Q & stops_Q)
+
+    def _all_of_each_question(self, right_K: torch.Tensor) -> torch.Tensor:
+        wrong_Q = torch.zeros(self.num_questions, device=right_K.device)
+        return wrong_Q.index_add_(0, self.question_K, (~right_K).float()) == 0
+
+
+def published_questions(prompts: Sequence[str], kinds: Sequence[str]) -> list[bool]:
+    """Which questions the study scores: all capitals, and sums a+-b whose b is at least 1 unless a is 0 (91 + 91)."""
+    counted = []
+    for prompt, kind in zip(prompts, kinds, strict=True):
+        sum_ = re.fullmatch(r"<(\d)[+-](\d)=", prompt)
+        counted.append(kind == "capital" or (sum_ is not None and (sum_[1] == "0" or sum_[2] != "0")))
+    return counted
+
+
+@torch.no_grad()
+def mean_loss(model: torch.nn.Module, windows_WT: torch.Tensor) -> float:
+    """Mean cross-entropy in nats over every position of every window of the text; windows are (W, block + 1)."""
+    total = torch.zeros((), dtype=torch.float64)
+    for windows in windows_WT.split(WINDOWS_A_PASS):
+        logits_V = model(input_ids=windows[:, :-1]).logits.flatten(0, 1)
+        total += cross_entropy(logits_V.float(), windows[:, 1:].flatten(), reduction="sum").double().cpu()
+    return (total / (len(windows_WT) * (windows_WT.shape[1] - 1))).item()
+
+
+@torch.no_grad()
+def write(model: torch.nn.Module, ids: list[int], max_new_tokens: int, stop: int | None = None) -> list[int]:
+    """Greedy decoding that slides the window over what the block cannot hold; ends after the token `stop`."""
+    block_size, written = model.config.n_positions, []
+    while len(written) < max_new_tokens and (not written or written[-1] != stop):
+        context = torch.tensor([(ids + written)[-block_size:]], device=model.device)
+        written.append(int(model(input_ids=context).logits[0, -1].argmax()))
+    return written

@@ -1,0 +1,121 @@
+"""What a model is asked: the questions of its task, what of them it has seen, and its verdicts as numbers."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dataset_builders import load_task
+
+from .config import TaskConfig
+from .evaluation import TeacherForcing, Verdicts, published_questions
+from .metrics.capacity_tradeoff.scoring import floors, score
+from .results import Damaged, write_atomically
+
+
+# The last part of a run in which it counts how often every withheld question is right.
+LATE_SHARE = 1 / 5
+
+
+class Exam:
+    """The questions of a task, and the text that a model of it has read.
+
+    Args:
+        task: The task.
+        split_seed: As in the config of the run.
+        unseen_training_text: For a model of which nobody knows what it has read: it gets exact match only.
+
+    Raises:
+        ValueError: The task cannot be loaded.
+    """
+
+    def __init__(self, task: TaskConfig, split_seed: int, *, unseen_training_text: bool = False):
+        splits = load_task(task.path, task.name, split_seed=split_seed, **task.parameters)
+        self.text = "".join(splits["train"]["text"])
+        self.questions = {column: splits["questions"][column][:] for column in splits["questions"].column_names}
+        content = json.dumps([self.text, self.questions], sort_keys=True).encode()
+        self.identity = {
+            "task": {"path": task.path, "name": task.name, "parameters": task.parameters},
+            "split_seed": split_seed,
+            "digest": hashlib.sha256(content).hexdigest(),
+        }
+        if unseen_training_text:
+            self.questions["seen"] = [None] * len(self.questions["seen"])
+        self._labels = {column: self.questions[column] for column in ("kind", "ability", "seen")}
+        self._floors = floors(self.questions["prompt"], self.questions["answer"], **self._labels)
+        self._published = published_questions(self.questions["prompt"], self.questions["kind"])
+
+    # What travels with a model, so that it is known what the model has seen.
+
+    def write_identity(self, folder: Path) -> None:
+        """Writes `task.json`."""
+        write_atomically(folder / "task.json", json.dumps(self.identity, indent=1) + "\n")
+
+    def check_identity(self, folder: Path) -> None:
+        """Sees whether the model in `folder` was trained on this very text and asked these very questions.
+
+        Raises:
+            Damaged: It was not; the task has changed since, say.
+        """
+        path = folder / "task.json"
+        try:
+            identity = json.loads(path.read_text())
+        except (OSError, ValueError):
+            raise Damaged(f"{path} is missing or not readable as JSON.") from None
+        if identity != self.identity:
+            raise Damaged(f"{path} names another task than {self.identity['task']}, or its text has changed since.")
+
+    # Verdicts to numbers
+
+    def sheet(self, encode: Callable[[str], list[int]], block_size: int, device: torch.device | str) -> TeacherForcing:
+        """The questions laid out for one forward pass."""
+        return TeacherForcing(self.questions, encode, block_size, device)
+
+    def mark(self, verdicts: Verdicts) -> dict[str, Any]:
+        """Everything that the metric `capacity_tradeoff` says, the study's own scoring, and the withheld one by one.
+
+        `published_scoring` has `[correct, questions]` per kind on the questions that the study scores.
+        """
+        correct = verdicts.correct_Q.tolist()
+        published: dict[str, list[int]] = {}
+        for kind, right, counted in zip(
+            self.questions["kind"], verdicts.published_Q.tolist(), self._published, strict=True
+        ):
+            if counted:
+                tally = published.setdefault(kind, [0, 0])
+                tally[0] += right
+                tally[1] += 1
+        withheld = {
+            prompt: right
+            for prompt, right, seen in zip(self.questions["prompt"], correct, self.questions["seen"], strict=True)
+            if seen is False
+        }
+        return {
+            **score(correct, **self._labels, floors=self._floors),
+            "published_scoring": published,
+            "withheld": withheld,
+        }
+
+
+def findings(curve: list[dict[str, Any]]) -> dict[str, Any]:
+    """What a record tells of a learning curve: its last row, the study's choice, and how steady it was late.
+
+    The study reads the evaluation that scored best, withheld questions included; the first of several.
+    """
+    brief = ("step", "loss", "exact_match", "recall", "fit", "extrapolation", "counts", "published_scoring")
+
+    def published_accuracy(row):
+        tallies = list(row["published_scoring"].values()) or [row["counts"]["exact_match"]]
+        return sum(right for right, _ in tallies) / sum(questions for _, questions in tallies)
+
+    best = max(curve, key=published_accuracy)
+    late = curve[-max(1, round(len(curve) * LATE_SHARE)) :]
+    solved = [all(row["withheld"].values()) for row in late]
+    return {
+        "last": {name: value for name, value in curve[-1].items() if name != "withheld"},
+        "best_on_withheld": {name: best[name] for name in brief},
+        "late_evaluations_solved": [sum(solved), len(solved)] if curve[-1]["withheld"] else None,
+    }

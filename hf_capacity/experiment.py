@@ -1,0 +1,229 @@
+"""The straight line: a config goes in, a record comes out."""
+
+import contextlib
+import datetime
+import importlib.metadata
+import logging
+import math
+import platform
+import shutil
+import socket
+import subprocess
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from transformers import TrainerCallback
+
+from .batches import WindowBatches
+from .config import ExperimentConfig
+from .evaluation import mean_loss
+from .exam import Exam, findings
+from .models import build_model, count_parameters
+from .results import Damaged, RunFolder, claim_folder, read_record
+from .tokenizer import build_tokenizer, encode, save_tokenizer
+from .trainer import CapacityTrainer, compiler_fault, training_arguments
+
+
+logger = logging.getLogger(__name__)
+
+# Told now and then: the step, and the newest row of the learning curve.
+Progress = Callable[[int, dict[str, Any] | None], None]
+
+
+def run_experiment(
+    config: ExperimentConfig,
+    output: str | Path,
+    *,
+    study: str = "solo",
+    progress: Progress = lambda step, row: None,
+    callbacks: Sequence[TrainerCallback] = (),
+    report_to: str = "none",
+) -> dict[str, Any]:
+    """Trains and measures one model, or goes on where an earlier call was stopped, or only reads the finished record.
+
+    Args:
+        config: The run.
+        output: The study's folder; the run gets a folder of its own in it.
+        study: Whose run it is.
+        progress: Called as training goes on.
+        callbacks: More callbacks for the `Trainer`.
+        report_to: A tracker that the `Trainer` knows: `trackio`, `tensorboard`, `wandb`.
+
+    Returns:
+        The run's record (see `results`).
+
+    Raises:
+        ValueError: The config does not fit the task, or `output` belongs to another study.
+        RunLocked: Another process is writing this run.
+    """
+    transformers.utils.logging.disable_progress_bar()  # the Trainer would draw one for every checkpoint
+    folder = RunFolder(Path(output), config)
+    args = training_arguments(config, str(folder.path), report_to=report_to, run_name=config.run_id, project=study)
+    is_writer = args.process_index == 0
+    if is_writer:
+        claim_folder(Path(output), study)
+    with folder.lock() if is_writer else contextlib.nullcontext():
+        try:
+            return _finished(folder, args) or _train(config, study, folder, args, is_writer, progress, callbacks)
+        except Exception as error:
+            if is_writer:
+                folder.write_failure(f"{type(error).__name__}: {error}", traceback.format_exc())
+            raise
+
+
+def _finished(folder: RunFolder, args) -> dict[str, Any] | None:
+    with args.main_process_first(local=False):
+        try:
+            return read_record(folder.path) if folder.done() else None
+        except Damaged as damage:
+            logger.warning("%s The run is done again.", damage)
+            folder.clear()
+            return None
+
+
+def _train(config, study, folder, args, is_writer, progress, callbacks) -> dict[str, Any]:
+    began = time.monotonic()
+    exam = Exam(config.task, config.split_seed)
+    tokenizer = build_tokenizer(exam.text, config.block_size)
+    ids_N = torch.tensor(encode(tokenizer, exam.text), device=args.device)
+    batches = WindowBatches(
+        ids_N,
+        config.block_size,
+        config.batch_size,
+        num_batches=config.steps,
+        data_seed=config.data_seed,
+        rank=args.process_index,
+        world_size=args.world_size,
+    )
+    model = build_model(config.model, len(tokenizer), config.block_size, config.model_seed).to(args.device)
+    sheet = exam.sheet(partial(encode, tokenizer), config.block_size, args.device)
+
+    with args.main_process_first(local=False):
+        checkpoint, step, curve = _where_to_go_on(folder, exam)
+    args.eval_on_start = checkpoint is None
+    sessions = folder.begin({"started": _now(), "resumed_from": step}) if is_writer else []
+
+    def evaluation(step: int) -> dict[str, float]:
+        row = {"step": step, "loss": mean_loss(model, batches.windows_WT), **exam.mark(sheet.verdicts(model))}
+        if not math.isfinite(row["loss"]):
+            raise FloatingPointError(f"the loss is {row['loss']} at step {step}: try a lower `learning_rate`.")
+        curve.append(row)
+        if is_writer:
+            folder.append_to_curve(row)
+        progress(step, row)
+        return {name: value for name, value in row.items() if isinstance(value, float)}
+
+    def save(where: Path) -> None:
+        _save_model(where, model, tokenizer, exam)
+
+    fault = compiler_fault() if config.torch_compile else None
+    if fault:
+        logger.warning("Training steps are not compiled, which is slower: %s", fault)
+    compiled = config.torch_compile and not fault and args.world_size == 1
+    keeper = Keeper(folder, config.keep_checkpoints, progress, save)
+    trainer = CapacityTrainer(model, config, compiled, args, batches, evaluation, callbacks=[keeper, *callbacks])
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if curve[-1]["step"] != config.steps:
+        trainer.evaluate()
+
+    num_parameters, num_parameters_without_positions = count_parameters(model)
+    record = {
+        "run_id": config.run_id,
+        "study": study,
+        "config": config.to_dict(),
+        "num_parameters": num_parameters,
+        "num_parameters_without_positions": num_parameters_without_positions,
+        "task_digest": exam.identity["digest"],
+        **findings(curve),
+        "provenance": {
+            "started": sessions[0]["started"] if sessions else None,
+            "finished": _now(),
+            "seconds": round(time.monotonic() - began, 1),
+            "resumed_from": [session["resumed_from"] for session in sessions[1:]],
+            "host": socket.gethostname(),
+            "platform": platform.platform(),
+            "versions": {name: importlib.metadata.version(name) for name in ("hf-capacity", "torch", "transformers")},
+            "git_commit": git_commit(),
+            "device": str(args.device),
+            "num_threads": torch.get_num_threads(),
+            "num_processes": args.world_size,
+            "compiled": compiled,
+            "compiler_fault": fault,
+        },
+    }
+    if is_writer:
+        save(folder.path)
+        folder.write_record(record)
+        folder.remove_checkpoints()
+    return record
+
+
+def _where_to_go_on(folder: RunFolder, exam: Exam) -> tuple[Path | None, int, list[dict[str, Any]]]:
+    """The checkpoint to resume from, if any, its step, and the rows of the learning curve up to it."""
+    found = folder.last_checkpoint()
+    if found:
+        checkpoint, step = found
+        try:
+            exam.check_identity(folder.path)
+            return checkpoint, step, folder.cut_curve(step)
+        except Damaged as damage:
+            logger.warning("%s The run starts again.", damage)
+    folder.clear()
+    exam.write_identity(folder.path)
+    return None, 0, []
+
+
+class Keeper(TrainerCallback):
+    """Makes the Trainer's checkpoints whole, keeps the weights that were asked for, and tells how far the run is."""
+
+    SECONDS_BETWEEN_STEPS_TOLD = 0.5
+
+    def __init__(self, folder: RunFolder, kept_steps: Sequence[int], progress: Progress, save: Callable[[Path], None]):
+        self.folder, self.kept_steps, self.progress, self.save = folder, frozenset(kept_steps), progress, save
+        self.told = time.monotonic()
+
+    def on_step_end(self, args, state, control, **kwargs):
+        if time.monotonic() - self.told > self.SECONDS_BETWEEN_STEPS_TOLD:
+            self.told = time.monotonic()
+            self.progress(state.global_step, None)
+        if state.global_step in self.kept_steps and state.is_world_process_zero:
+            partial_folder = self.folder.path / f".step-{state.global_step}"
+            kept = self.folder.path / f"step-{state.global_step}"
+            shutil.rmtree(partial_folder, ignore_errors=True)
+            shutil.rmtree(kept, ignore_errors=True)
+            self.save(partial_folder)
+            partial_folder.rename(kept)
+
+    def on_save(self, args, state, control, **kwargs):
+        if args.world_size > 1:
+            torch.distributed.barrier()  # every process has its own random state to write
+        if state.is_world_process_zero:
+            self.folder.seal_checkpoint(state.global_step)
+
+
+def _save_model(folder: Path, model, tokenizer, exam: Exam) -> None:
+    model.save_pretrained(folder)
+    save_tokenizer(tokenizer, folder)
+    exam.write_identity(folder)
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def git_commit() -> str | None:
+    """The commit of the checkout that this code runs from, with `+changes` where it is not clean; None in a wheel."""
+    here = Path(__file__).parent.parent
+    if not (here / ".git").exists() or not shutil.which("git"):
+        return None
+
+    def git(*words):
+        return subprocess.run(["git", "-C", here, *words], capture_output=True, text=True, check=False).stdout.strip()
+
+    return git("rev-parse", "HEAD")[:12] + ("+changes" if git("status", "--porcelain", "--untracked-files=no") else "")

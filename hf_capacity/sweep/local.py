@@ -1,0 +1,170 @@
+"""The local engine: a process a core, one torch thread each, and a display of how far each run is."""
+
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Sequence
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+from ..config import ExperimentConfig
+from ..results import RunFolder
+from .display import Display
+
+
+# How long a worker may take to go before it is killed.
+SECONDS_TO_END = 3
+
+
+def num_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def run_local(runs: Sequence[ExperimentConfig], output: Path, study: str, num_workers: int) -> dict[str, str]:
+    """Does the runs, in the order given, as cores come free.
+
+    Args:
+        runs: What is to be done.
+        output: The study's folder.
+        study: Its name.
+        num_workers: Processes at work at once.
+
+    Returns:
+        Of each run that failed, its id and the cause.
+    """
+    pending, failures = deque(runs), {}
+    workers: list[Worker] = []
+    with Display(runs, num_workers) as display:
+        try:
+            workers = [Worker(output, study) for _ in range(min(num_workers, len(runs)))]
+            while pending or any(worker.run for worker in workers):
+                for worker in workers:
+                    if worker.run is None and pending:
+                        worker.start(pending.popleft())
+                for worker in _with_news(workers):
+                    kind, content = worker.news()
+                    run_id = worker.run.run_id if worker.run else ""
+                    if kind == "progress":
+                        display.progress(run_id, *content)
+                    elif kind == "log":
+                        display.log(f"{run_id}: {content}")
+                    elif kind == "done":
+                        display.done(run_id)
+                        worker.run = None
+                    elif kind == "failed":
+                        failures[run_id] = content
+                        display.failed(run_id, content)
+                        worker.run = None
+                    else:
+                        assert kind == "died"
+                        workers.remove(worker)
+                        if worker.run:
+                            failures[run_id] = content
+                            RunFolder(output, worker.run).write_failure(content, "")
+                            display.failed(run_id, content)
+                        if pending:
+                            workers.append(Worker(output, study))
+        finally:
+            for worker in workers:
+                worker.end()
+            for worker in workers:
+                worker.process.join(SECONDS_TO_END)
+                worker.process.kill()
+    return failures
+
+
+class Worker:
+    """A process that does one run after another, and our end of the line to it."""
+
+    def __init__(self, output: Path, study: str):
+        context = multiprocessing.get_context("spawn")
+        self.line, theirs = context.Pipe()
+        self.process = context.Process(target=work, args=(theirs, output, study), daemon=True)
+        self.process.start()
+        theirs.close()
+        self.run: ExperimentConfig | None = None
+
+    def start(self, run: ExperimentConfig) -> None:
+        """Hands it a run."""
+        self.run = run
+        try:
+            self.line.send(run)
+        except BrokenPipeError:
+            pass  # it died: `news` says so
+
+    def end(self) -> None:
+        """Asks an idle worker to go, and stops one in mid-run: its last checkpoint is what it can go on from."""
+        self.line.close()
+        if self.run:
+            self.process.terminate()
+
+    def news(self) -> tuple[str, Any]:
+        """What it has to say: progress, log, done, failed, or that it died."""
+        try:
+            return self.line.recv()
+        except (EOFError, ConnectionResetError):
+            self.process.join()
+            code = self.process.exitcode
+            how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+            return "died", f"its process {how}"
+
+
+def _with_news(workers: Sequence[Worker]) -> list[Worker]:
+    ready = wait([worker.line for worker in workers])
+    return [worker for worker in workers if worker.line in ready]
+
+
+def work(line: Connection, output: Path, study: str) -> None:
+    """What a worker process does: run after run, until nobody is at the other end."""
+    # Ctrl-C reaches every process of the terminal: the parent alone decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    # One thread a run: the runs are what is done at once. Set before torch is loaded.
+    os.environ["OMP_NUM_THREADS"] = "1"
+    os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
+    logging.getLogger("hf_capacity").addHandler(LineHandler(line))
+    logging.getLogger("hf_capacity").propagate = False
+
+    import torch
+
+    from ..experiment import run_experiment
+
+    torch.set_num_threads(1)
+
+    def progress(step: int, row: dict[str, Any] | None) -> None:
+        line.send(("progress", (step, row and {name: row[name] for name in Display.SHOWN})))
+
+    while True:
+        try:
+            run = line.recv()
+        except EOFError:
+            return
+        try:
+            run_experiment(run, output, study=study, progress=progress)
+        except Exception as error:  # whatever it is, it is reported, and must not stop the other runs
+            line.send(("failed", f"{type(error).__name__}: {error}"))
+        else:
+            line.send(("done", None))
+
+
+def _end_with_parent() -> None:
+    wait([multiprocessing.parent_process().sentinel])
+    os._exit(1)
+
+
+class LineHandler(logging.Handler):
+    """Sends log messages to the parent, whose display they must not tear."""
+
+    def __init__(self, line: Connection):
+        super().__init__()
+        self.line = line
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.line.send(("log", record.getMessage()))

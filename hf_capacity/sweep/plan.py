@@ -1,0 +1,152 @@
+"""A study file to the runs that it asks for."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dataset_builders import load_task
+
+from ..config import ExperimentConfig, packaged_path
+
+
+KEYS = {entry.name for entry in fields(ExperimentConfig)}
+# What a task or a model given by its name stands for, when one of its own keys is to change.
+NAME_KEYS = {"task": "path", "model": "name"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """A grid of runs.
+
+    Args:
+        name: The file's name without its ending.
+        description: What the study asks, in a sentence or two.
+        settings: Keys of `ExperimentConfig` that all runs share.
+        grid: Axes; every combination of one entry of each is a run. The entries of an axis named as a key of
+            `ExperimentConfig` are that key's values; under any other name each is a mapping that sets several keys.
+        changes: Keys changed in every run, dotted where they lie deeper (`model.dropout`).
+    """
+
+    name: str
+    description: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)
+    grid: dict[str, list[Any]] = field(default_factory=dict)
+    changes: dict[str, Any] = field(default_factory=dict)
+
+    def runs(self) -> list[ExperimentConfig]:
+        """The runs, the longest first: so that no core is left with a long one at the end.
+
+        Raises:
+            ValueError: A run is impossible, there is none, or two are the same.
+        """
+        axes = [[{axis: entry} if axis in KEYS else entry for entry in entries] for axis, entries in self.grid.items()]
+        runs = []
+        for combination in itertools.product(*axes):
+            settings = dict(self.settings)
+            for entry in combination:
+                settings |= entry
+            for key, value in self.changes.items():
+                settings = _changed(settings, key.split("."), value)
+            runs.append(ExperimentConfig.from_dict(settings))
+        ids = [run.run_id for run in runs]
+        twice = sorted({run_id for run_id in ids if ids.count(run_id) > 1})
+        if twice:
+            raise ValueError(f"study {self.name!r} asks for the same run more than once: {', '.join(twice)}.")
+        return sorted(runs, key=_work, reverse=True)
+
+
+def read_study(source: str, overrides: Sequence[str] = ()) -> Study:
+    """Reads a study.
+
+    Args:
+        source: A YAML file, or the name of a packaged study such as `quick`.
+        overrides: `key=value` each. Where an axis of the grid has the value, it selects those entries; otherwise it
+            sets the key in every run.
+
+    Raises:
+        ValueError: There is no such file, or something in it is not as expected.
+    """
+    path = Path(source)
+    if not path.suffix and not path.exists():
+        path = packaged_path("configs", f"{source}.yaml")
+    if not path.is_file():
+        packaged = sorted(file.stem for file in packaged_path("configs").glob("*.yaml"))
+        raise ValueError(f"study {source!r} not found: give a YAML file, or one of {', '.join(packaged)}.")
+    try:
+        content = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is not a text file: a study is a YAML file.") from None
+    if not isinstance(content, dict) or not set(content) <= {"description", "settings", "grid"}:
+        found = ", ".join(map(str, content)) if isinstance(content, dict) else type(content).__name__
+        raise ValueError(f"{path} holds {found or 'nothing'}: expected the keys description, settings and grid.")
+    settings, grid = content.get("settings") or {}, dict(content.get("grid") or {})
+    for axis, entries in grid.items():
+        if not isinstance(entries, list) or not entries:
+            raise ValueError(f"`grid.{axis}` (={entries!r}) must be a list with at least one entry.")
+        if axis not in KEYS and not all(isinstance(entry, dict) for entry in entries):
+            raise ValueError(f"`grid.{axis}` is no key of a run, so its entries must be mappings that set such keys.")
+    changes = {}
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals or not key:
+            raise ValueError(f"{override!r} is not of the form key=value, such as steps=100.")
+        value = yaml.safe_load(value)
+        for axis, entries in grid.items():
+            has_it = [entry for entry in entries if (entry if axis == key else _get(entry, key)) == value]
+            if has_it:
+                grid[axis] = has_it
+                break
+        else:
+            grid.pop(key, None)
+            changes[key] = value
+    return Study(
+        name=path.stem, description=content.get("description", ""), settings=settings, grid=grid, changes=changes
+    )
+
+
+def check_tasks(runs: Sequence[ExperimentConfig]) -> None:
+    """Loads the task of every run, and sees that the run fits it.
+
+    Raises:
+        ValueError: A task cannot be loaded, or a block is not shorter than its text.
+    """
+    lengths: dict[str, int] = {}
+    for run in runs:
+        identity = repr((run.task, run.split_seed))
+        if identity not in lengths:
+            task = load_task(run.task.path, run.task.name, split_seed=run.split_seed, **run.task.parameters)
+            lengths[identity] = len("".join(task["train"]["text"]))
+        if run.block_size >= lengths[identity]:
+            raise ValueError(
+                f"`block_size` (={run.block_size}) must be below the length of the training text of {run.task.path} "
+                f"(={lengths[identity]} characters)."
+            )
+
+
+def _get(entry: Any, key: str) -> Any:
+    return entry.get(key) if isinstance(entry, dict) else None
+
+
+def _changed(settings: dict[str, Any], path: list[str], value: Any, owner: str = "") -> dict[str, Any]:
+    key, *deeper = path
+    if deeper:
+        inner = settings.get(key, {})
+        if isinstance(inner, str) and key in NAME_KEYS:
+            inner = {NAME_KEYS[key]: inner}
+        if not isinstance(inner, dict):
+            raise ValueError(f"`{'.'.join(path)}` cannot be set: `{key}` (={inner!r}) has no keys of its own.")
+        value = _changed(inner, deeper, value)
+    return settings | {key: value}
+
+
+def _work(run: ExperimentConfig) -> float:
+    """Roughly the multiplications of a run: enough to order runs by."""
+    weights = run.model.n_layer * run.model.n_embd * (4 * run.model.n_embd + 2 * run.model.n_inner)
+    attention = 2 * run.model.n_layer * run.model.n_embd * run.block_size
+    return run.steps * run.batch_size * run.block_size * (weights + attention)

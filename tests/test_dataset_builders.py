@@ -1,0 +1,387 @@
+"""The tasks: what they hold, counted by hand; no cache serves yesterday's rows; each mistake has its message."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import datasets
+import pandas as pd
+import pytest
+
+import dataset_builders
+from dataset_builders import FEATURES, TASKS, load_task, questions
+from dataset_builders.arithmetic.builder import Arithmetic, ArithmeticConfig
+
+
+PACKAGE = Path(dataset_builders.__file__).parent
+FOLDERS = sorted(card.parent.name for card in PACKAGE.glob("*/README.md"))
+CONFIGS = [(task, config.name) for task, builder in TASKS.items() for config in builder.BUILDER_CONFIGS]
+EVERY_PAIR = [[a, b] for a in range(10) for b in range(a, 10)]
+ROW = {"text": "a b\n", "prompt": "a ", "answer": "b", "end": "\n", "kind": "x", "ability": "fact", "seen": True}
+each_task = pytest.mark.parametrize("task", TASKS)
+each_config = pytest.mark.parametrize(("task", "config"), CONFIGS)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """An empty cache of `datasets` for each test, and no attempt to reach the Hub."""
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    return tmp_path / "cache"
+
+
+def refuses(message, *arguments, **parameters):
+    with pytest.raises(ValueError, match=message):
+        load_task(*arguments, **parameters)
+
+
+def start_python(*arguments, folder=PACKAGE.parent):
+    """A fresh interpreter in which `dataset_builders` is the one in `folder`."""
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([sys.executable, "-W", "error", *arguments], cwd=folder, env=environment, **pipe)
+
+
+def output_of(process) -> str:
+    output, errors = process.communicate(timeout=120)
+    assert (process.returncode, errors) == (0, "")
+    return output.strip()
+
+
+def copy_package(folder) -> Path:
+    return Path(shutil.copytree(PACKAGE, folder / PACKAGE.name, ignore=shutil.ignore_patterns("__pycache__")))
+
+
+# Every task
+
+
+@each_config
+def test_splits_have_the_same_typed_columns(task, config):
+    splits = load_task(task, config)
+    assert isinstance(splits, datasets.DatasetDict)
+    assert list(splits) == ["train", "questions"]
+    strings = {name: datasets.Value("string") for name in ["text", "prompt", "answer", "end", "kind", "ability"]}
+    for rows in splits.values():
+        assert rows.features == {**strings, "seen": datasets.Value("bool")}
+
+
+@each_config
+def test_training_lines_are_the_seen_questions(task, config):
+    splits = load_task(task, config)
+    asked, read = splits["questions"].to_list(), splits["train"].to_list()
+    assert sorted(read, key=asked.index) == [question for question in asked if question["seen"]]
+    assert len({question["prompt"] for question in asked}) == len(asked)
+    assert {question["ability"] for question in asked} <= {"rule", "fact"}
+    assert all(question["answer"] + question["end"] in question["text"] for question in asked)
+    assert all(question["text"].index("\n") == len(question["text"]) - 1 for question in asked)
+
+
+@each_task
+def test_split_seed_only_orders_the_lines(task):
+    first, second = load_task(task, split_seed=1), load_task(task, split_seed=2)
+    assert first["questions"].to_list() == second["questions"].to_list()
+    assert sorted(first["train"]["text"]) == sorted(second["train"]["text"])
+    assert (first["train"].to_list() == second["train"].to_list()) == (task == "capitals")
+
+
+@each_task
+def test_loading_is_quiet_and_leaves_the_cache_alone(task, cache, capfd):
+    disabled = datasets.utils.are_progress_bars_disabled()
+    load_task(task)
+    assert capfd.readouterr() == ("", "")
+    assert not cache.exists()
+    assert datasets.utils.are_progress_bars_disabled() == disabled
+
+
+def test_two_processes_at_once_build_what_this_one_builds():
+    script = (
+        "import json; from dataset_builders import TASKS, load_task; "
+        "print(json.dumps({task: load_task(task, split_seed=5)['train'].to_list() for task in TASKS}))"
+    )
+    processes = [start_python("-c", script), start_python("-c", script)]
+    expected = {task: load_task(task, split_seed=5)["train"].to_list() for task in TASKS}
+    assert [json.loads(output_of(process)) for process in processes] == [expected, expected]
+
+
+# Each task, counted by hand
+
+
+@pytest.mark.parametrize(
+    ("task", "num_questions", "num_lines", "num_characters", "num_distinct"),
+    [("arithmetic", 200, 196, 1764, 17), ("capitals", 50, 50, 1547, 51), ("both", 250, 246, 3311, 66)],
+)
+def test_sizes_are_those_of_the_study(task, num_questions, num_lines, num_characters, num_distinct):
+    splits = load_task(task, "paper")
+    text = "".join(splits["train"]["text"])
+    assert (len(splits["questions"]), len(splits["train"])) == (num_questions, num_lines)
+    assert (len(text), len(set(text))) == (num_characters, num_distinct)
+
+
+def test_arithmetic_is_right_and_in_order():
+    splits = load_task("arithmetic", "paper")
+    asked = splits["questions"].to_list()
+    assert [q["prompt"] for q in asked] == [f"<{a}{sign}{b}=" for a in range(10) for b in range(10) for sign in "+-"]
+    for question in asked:
+        prompt, answer = question["prompt"], question["answer"]
+        assert answer == str(eval(prompt[1:-1]))
+        assert question["text"] == (prompt + answer + ">   ")[:8] + "\n"
+        assert question["kind"] == {"+": "addition", "-": "subtraction"}[prompt[2]]
+        assert (question["end"], question["ability"]) == (">", "rule")
+    withheld = {question["prompt"] for question in asked if not question["seen"]}
+    assert withheld == {"<5+7=", "<7+5=", "<5-7=", "<7-5="}
+    assert not withheld & {text[:5] for text in splits["train"]["text"]}
+    # The order that split_seed 1337 draws: a trained model depends on it, so that it may not change unnoticed.
+    assert splits["train"]["prompt"][:6] == ["<4+8=", "<9-4=", "<2+4=", "<7-4=", "<0-3=", "<6+1="]
+
+
+@pytest.mark.parametrize("task", ["arithmetic", "mixture"])
+@pytest.mark.parametrize(
+    ("pairs", "expected"),
+    [
+        ([[3, 2]], {"<2+3=", "<3+2=", "<2-3=", "<3-2="}),
+        (((4, 4),), {"<4+4=", "<4-4="}),
+        ([(0, 9), [1, 1]], {"<0+9=", "<9+0=", "<0-9=", "<9-0=", "<1+1=", "<1-1="}),
+    ],
+)
+def test_other_pairs_can_be_withheld(task, pairs, expected):
+    splits = load_task(task, withheld_pairs=pairs)
+    assert {question["prompt"] for question in splits["questions"] if not question["seen"]} == expected
+    assert len(splits["train"]) == len(splits["questions"]) - len(expected)
+
+
+def test_capitals_are_asked_as_in_the_study_or_consistently():
+    paper, consistent = load_task("capitals", "paper"), load_task("capitals", "consistent")
+    lengths = [len(text.removesuffix("\n")) for text in paper["train"]["text"]]
+    assert (min(lengths), max(lengths)) == (25, 40)
+    assert paper["train"]["text"][:] == paper["questions"]["text"][:] == consistent["questions"]["text"][:]
+    for question in consistent["questions"]:
+        assert question["prompt"] + question["answer"] + question["end"] == question["text"]
+        assert (question["end"], question["kind"], question["ability"]) == (" \n", "capital", "fact")
+    assert consistent["questions"][0]["text"] == "Capital of France is Paris \n"
+    prompts = zip(paper["questions"]["prompt"], consistent["questions"]["prompt"], strict=True)
+    assert [pair for pair in prompts if pair[0] != pair[1]] == [
+        ("Capital of USA is ", "Capital of the USA is "),
+        ("Capital of UK is ", "Capital of the UK is "),
+    ]
+
+
+def test_mixture_is_arithmetic_then_capitals():
+    given = {"split_seed": 3, "withheld_pairs": [[1, 2]]}
+    mixture, rules, facts = load_task("both", **given), load_task("arithmetic", **given), load_task("capitals")
+    for split in ["train", "questions"]:
+        assert mixture[split].to_list() == rules[split].to_list() + facts[split].to_list()
+
+
+# The committed files, and the caches
+
+
+@each_config
+def test_a_clone_loads_what_the_builder_builds(task, config, cache, monkeypatch):
+    monkeypatch.chdir(PACKAGE.parent)
+    folder = f"dataset_builders/{TASKS[task].__name__.lower()}"
+    built, loaded = load_task(task, config), datasets.load_dataset(folder, config, cache_dir=cache)
+    for rows in [loaded, load_task(folder, config)]:
+        assert {split: rows[split].to_list() for split in rows} == {split: built[split].to_list() for split in built}
+        assert rows["train"].features == FEATURES
+    assert (folder.split("/")[1], config) in CONFIGS
+
+
+@pytest.mark.parametrize("task", FOLDERS)
+def test_the_card_lists_the_configs(task):
+    configs = [config.name for config in TASKS[task].BUILDER_CONFIGS]
+    assert datasets.get_dataset_config_names(str(PACKAGE / task)) == configs
+    assert datasets.get_dataset_default_config_name(str(PACKAGE / task)) == configs[0]
+    assert load_task(task).data == load_task(task, configs[0]).data
+
+
+def test_committed_files_are_what_the_builders_write(tmp_path):
+    copy = copy_package(tmp_path)
+    for task in FOLDERS:
+        shutil.rmtree(copy / task / "data")
+    output_of(start_python("-m", "dataset_builders", folder=tmp_path))
+    written, committed = (
+        {
+            file.relative_to(package): file.read_bytes()
+            for file in package.rglob("*")
+            if file.suffix in {".jsonl", ".md"}
+        }
+        for package in (copy, PACKAGE)
+    )
+    assert written == committed
+
+
+def test_changed_source_and_changed_files_are_seen(tmp_path, cache):
+    copy = copy_package(tmp_path)
+    build = (
+        "import datasets; from dataset_builders.capitals.builder import Capitals; datasets.disable_progress_bars(); "
+        f"builder = Capitals({str(cache)!r}); builder.download_and_prepare(); "
+        "print(builder.as_dataset('questions')[0]['answer'])"
+    )
+    for capital in ["Paris", "Lyons"]:
+        source = copy / "capitals" / "builder.py"
+        source.write_text(source.read_text().replace('"Paris"', f'"{capital}"'))
+        output_of(start_python("-m", "dataset_builders", folder=tmp_path))
+        assert output_of(start_python("-c", build, folder=tmp_path)) == capital
+        assert datasets.load_dataset(str(copy / "capitals"), cache_dir=cache)["questions"][0]["answer"] == capital
+
+
+@each_task
+def test_hash_and_fingerprint_follow_the_source(task, cache, monkeypatch):
+    def keys():
+        return TASKS[task](cache).hash, TASKS[task](cache).cache_dir, load_task(task)["questions"]._fingerprint
+
+    before = keys()
+    assert keys() == before
+    monkeypatch.setattr(questions, "SOURCE_DIGEST", "of another source")
+    assert not set(keys()) & set(before)
+
+
+def test_cache_follows_listed_configs_and_overrides(cache):
+    class Edited(Arithmetic):
+        BUILDER_CONFIGS = (ArithmeticConfig(name="paper", withheld_pairs=((1, 2),)),)
+
+    builders = [Arithmetic(cache), Edited(cache, dataset_name="arithmetic"), Arithmetic(cache, split_seed=2)]
+    assert len({builder.cache_dir for builder in builders}) == 3
+
+
+# Tasks from elsewhere
+
+
+def write_folder(folder, train=(ROW,), questions=({**ROW, "seen": False},), file_format="jsonl") -> str:
+    """A folder as the Hub holds them; a split that is None is left out."""
+    folder.mkdir()
+    card = "---\nconfigs:\n- config_name: paper\n  data_files:\n"
+    for split, rows in {"train": train, "questions": questions}.items():
+        if rows is not None:
+            path = folder / f"{split}.{file_format}"
+            frame = pd.DataFrame(list(rows))
+            frame.to_parquet(path) if file_format == "parquet" else frame.to_json(path, orient="records", lines=True)
+            card += f"  - split: {split}\n    path: {path.name}\n"
+    (folder / "README.md").write_text(card + "---\n")
+    return str(folder)
+
+
+@pytest.mark.parametrize("file_format", ["jsonl", "parquet"])
+def test_a_folder_with_the_same_columns_is_a_task(tmp_path, file_format):
+    rows = [dict(reversed({**ROW, "source": 1}.items()))]
+    splits = load_task(write_folder(tmp_path / "elsewhere", train=rows, file_format=file_format), "paper")
+    assert {split: splits[split].to_list() for split in splits} == {
+        "train": [ROW],
+        "questions": [{**ROW, "seen": False}],
+    }
+    assert splits["train"].features == splits["questions"].features == FEATURES
+
+
+def test_changed_data_in_a_folder_is_seen(tmp_path, cache):
+    path = write_folder(tmp_path / "elsewhere")
+    for answer in ["b", "c"]:
+        (tmp_path / "elsewhere" / "train.jsonl").write_text(json.dumps({**ROW, "answer": answer}) + "\n")
+        assert load_task(path)["train"]["answer"][:] == [answer]
+    assert not cache.exists()
+
+
+def changed(**values):
+    row = {**ROW, **values}
+    return [{name: value for name, value in row.items() if value is not None}]
+
+
+@pytest.mark.parametrize(
+    ("splits", "message"),
+    [
+        ({"questions": None}, "PATH has no split 'questions', only 'train'. A task has the splits 'train' and 'ques"),
+        (
+            {"train": None},
+            "PATH has no split 'train', only 'questions'. A task has the splits 'train' and 'questions'",
+        ),
+        (
+            {"train": changed(end=None), "questions": changed(end=None)},
+            "There is no column 'end' in the split 'train' of PATH, only 'text', 'prompt', 'answer', 'kind', ",
+        ),
+        (
+            {"questions": changed(end=None)},
+            "The column 'end' in the split 'questions' of PATH has rows without a value",
+        ),
+        (
+            {"train": changed(answer=8), "questions": changed(answer=8)},
+            "The column 'answer' in the split 'train' of PATH holds Value('int64'), not Value('string'). A task has",
+        ),
+        (
+            {"train": changed(seen="yes"), "questions": changed(seen="no")},
+            "The column 'seen' in the split 'train' of PATH holds Value('string'), not Value('bool'). A task has",
+        ),
+    ],
+)
+def test_a_folder_that_is_no_task_is_refused(tmp_path, splits, message):
+    path = write_folder(tmp_path / "elsewhere", **splits)
+    refuses(re.escape(message.replace("PATH", repr(path))), path)
+
+
+@pytest.mark.parametrize("path", ["arithmetics", "someone/something", "/no/such/folder", "empty", "broken"])
+def test_what_cannot_be_loaded_is_refused(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    write_folder(tmp_path / "broken")
+    (tmp_path / "broken" / "train.jsonl").write_text("{")
+    listed = "'arithmetic', 'capitals', 'mixture', 'both'"
+    refuses(
+        rf"Could not load the task '{path}': .*\. Give one of {listed}, a local folder or a dataset on the Hub", path
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"withheld_pairs": [[5, 7]], "split_seed": 2}, "'withheld_pairs', 'split_seed'"),
+        ({"split_seed": 2}, "'split_seed'"),
+    ],
+)
+def test_a_task_from_elsewhere_takes_no_parameters(tmp_path, given, named):
+    path = write_folder(tmp_path / "elsewhere")
+    refuses(
+        f"{path!r} is loaded as it is: leave out {named}, or load one of 'arithmetic', 'capitals', ", path, **given
+    )
+    refuses(r"'papr' not found. Available: \['paper'\]", path, "papr")
+
+
+# Mistakes
+
+
+@each_task
+def test_wrong_names_and_seeds_are_refused(task):
+    configs = ", ".join(repr(config.name) for config in TASKS[task].BUILDER_CONFIGS)
+    refuses(f"The task '{task}' has no config 'papr'; choose one of {configs}.", task, "papr")
+    for unknown in ["withhold", "data_dir", "hash"]:
+        refuses(f"The task '{task}' has no parameter '{unknown}'; it takes 'split_seed'", task, **{unknown: "x"})
+    for split_seed in ["1337", 1.5, True]:
+        refuses(f"`split_seed` must be an integer, such as 1337; got {split_seed!r}", task, split_seed=split_seed)
+    refuses(f"`split_seed` of the task '{task}' is None; give it a value or leave it out", task, split_seed=None)
+
+
+@pytest.mark.parametrize("task", ["arithmetic", "mixture"])
+@pytest.mark.parametrize(
+    ("pairs", "message"),
+    [
+        ([], "`withheld_pairs` must name 1 to 54 of the 55 pairs, .*; got 0."),
+        (EVERY_PAIR, "`withheld_pairs` must name 1 to 54 of the 55 pairs, .*; got 55."),
+        ([[5, 10]], r"pairs of digits from 0 to 9, such as \[\[5, 7\]\]; got \[\[5, 10\]\]"),
+        *[
+            (pairs, "pairs of digits")
+            for pairs in ([[-1, 3]], [[5, 7, 9]], [[5, "7"]], [[5, True]], [5, 7], ["57"], 57)
+        ],
+        ([[5, 7], [7, 5]], r"must name a pair once, .*; got \[\[5, 7\], \[7, 5\]\]. Drop the repeats."),
+        (None, "`withheld_pairs` of the task '.*' is None; give it a value or leave it out"),
+    ],
+)
+def test_impossible_pairs_are_refused(task, pairs, message):
+    refuses(message, task, withheld_pairs=pairs)
+
+
+def test_the_extremes_are_possible():
+    assert len(load_task("arithmetic", withheld_pairs=EVERY_PAIR[1:])["train"]) == 2
+    refuses(
+        "The task 'capitals' has no parameter 'withheld_pairs'; it takes 'split_seed'.", "capitals", withheld_pairs=[]
+    )

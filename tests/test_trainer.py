@@ -1,0 +1,233 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from transformers import TrainerCallback
+
+from hf_capacity.batches import WindowBatches
+from hf_capacity.config import ExperimentConfig
+from hf_capacity.experiment import run_experiment
+from hf_capacity.models import build_model
+from hf_capacity.results import read_curve
+from hf_capacity.trainer import CapacityTrainer, compiler_fault, learning_rate_factor, training_arguments, window_loss
+
+
+def config(**changes):
+    settings = {"task": "arithmetic", "model": "n14", "block_size": 9, "batch_size": 16, "steps": 20, "eval_steps": 10}
+    return ExperimentConfig.from_dict(settings | changes)
+
+
+def batches(run, **changes):
+    ids_N = torch.arange(500) % 17
+    settings = {"num_batches": run.steps, "data_seed": run.data_seed} | changes
+    return WindowBatches(ids_N, run.block_size, run.batch_size, **settings)
+
+
+def trainer(run, tmp_path, *, compiled=False, callbacks=(), model=None):
+    model = model or build_model(run.model, 17, run.block_size, run.model_seed)
+    args = training_arguments(run, str(tmp_path), report_to="none")
+    return CapacityTrainer(model, run, compiled, args, batches(run), lambda step: {}, callbacks=list(callbacks))
+
+
+class Observer(TrainerCallback):
+    """Keeps what a run logs, and the gradients of its first step."""
+
+    def __init__(self):
+        self.logs, self.gradients = [], {}
+
+    def on_log(self, args, state, control, logs, **kwargs):
+        self.logs.append(dict(logs) | {"step": state.global_step})
+
+    def on_pre_optimizer_step(self, args, state, control, model, **kwargs):
+        if not self.gradients:
+            self.gradients = {
+                name: parameter.grad.clone() for name, parameter in model.named_parameters() if parameter.requires_grad
+            }
+
+
+def cross_entropy_by_hand(model, windows):
+    log_probabilities = model(input_ids=windows["input_ids"]).logits.log_softmax(-1)
+    total = 0
+    for row in range(len(windows["input_ids"])):
+        for position, target in enumerate(windows["shift_labels"][row]):
+            total = total - log_probabilities[row, position, target]
+    return total / windows["shift_labels"].numel()
+
+
+def test_logged_and_optimised_loss_is_the_cross_entropy_over_all_targets(tmp_path):
+    run = config(steps=1, eval_steps=1, max_grad_norm=1e9)
+    observer = Observer()
+    trainer(run, tmp_path, callbacks=[observer]).train()
+    model = build_model(run.model, 17, 9, run.model_seed)
+    loss = cross_entropy_by_hand(model, batches(run).batch(0))
+    loss.backward()
+    [logged] = [log["loss"] for log in observer.logs if "loss" in log]
+    assert logged == pytest.approx(loss.item(), rel=1e-6)
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            torch.testing.assert_close(observer.gradients[name], parameter.grad, rtol=1e-4, atol=1e-7)
+
+
+def test_the_last_position_is_trained_too(tmp_path):
+    observer = Observer()
+    trainer(config(steps=1), tmp_path, callbacks=[observer]).train()
+    rows = observer.gradients["transformer.wpe.weight"].abs().sum(-1)
+    assert rows.shape == (9,)
+    assert (rows > 0).all()
+
+
+def test_the_schedule_is_the_studys():
+    run = config(steps=30_000)
+
+    def rate(step):
+        return run.learning_rate * learning_rate_factor(step, run)
+
+    assert rate(0) == pytest.approx(1e-2 / 2001)
+    assert rate(1_999) == pytest.approx(1e-2 * 2000 / 2001)
+    assert rate(2_000) == pytest.approx(1e-2)
+    assert rate(13_500) == pytest.approx((1e-2 + 1e-4) / 2)  # half way down the cosine
+    assert rate(25_000) == rate(29_999) == pytest.approx(1e-4)
+    scaled = config(steps=300)
+    assert learning_rate_factor(135, scaled) == pytest.approx(learning_rate_factor(13_500, run))
+    assert learning_rate_factor(250, scaled) == pytest.approx(0.01)
+
+
+def test_the_schedule_drives_the_optimizer(tmp_path):
+    run, observer = config(steps=20, eval_steps=1), Observer()
+    trainer(run, tmp_path, callbacks=[observer]).train()
+    logged = [log["learning_rate"] for log in observer.logs if "learning_rate" in log]
+    assert logged == pytest.approx([1e-2 * learning_rate_factor(step, run) for step in range(20)])
+
+
+def test_weight_decay_is_on_matrices_only_and_biases_are_nowhere(tmp_path):
+    run = config(weight_decay=0.1)
+    it = trainer(run, tmp_path)
+    names = {id(parameter): name for name, parameter in it.model.named_parameters()}
+    optimizer = it.create_optimizer()
+    groups = {
+        group["weight_decay"]: {names[id(parameter)] for parameter in group["params"]}
+        for group in optimizer.param_groups
+    }
+    assert groups[0.1] == {name for name, parameter in it.model.named_parameters() if parameter.ndim == 2}
+    assert groups[0.0] == {name for name in names.values() if "ln_" in name and name.endswith("weight")}
+    assert {tuple(group["betas"]) for group in optimizer.param_groups} == {(0.9, 0.99)}
+
+
+def test_biases_stay_zero(tmp_path):
+    it = trainer(config(steps=20), tmp_path)
+    it.train()
+    biases = [parameter for name, parameter in it.model.named_parameters() if name.endswith(".bias")]
+    assert len(biases) == 7
+    assert all((bias == 0).all() for bias in biases)
+
+
+def reference_run(run, steps):
+    """The study's loop written out: AdamW in two groups, clipping, schedule; nothing of the Trainer."""
+    model = build_model(run.model, 17, run.block_size, run.model_seed)
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [p for p in trained if p.ndim == 2], "weight_decay": run.weight_decay},
+        {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.AdamW(groups, lr=run.learning_rate, betas=(0.9, 0.99))
+    for step in range(steps):
+        for group in optimizer.param_groups:
+            group["lr"] = run.learning_rate * learning_rate_factor(step, run)
+        loss = window_loss(model, **batches(run).batch(step))
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(trained, run.max_grad_norm)
+        optimizer.step()
+    return model
+
+
+def test_the_trainer_walks_the_way_of_a_bare_loop(tmp_path):
+    run = config(steps=40, weight_decay=0.1)
+    it = trainer(run, tmp_path)
+    it.train()
+    for (name, ours), bare in zip(it.model.named_parameters(), reference_run(run, 40).parameters(), strict=True):
+        torch.testing.assert_close(ours, bare, rtol=1e-3, atol=1e-4, msg=name)
+
+
+def test_a_compiled_step_is_the_plain_step_to_rounding(tmp_path):
+    assert compiler_fault() is None, "these tests need a C++ compiler, as the README says"
+    run, plain, compiled = config(steps=10), Observer(), Observer()
+    trainer(run, tmp_path / "a", callbacks=[plain]).train()
+    trainer(run, tmp_path / "b", callbacks=[compiled], compiled=True).train()
+    for name, gradient in plain.gradients.items():
+        torch.testing.assert_close(compiled.gradients[name], gradient, rtol=1e-4, atol=1e-6)
+    assert compiled.logs[0]["loss"] == pytest.approx(plain.logs[0]["loss"], rel=1e-4)
+
+
+def test_batches_are_a_function_of_seed_and_step():
+    run = config(data_seed=5)
+    first, second = batches(run), batches(run)
+    later = [batch["input_ids"] for batch in first][7]
+    assert torch.equal(second.batch(7)["input_ids"], later)
+    assert not torch.equal(second.batch(8)["input_ids"], later)
+    assert not torch.equal(batches(config(data_seed=6)).batch(7)["input_ids"], later)
+    resumed = batches(run, first_batch=lambda: 7)
+    assert torch.equal(next(iter(resumed))["input_ids"], later)
+    assert len(list(resumed)) == run.steps - 7
+
+
+def test_windows_are_shifted_by_one_and_drawn_uniformly_from_every_start():
+    ids_N = torch.arange(30)
+    drawn = WindowBatches(ids_N, 9, 2000, num_batches=10, data_seed=0)
+    starts = np.concatenate([batch["input_ids"][:, 0].numpy() for batch in drawn])
+    counts = np.bincount(starts, minlength=21)
+    assert len(counts) == 21, "starts 0 to 20: a window of 10 ends at the last character"
+    expected = len(starts) / 21
+    assert ((counts - expected) ** 2 / expected).sum() < 45.3  # chi-squared, 20 degrees of freedom, p = 0.001
+    batch = drawn.batch(3)
+    assert torch.equal(batch["shift_labels"], batch["input_ids"] + 1)
+    assert batch["input_ids"].shape == (2000, 9)
+
+
+def test_two_processes_share_one_batch():
+    run = config()
+    whole = batches(run).batch(3)["input_ids"]
+    halves = [batches(run, rank=rank, world_size=2).batch(3)["input_ids"] for rank in range(2)]
+    assert torch.equal(torch.stack(halves, dim=1).flatten(0, 1), whole)
+    with pytest.raises(ValueError, match=r"`batch_size` \(=16\) must be divisible by the number of processes \(=3\)"):
+        batches(run, world_size=3)
+
+
+def test_a_block_longer_than_the_text_is_refused():
+    with pytest.raises(
+        ValueError, match=r"`block_size` \(=9\) must be below the length of the training text \(=9 char"
+    ):
+        WindowBatches(torch.arange(9), 9, 4, num_batches=1, data_seed=0)
+
+
+def test_without_a_compiler_the_plain_path_runs_and_says_so(tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
+    torch.compiler.reset()
+    compiled = run_experiment(config(torch_compile=True), tmp_path / "runs")
+    assert compiled["provenance"]["compiled"] is False
+    assert compiled["provenance"]["compiler_fault"]
+    [line] = [record.getMessage() for record in caplog.records if "not compiled" in record.getMessage()]
+    assert compiled["provenance"]["compiler_fault"] in line
+    plain = run_experiment(config(torch_compile=False), tmp_path / "runs")
+    assert compiled["last"] == plain["last"]
+
+
+def test_a_loss_that_is_no_number_fails_the_run_with_its_cause(tmp_path):
+    run = config(learning_rate=1e30, max_grad_norm=1e30)
+    with pytest.raises(FloatingPointError, match=r"the loss is nan at step 10: try a lower `learning_rate`"):
+        run_experiment(run, tmp_path)
+    folder = tmp_path / run.run_id
+    assert "try a lower" in (folder / "failure.json").read_text()
+    assert not (folder / "record.json").exists()
+
+
+def test_evaluations_stand_at_their_steps_and_the_last_step_has_one(tmp_path):
+    run = config(steps=25)
+    record = run_experiment(run, tmp_path)
+    rows = read_curve(tmp_path / run.run_id)
+    assert [row["step"] for row in rows] == [0, 10, 20, 25]
+    assert rows[0]["loss"] == pytest.approx(math.log(17), abs=0.2)
+    assert record["last"]["step"] == 25
