@@ -37,12 +37,9 @@ class WindowBatches:
     ):
         if len(ids_N) <= block_size:
             raise ValueError(
-                f"`block_size` (={block_size}) must be below the length of the training text (={len(ids_N)} characters)."
+                f"`block_size` (={block_size}) must be below the length of the training text (={len(ids_N)})."
             )
-        if batch_size % world_size:
-            raise ValueError(
-                f"`batch_size` (={batch_size}) must be divisible by the number of processes (={world_size})."
-            )
+        assert batch_size % world_size == 0, "run_experiment has seen to it"
         self.windows_WT = ids_N.unfold(0, block_size + 1, 1)
         self.batch_size, self.num_batches, self.data_seed = batch_size, num_batches, data_seed
         self.rank, self.world_size, self.first_batch = rank, world_size, first_batch

@@ -20,6 +20,7 @@ def _refuse(error: Exception) -> typer.Exit:
 
 
 def _stop(signal_number, frame):
+    typer.echo("Stopped. The same command goes on from the last checkpoints.", err=True)
     raise SystemExit(128 + signal_number)
 
 
@@ -32,7 +33,10 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
 ) -> None:
     """Train and measure every run of a study. Repeat the command to finish what was stopped."""
-    from .results import Damaged, RunFolder, check_folder, claim_folder
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, _stop)
+    from .results import Damaged, check_folder, claim_folder
+    from .run_folder import RunFolder
     from .sweep.plan import check_tasks, read_study
 
     try:
@@ -62,12 +66,7 @@ def run(
     from .sweep.local import num_cores, run_local
 
     claim_folder(output, plan.name)
-    signal.signal(signal.SIGTERM, _stop)
-    try:
-        failures = run_local(to_do, output, plan.name, workers or num_cores())
-    except KeyboardInterrupt:
-        typer.echo("Stopped; the same command goes on from the last checkpoints.", err=True)
-        raise typer.Exit(130) from None
+    failures = run_local(to_do, output, plan.name, workers or num_cores())
     if failures:
         typer.echo(f"{len(failures)} of {len(to_do)} runs failed; the same command tries them again:", err=True)
         for run_id, cause in failures.items():
@@ -87,3 +86,46 @@ def report(folder: Annotated[Path, typer.Argument(help="A study's folder, such a
         raise _refuse(error) from None
     typer.echo(path.read_text())
     typer.echo(f"Written: {path}")
+
+
+Source = Annotated[str, typer.Argument(metavar="MODEL", help="A run's folder, or a model on the Hub.")]
+Step = Annotated[int | None, typer.Option(help="A kept checkpoint; by default the last.")]
+
+
+@app.command()
+def evaluate(
+    source: Source,
+    task: Annotated[str | None, typer.Option(help="For a model that does not say what it learned.")] = None,
+    step: Step = None,
+) -> None:
+    """Score a model on the questions of its task."""
+    import yaml
+
+    from .display import show_marks
+    from .inference import evaluate_model
+
+    try:
+        marks = evaluate_model(source, yaml.safe_load(task) if task else None, step=step)
+    except ValueError as error:
+        raise _refuse(error) from None
+    show_marks(marks)
+
+
+@app.command()
+def ask(
+    source: Source,
+    prompt: Annotated[str, typer.Argument(help='Such as "<5+7=".')],
+    step: Step = None,
+) -> None:
+    """Let a model go on from a prompt to the end of the line."""
+    from .inference import ask as ask_model
+
+    try:
+        written = ask_model(source, prompt, step=step)
+    except ValueError as error:
+        raise _refuse(error) from None
+    typer.echo(prompt + written)
+
+
+if __name__ == "__main__":
+    app()

@@ -8,7 +8,6 @@ import re
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 
@@ -84,8 +83,8 @@ class ExperimentConfig:
 
     Args:
         task: A task name, a mapping of `TaskConfig`'s fields, or a `TaskConfig`.
-        model: A rung of `LADDER`, a mapping of `ModelConfig`'s fields (with `name` of a rung: that rung, changed), or a
-            `ModelConfig`.
+        model: A rung of `LADDER`, a mapping of `ModelConfig`'s fields (with the `name` of a rung: that rung, changed),
+            or a `ModelConfig`.
         block_size: Characters in a window, and positions of the model.
         batch_size: Windows in a batch, over all processes.
         steps: Optimiser steps.
@@ -152,7 +151,8 @@ class ExperimentConfig:
     def _schedule_fits(self):
         if self.min_learning_rate > self.learning_rate:
             raise ValueError(
-                f"`min_learning_rate` (={self.min_learning_rate}) must not exceed `learning_rate` (={self.learning_rate})."
+                f"`min_learning_rate` (={self.min_learning_rate}) must not exceed "
+                f"`learning_rate` (={self.learning_rate})."
             )
         if self.warmup_ratio > self.decay_ratio:
             raise ValueError(
@@ -204,11 +204,6 @@ def _explain(mistake: dict[str, Any]) -> str:
     if kind == "value_error" and message.startswith("`"):
         return message
     return f"`{key}` (={mistake['input']!r}): {message[0].lower() + message[1:]}"
-
-
-def read_config(path: Path) -> ExperimentConfig:
-    """Reads a run's `config.yaml`."""
-    return ExperimentConfig.from_dict(yaml.safe_load(path.read_text()))
 
 
 def packaged_path(*parts: str) -> Path:

@@ -50,9 +50,7 @@ class TeacherForcing:
             zip(questions["prompt"], questions["answer"], questions["end"], strict=True)
         ):
             if not (prompt and answer and end):
-                raise ValueError(
-                    f"question {index} ({prompt!r}, {answer!r}, {end!r}) needs a prompt, an answer and an end."
-                )
+                raise ValueError(f"question {index} needs a prompt, an answer and an end: {(prompt, answer, end)}.")
             ids = encode(prompt + answer + end)
             for token in range(len(prompt), len(ids)):
                 if token == len(prompt) or token > block_size:
@@ -71,7 +69,7 @@ class TeacherForcing:
         self.row_K, self.position_K, self.target_K = tensor(row_K), tensor(position_K), tensor(target_K)
         self.question_K, self.answer_K = tensor(question_K), tensor(answer_K).bool()
         self.num_questions = len(questions["prompt"])
-        # The first token after the answer of each question: what the model writes there decides where its answer stops.
+        # The first token after each answer: what the model writes there decides where its answer stops.
         first_end = [k for k in range(len(answer_K)) if not answer_K[k] and (k == 0 or answer_K[k - 1])]
         self.first_end_Q = tensor(first_end)
         digits = [encode(digit)[0] for digit in "0123456789" if digit in "".join(questions["answer"])]
@@ -126,7 +124,7 @@ def mean_loss(model: torch.nn.Module, windows_WT: torch.Tensor) -> float:
 @torch.no_grad()
 def write(model: torch.nn.Module, ids: list[int], max_new_tokens: int, stop: int | None = None) -> list[int]:
     """Greedy decoding that slides the window over what the block cannot hold; ends after the token `stop`."""
-    block_size, written = model.config.n_positions, []
+    block_size, written = model.config.max_position_embeddings, []
     while len(written) < max_new_tokens and (not written or written[-1] != stop):
         context = torch.tensor([(ids + written)[-block_size:]], device=model.device)
         written.append(int(model(input_ids=context).logits[0, -1].argmax()))

@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 import transformers
+from accelerate.utils import broadcast_object_list
 from transformers import TrainerCallback
 
 from .batches import WindowBatches
@@ -25,7 +26,8 @@ from .config import ExperimentConfig
 from .evaluation import mean_loss
 from .exam import Exam, findings
 from .models import build_model, count_parameters
-from .results import Damaged, RunFolder, claim_folder, read_record
+from .results import Damaged, claim_folder, read_record
+from .run_folder import RunFolder
 from .tokenizer import build_tokenizer, encode, save_tokenizer
 from .trainer import CapacityTrainer, compiler_fault, training_arguments
 
@@ -59,32 +61,36 @@ def run_experiment(
         The run's record (see `results`).
 
     Raises:
-        ValueError: The config does not fit the task, or `output` belongs to another study.
+        ValueError: The config does not fit the task or the processes, or `output` belongs to another study.
         RunLocked: Another process is writing this run.
     """
     transformers.utils.logging.disable_progress_bar()  # the Trainer would draw one for every checkpoint
     folder = RunFolder(Path(output), config)
     args = training_arguments(config, str(folder.path), report_to=report_to, run_name=config.run_id, project=study)
+    if config.batch_size % args.world_size:
+        raise ValueError(
+            f"`batch_size` (={config.batch_size}) must be divisible by the number of processes (={args.world_size})."
+        )
     is_writer = args.process_index == 0
     if is_writer:
         claim_folder(Path(output), study)
     with folder.lock() if is_writer else contextlib.nullcontext():
         try:
-            return _finished(folder, args) or _train(config, study, folder, args, is_writer, progress, callbacks)
+            [record] = broadcast_object_list([_finished(folder) if is_writer else None])
+            return record or _train(config, study, folder, args, is_writer, progress, callbacks)
         except Exception as error:
             if is_writer:
                 folder.write_failure(f"{type(error).__name__}: {error}", traceback.format_exc())
             raise
 
 
-def _finished(folder: RunFolder, args) -> dict[str, Any] | None:
-    with args.main_process_first(local=False):
-        try:
-            return read_record(folder.path) if folder.done() else None
-        except Damaged as damage:
-            logger.warning("%s The run is done again.", damage)
-            folder.clear()
-            return None
+def _finished(folder: RunFolder) -> dict[str, Any] | None:
+    try:
+        return read_record(folder.path) if folder.done() else None
+    except Damaged as damage:
+        logger.warning("%s The run is done again.", damage)
+        folder.clear()
+        return None
 
 
 def _train(config, study, folder, args, is_writer, progress, callbacks) -> dict[str, Any]:
@@ -104,8 +110,7 @@ def _train(config, study, folder, args, is_writer, progress, callbacks) -> dict[
     model = build_model(config.model, len(tokenizer), config.block_size, config.model_seed).to(args.device)
     sheet = exam.sheet(partial(encode, tokenizer), config.block_size, args.device)
 
-    with args.main_process_first(local=False):
-        checkpoint, step, curve = _where_to_go_on(folder, exam)
+    [(checkpoint, step, curve)] = broadcast_object_list([_where_to_go_on(folder, exam) if is_writer else None])
     args.eval_on_start = checkpoint is None
     sessions = folder.begin({"started": _now(), "resumed_from": step}) if is_writer else []
 

@@ -42,7 +42,7 @@ def build_model(model: ModelConfig, vocab_size: int, block_size: int, model_seed
 
 
 def freeze_biases(network: GPT2LMHeadModel) -> None:
-    """Holds every bias where it is; what is frozen is not saved with a model, so call it after loading one to train."""
+    """Holds every bias where it is. Freezing is not saved with a model: do it again to train a loaded one."""
     for name, parameter in network.named_parameters():
         if name.endswith(".bias"):
             parameter.requires_grad_(False)

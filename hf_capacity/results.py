@@ -1,213 +1,50 @@
-"""One folder a run: what lies in it, written so that a crash never leaves half a file that looks whole.
+"""What lies in a study's folder, and how it is read.
 
-config.yaml            the resolved config
-learning_curve.jsonl   a row an evaluation
-sessions.jsonl         a row each time that somebody worked on it
-checkpoint-STEP/       to resume from; gone when the run is done
-step-STEP/             weights kept along the way
-config.json, model.safetensors, tokenizer*.json, task.json     the model, and what it has seen
-record.json            the result, written last: a run that has it is done
-failure.json           instead of it: why the run failed
+A run is a folder:
+
+    config.yaml            the resolved config
+    learning_curve.jsonl   a row an evaluation
+    sessions.jsonl         a row each time that somebody worked on it
+    checkpoint-STEP/       to resume from; gone when the run is done
+    step-STEP/             weights kept along the way
+    config.json, model.safetensors, tokenizer*.json, task.json     the model, and what it has seen
+    record.json            the result, written last: a run that has it is done
+    failure.json           instead of it: why the run failed
 """
 
-import contextlib
-import errno
-import fcntl
 import hashlib
 import json
-import logging
 import os
-import shutil
-import socket
-import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from .config import ExperimentConfig
 
-
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    import pandas
 
 SCHEMA_VERSION = 1
-
-# Seconds to wait for a run folder: a killed command's workers need a moment to notice and let go.
-LOCK_PATIENCE = 10
-
-
-class RunLocked(RuntimeError):
-    """Another process is writing this run."""
 
 
 class Damaged(ValueError):
     """A file is not what was written: cut short, changed or of another version."""
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, content: str | bytes) -> None:
     """Writes the whole file or nothing."""
     partial = path.with_name(f".{path.name}.partial")
-    with open(partial, "w") as file:
-        file.write(text)
+    with open(partial, "wb") as file:
+        file.write(content.encode() if isinstance(content, str) else content)
         file.flush()
         os.fsync(file.fileno())
     os.replace(partial, path)
 
 
 def sha256(path: Path) -> str:
-    """Digest of a file's bytes."""
+    """Digest of a file's bytes, short enough for a record to hold several."""
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-class RunFolder:
-    """The folder of one run.
-
-    Args:
-        output: The study's folder.
-        config: The run.
-    """
-
-    def __init__(self, output: Path, config: ExperimentConfig):
-        self.config = config
-        self.path = Path(output) / config.run_id
-        self.record, self.failure = self.path / "record.json", self.path / "failure.json"
-        self.curve = self.path / "learning_curve.jsonl"
-
-    @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
-        """Makes this process the folder's one writer; the system lets go of the lock when its holder dies.
-
-        Raises:
-            RunLocked: Another process holds it, and says which.
-        """
-        self.path.mkdir(parents=True, exist_ok=True)
-        with open(self.path / ".lock", "a+") as file:
-            deadline = time.monotonic() + LOCK_PATIENCE
-            while True:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except OSError as error:
-                    if error.errno not in (errno.EAGAIN, errno.EACCES):
-                        raise
-                    if time.monotonic() > deadline:
-                        file.seek(0)
-                        raise RunLocked(
-                            f"{self.path} is being written by {file.read().strip() or 'another process'}."
-                        ) from None
-                time.sleep(0.1)
-            file.truncate(0)
-            file.write(f"process {os.getpid()} on {socket.gethostname()}")
-            file.flush()
-            yield
-
-    def done(self) -> bool:
-        """Whether the run has its record.
-
-        Raises:
-            Damaged: There is one, but it or a file that it vouches for is not whole.
-        """
-        if not self.record.exists():
-            return False
-        record = read_record(self.path)
-        if record["run_id"] != self.config.run_id:
-            raise Damaged(f"{self.record} belongs to run {record['run_id']}.")
-        for name, digest in record["files"].items():
-            if not (self.path / name).exists() or sha256(self.path / name) != digest:
-                raise Damaged(f"{self.path / name} is not the file that the record vouches for.")
-        return True
-
-    def begin(self, session: dict[str, Any]) -> list[dict[str, Any]]:
-        """Writes the config, takes away what says that an earlier try failed, and notes the session: gives all so far."""
-        write_atomically(self.path / "config.yaml", yaml.safe_dump(self.config.to_dict(), sort_keys=False))
-        self.failure.unlink(missing_ok=True)
-        sessions = self.path / "sessions.jsonl"
-        with open(sessions, "a") as file:
-            file.write(json.dumps(session) + "\n")
-        return [json.loads(line) for line in sessions.read_text().splitlines()]
-
-    def clear(self) -> None:
-        """Takes everything away but the lock."""
-        for path in self.path.iterdir():
-            if path.is_dir():
-                shutil.rmtree(path)
-            elif path.name != ".lock":
-                path.unlink()
-
-    # Checkpoints: the Trainer writes them file by file; a manifest, written last, makes one whole.
-
-    def seal_checkpoint(self, step: int) -> None:
-        """Declares the checkpoint of `step` whole, and takes older ones away."""
-        checkpoint = self.path / f"checkpoint-{step}"
-        files = {path.name: sha256(path) for path in sorted(checkpoint.iterdir())}
-        write_atomically(checkpoint / "manifest.json", json.dumps(files, indent=1))
-        for other in self.path.glob("checkpoint-*"):
-            if other != checkpoint:
-                shutil.rmtree(other)
-
-    def last_checkpoint(self) -> tuple[Path, int] | None:
-        """The newest whole checkpoint and its step; half-written and damaged ones are taken away."""
-        whole = []
-        for checkpoint in self.path.glob("checkpoint-*"):
-            if _is_whole(checkpoint):
-                whole.append((int(checkpoint.name.removeprefix("checkpoint-")), checkpoint))
-            else:
-                logger.warning("%s was not written to its end or is damaged: it is taken away.", checkpoint)
-                shutil.rmtree(checkpoint)
-        if not whole:
-            return None
-        step, checkpoint = max(whole)
-        return checkpoint, step
-
-    def remove_checkpoints(self) -> None:
-        """Takes the checkpoints to resume from away: the run is done."""
-        for checkpoint in self.path.glob("checkpoint-*"):
-            shutil.rmtree(checkpoint)
-
-    # The learning curve
-
-    def cut_curve(self, step: int) -> list[dict[str, Any]]:
-        """Keeps the regular rows up to `step`; what came after it will come again. Gives the rows that are left.
-
-        Raises:
-            Damaged: A row up to `step` is missing or cannot be read.
-        """
-        regular = range(0, step + 1, self.config.eval_steps)
-        rows = [row for row in read_curve(self.path) if row["step"] in regular]
-        if [row["step"] for row in rows] != list(regular):
-            raise Damaged(f"{self.curve} has not every row up to step {step}.")
-        write_atomically(self.curve, "".join(json.dumps(row) + "\n" for row in rows))
-        return rows
-
-    def append_to_curve(self, row: dict[str, Any]) -> None:
-        """Adds the row of one evaluation."""
-        with open(self.curve, "a") as file:
-            file.write(json.dumps(row) + "\n")
-
-    # The end
-
-    def write_record(self, record: dict[str, Any]) -> None:
-        """Writes the result, whole: the run is done."""
-        vouched = ("config.yaml", "learning_curve.jsonl", "model.safetensors")
-        files = {name: sha256(self.path / name) for name in vouched}
-        whole = {"schema_version": SCHEMA_VERSION} | record | {"files": files}
-        # One key a line, its value beside it: small, and still readable.
-        lines = ",\n".join(f" {json.dumps(key)}: {json.dumps(value)}" for key, value in whole.items())
-        write_atomically(self.record, f"{{\n{lines}\n}}\n")
-
-    def write_failure(self, cause: str, traceback: str) -> None:
-        """Writes why the run failed; the same command tries again."""
-        write_atomically(self.failure, json.dumps({"cause": cause, "traceback": traceback}, indent=1) + "\n")
-
-
-def _is_whole(checkpoint: Path) -> bool:
-    try:
-        files = json.loads((checkpoint / "manifest.json").read_text())
-        return all(sha256(checkpoint / name) == digest for name, digest in files.items())
-    except (OSError, ValueError):
-        return False
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def read_record(run_folder: Path) -> dict[str, Any]:
@@ -221,9 +58,9 @@ def read_record(run_folder: Path) -> dict[str, Any]:
         record = json.loads(path.read_text())
     except ValueError:
         raise Damaged(f"{path} is not readable as JSON.") from None
-    if not isinstance(record, dict) or record.get("schema_version") != SCHEMA_VERSION:
-        found = record.get("schema_version") if isinstance(record, dict) else type(record).__name__
-        raise Damaged(f"{path} has schema version {found}, expected {SCHEMA_VERSION}.")
+    version = record.get("schema_version") if isinstance(record, dict) else None
+    if version != SCHEMA_VERSION or not {"run_id", "config", "last", "files"} <= set(record):
+        raise Damaged(f"{path} is no record of schema version {SCHEMA_VERSION} (it has {version}).")
     return record
 
 
@@ -246,11 +83,25 @@ def read_curve(run_folder: Path) -> list[dict[str, Any]]:
     path = Path(run_folder) / "learning_curve.jsonl"
     if not path.exists():
         raise Damaged(f"{path} is missing.")
-    *lines, _unfinished = path.read_text().split("\n")
     try:
+        *lines, _unfinished = path.read_text().split("\n")
         return [json.loads(line) for line in lines]
     except ValueError:
         raise Damaged(f"{path} has a row that is not readable as JSON.") from None
+
+
+def load_results(folder: str | Path) -> "pandas.DataFrame":
+    """All finished runs of a study's folder as a table: a row a run, nested keys joined by dots (`last.fit`).
+
+    Raises:
+        ValueError: There is no finished run in the folder, or a record is damaged.
+    """
+    import pandas
+
+    records = read_records(Path(folder))
+    if not records:
+        raise ValueError(f"{folder} has no finished run: train some with `hf-capacity run STUDY --output {folder}`.")
+    return pandas.json_normalize(records)
 
 
 def claim_folder(output: Path, study: str) -> None:
@@ -277,7 +128,10 @@ def check_folder(output: Path, study: str) -> None:
     if output.exists() and not output.is_dir():
         raise ValueError(f"`--output` (={output}) is a file: name a folder.")
     if claim.exists():
-        owner = yaml.safe_load(claim.read_text())["study"]
+        try:
+            owner = yaml.safe_load(claim.read_text())["study"]
+        except (yaml.YAMLError, UnicodeDecodeError, TypeError, KeyError):
+            raise Damaged(f"{claim} does not say whose folder this is: name another folder, or mend it.") from None
         if owner != study:
             raise ValueError(
                 f"`--output` (={output}) belongs to study {owner!r}, not to {study!r}: name another folder."

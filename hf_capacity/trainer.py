@@ -1,4 +1,4 @@
-"""The study's training on the stock `Trainer`: its data order, loss, schedule and evaluation, by public hooks alone."""
+"""The study's training on the stock `Trainer`: data order, loss, schedule and evaluation, by public hooks alone."""
 
 import math
 from collections.abc import Callable
@@ -68,7 +68,7 @@ class CapacityTrainer(Trainer):
         self.remove_callback(PrinterCallback)
         self.config, self.batches, self.evaluation = config, batches, evaluation
         batches.first_batch = lambda: self.state.global_step
-        # A model's compiled code is kept with the function; more than a few models in one process would fill its cache.
+        # Compiled code is kept with the function; more than a few models in one process would fill its cache.
         torch.compiler.reset()
         self.window_loss = torch.compile(window_loss, dynamic=False) if compiled else window_loss
 

@@ -40,3 +40,13 @@ def half_trained(tmp_path_factory) -> dict[str, Path]:
         run_experiment(config, output, study="half_trained")
         folders[task] = output / config.run_id
     return folders
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch) -> Path:
+    """An empty cache of `datasets`, and no attempt to reach the Hub."""
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    return tmp_path / "cache"

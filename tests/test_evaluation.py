@@ -145,7 +145,7 @@ def test_a_number_written_on_is_wrong_for_the_study_too_but_a_missing_mark_is_no
 
 def test_a_question_without_an_answer_is_named():
     questions = {"prompt": ["<1="], "answer": [""], "end": [">"], "kind": ["x"]}
-    with pytest.raises(ValueError, match=r"question 0 .* needs a prompt, an answer and an end"):
+    with pytest.raises(ValueError, match=r"question 0 needs a prompt, an answer and an end: .*<1="):
         TeacherForcing(questions, letters, 9)
 
 

@@ -190,14 +190,10 @@ def test_two_processes_share_one_batch():
     whole = batches(run).batch(3)["input_ids"]
     halves = [batches(run, rank=rank, world_size=2).batch(3)["input_ids"] for rank in range(2)]
     assert torch.equal(torch.stack(halves, dim=1).flatten(0, 1), whole)
-    with pytest.raises(ValueError, match=r"`batch_size` \(=16\) must be divisible by the number of processes \(=3\)"):
-        batches(run, world_size=3)
 
 
 def test_a_block_longer_than_the_text_is_refused():
-    with pytest.raises(
-        ValueError, match=r"`block_size` \(=9\) must be below the length of the training text \(=9 char"
-    ):
+    with pytest.raises(ValueError, match=r"`block_size` \(=9\) must be below the length of the training text \(=9\)"):
         WindowBatches(torch.arange(9), 9, 4, num_batches=1, data_seed=0)
 
 

@@ -1,5 +1,6 @@
 """The local engine: a process a core, one torch thread each, and a display of how far each run is."""
 
+import contextlib
 import logging
 import multiprocessing
 import os
@@ -13,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from ..config import ExperimentConfig
-from ..results import RunFolder
-from .display import Display
+from ..display import Display
+from ..run_folder import RunFolder
 
 
 # How long a worker may take to go before it is killed.
@@ -40,7 +41,7 @@ def run_local(runs: Sequence[ExperimentConfig], output: Path, study: str, num_wo
     """
     pending, failures = deque(runs), {}
     workers: list[Worker] = []
-    with Display(runs, num_workers) as display:
+    with Display(runs) as display:
         try:
             workers = [Worker(output, study) for _ in range(min(num_workers, len(runs)))]
             while pending or any(worker.run for worker in workers):
@@ -93,10 +94,8 @@ class Worker:
     def start(self, run: ExperimentConfig) -> None:
         """Hands it a run."""
         self.run = run
-        try:
+        with contextlib.suppress(BrokenPipeError):  # it died: `news` says so
             self.line.send(run)
-        except BrokenPipeError:
-            pass  # it died: `news` says so
 
     def end(self) -> None:
         """Asks an idle worker to go, and stops one in mid-run: its last checkpoint is what it can go on from."""

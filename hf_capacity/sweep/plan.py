@@ -85,7 +85,10 @@ def read_study(source: str, overrides: Sequence[str] = ()) -> Study:
     if not isinstance(content, dict) or not set(content) <= {"description", "settings", "grid"}:
         found = ", ".join(map(str, content)) if isinstance(content, dict) else type(content).__name__
         raise ValueError(f"{path} holds {found or 'nothing'}: expected the keys description, settings and grid.")
-    settings, grid = content.get("settings") or {}, dict(content.get("grid") or {})
+    settings, grid = content.get("settings") or {}, content.get("grid") or {}
+    for key, block in (("settings", settings), ("grid", grid)):
+        if not isinstance(block, dict):
+            raise ValueError(f"`{key}` (={block!r}) must be a mapping.")
     for axis, entries in grid.items():
         if not isinstance(entries, list) or not entries:
             raise ValueError(f"`grid.{axis}` (={entries!r}) must be a list with at least one entry.")
@@ -93,14 +96,11 @@ def read_study(source: str, overrides: Sequence[str] = ()) -> Study:
             raise ValueError(f"`grid.{axis}` is no key of a run, so its entries must be mappings that set such keys.")
     changes = {}
     for override in overrides:
-        key, equals, value = override.partition("=")
-        if not equals or not key:
-            raise ValueError(f"{override!r} is not of the form key=value, such as steps=100.")
-        value = yaml.safe_load(value)
+        key, value = _parsed(override)
         for axis, entries in grid.items():
-            has_it = [entry for entry in entries if (entry if axis == key else _get(entry, key)) == value]
-            if has_it:
-                grid[axis] = has_it
+            selected = [entry for entry in entries if (entry if axis == key else _get(entry, key)) == value]
+            if selected:
+                grid[axis] = selected
                 break
         else:
             grid.pop(key, None)
@@ -127,6 +127,16 @@ def check_tasks(runs: Sequence[ExperimentConfig]) -> None:
                 f"`block_size` (={run.block_size}) must be below the length of the training text of {run.task.path} "
                 f"(={lengths[identity]} characters)."
             )
+
+
+def _parsed(override: str) -> tuple[str, Any]:
+    key, equals, value = override.partition("=")
+    if not equals or not key:
+        raise ValueError(f"{override!r} is not of the form key=value, such as steps=100.")
+    try:
+        return key, yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise ValueError(f"{override!r} is not valid YAML after the equals sign.") from None
 
 
 def _get(entry: Any, key: str) -> Any:

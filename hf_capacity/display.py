@@ -1,27 +1,27 @@
-"""How far each run is: a bar a run on a terminal, plain lines elsewhere."""
+"""What a person at the terminal sees: how far each run is, and how a model was marked."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
 
-from ..config import ExperimentConfig
+from .config import ExperimentConfig
 
 
 class Display:
-    """Shows the runs that are at work; a context manager.
+    """Shows the runs that are at work, a bar each on a terminal and plain lines elsewhere; a context manager.
 
     Args:
         runs: All that are to be done.
-        num_workers: How many go on at once.
     """
 
     # What of a learning curve's row is shown.
     SHOWN = ("loss", "fit", "extrapolation", "recall")
     PLAIN_LINES_A_RUN = 10
 
-    def __init__(self, runs: Sequence[ExperimentConfig], num_workers: int):
+    def __init__(self, runs: Sequence[ExperimentConfig]):
         self.steps = {run.run_id: run.steps for run in runs}
         self.console = Console(soft_wrap=True, highlight=False)
         self.told = dict.fromkeys(self.steps, -1)
@@ -80,3 +80,39 @@ def _told(row: dict[str, Any]) -> str:
     names = {"fit": "seen", "extrapolation": "withheld", "recall": "facts"}
     rates = [f"{names[name]} {row[name]:.2f}" for name in names if row[name] is not None]
     return "  ".join([f"loss {row['loss']:.4f}", *rates])
+
+
+def show_marks(marks: dict[str, Any]) -> None:
+    """Prints what `evaluate_model` found: every rate with its count, interval and floor."""
+    console = Console(soft_wrap=True, highlight=False)
+    intervals, floors = marks["intervals_over_questions_of_one_model"], marks["floors"]
+    table = Table("", "right", "rate", "95 % over the questions of this model", "floor", title=_name(marks["task"]))
+    for rate, (right, questions) in marks["counts"].items():
+        low, high = intervals[rate]
+        table.add_row(
+            rate.replace("_", " "),
+            f"{right}/{questions}",
+            f"{right / questions:.3f}",
+            f"{low:.3f} to {high:.3f}",
+            _floor(floors.get(rate)),
+        )
+    for kind, parts in marks["kinds"].items():
+        for part, (right, questions) in parts.items():
+            floor = floors["kinds"].get(kind, {}).get(part)
+            table.add_row(f"{kind}, {part}", f"{right}/{questions}", f"{right / questions:.3f}", "", _floor(floor))
+    console.print(table)
+    if marks["tradeoff_gap"] is not None:
+        console.print(f"trade-off gap (recall - extrapolation): {marks['tradeoff_gap']:+.3f}")
+    if "recall" not in marks["counts"] and "fit" not in marks["counts"]:
+        console.print("What this model has seen is not known, so there is no recall, fit or extrapolation.")
+    for prompt, written in marks["written_for_withheld"].items():
+        verdict = "right" if marks["withheld"][prompt] else "wrong"
+        console.print(f"withheld  {prompt}{written}  {verdict}", markup=False)
+
+
+def _name(task: dict[str, Any]) -> str:
+    return f"{task['path']} ({task['name']})" if task["name"] else task["path"]
+
+
+def _floor(floor: float | None) -> str:
+    return "" if floor is None else f"{floor:.3f}"

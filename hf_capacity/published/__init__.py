@@ -1,0 +1,54 @@
+"""The figures of Barron & White (2025, arXiv 2506.09099) by cell; README.md beside them says how to read them."""
+
+import csv
+from importlib.resources import files
+
+
+# Questions of each kind in the study's own scoring.
+NUM_QUESTIONS = {"addition": 91, "subtraction": 91, "capital": 50}
+
+_ACCURACY_COLUMNS = {
+    "addition": "addition_accuracy",
+    "subtraction": "subtraction_accuracy",
+    "capital": "facts_accuracy",
+}
+_CURVE_COLUMNS = {"arithmetic": "math_acc", "capitals": "facts_acc"}
+
+
+def published_accuracy(task: str, model: str) -> dict[str, float]:
+    """Published accuracy of one cell, at the checkpoint that the study chose.
+
+    Args:
+        task: What the model was trained on: `arithmetic`, `capitals` or `both`.
+        model: Name of the rung: `n14`, `n28`, `n56` or `mlt`.
+
+    Returns:
+        Accuracy between 0 and 1 by kind of question; kinds that the task lacks are left out. Empty where the study
+        has no such cell.
+    """
+    for row in _read_rows("accuracy.csv"):
+        if (row["task"], row["model"]) == (task, model):
+            return {kind: float(row[column]) for kind, column in _ACCURACY_COLUMNS.items() if row[column]}
+    return {}
+
+
+def published_curve(task: str, model: str) -> list[tuple[int, float]]:
+    """Published learning curve of one cell.
+
+    Args:
+        task: What the model was trained on.
+        model: Name of the rung.
+
+    Returns:
+        (step, accuracy between 0 and 1) every 250 steps, over all questions of the task, the withheld ones included.
+        Empty where no curve was published, as for every model trained on both tasks.
+    """
+    if task not in _CURVE_COLUMNS or not published_accuracy(task, model):
+        return []
+    rows = _read_rows(f"curves/{task}_{model}.csv")
+    return [(int(row["iter"]), float(row[_CURVE_COLUMNS[task]])) for row in rows]
+
+
+def _read_rows(name: str) -> list[dict[str, str]]:
+    with files(__package__).joinpath(name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))

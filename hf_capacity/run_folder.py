@@ -1,0 +1,175 @@
+"""The writing side of `results`: one folder a run, one writer a folder, and nothing half-written that looks whole."""
+
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .config import ExperimentConfig
+from .results import SCHEMA_VERSION, Damaged, read_curve, read_record, sha256, write_atomically
+
+
+logger = logging.getLogger(__name__)
+
+# Seconds to wait for a run folder: a killed command's workers need a moment to notice and let go.
+LOCK_PATIENCE = 10
+
+
+class RunLocked(RuntimeError):
+    """Another process is writing this run."""
+
+
+class RunFolder:
+    """The folder of one run.
+
+    Args:
+        output: The study's folder.
+        config: The run.
+    """
+
+    def __init__(self, output: Path, config: ExperimentConfig):
+        self.config = config
+        self.path = Path(output) / config.run_id
+        self.record, self.failure = self.path / "record.json", self.path / "failure.json"
+        self.curve = self.path / "learning_curve.jsonl"
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Makes this process the folder's one writer; the system lets go of the lock when its holder dies.
+
+        Raises:
+            RunLocked: Another process holds it, and says which.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        with open(self.path / ".lock", "a+") as file:
+            deadline = time.monotonic() + LOCK_PATIENCE
+            while True:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        file.seek(0)
+                        holder = file.read() or "another process"
+                        raise RunLocked(f"{self.path} is being written by {holder}: wait, or stop it.") from None
+                time.sleep(0.1)
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {socket.gethostname()}")
+            file.flush()
+            yield
+
+    def done(self) -> bool:
+        """Whether the run has its record.
+
+        Raises:
+            Damaged: There is one, but it or a file that it vouches for is not whole.
+        """
+        if not self.record.exists():
+            return False
+        record = read_record(self.path)
+        if record["run_id"] != self.config.run_id:
+            raise Damaged(f"{self.record} belongs to run {record['run_id']}.")
+        for name, digest in record["files"].items():
+            if not (self.path / name).exists() or sha256(self.path / name) != digest:
+                raise Damaged(f"{self.path / name} is not the file that the record vouches for.")
+        return True
+
+    def begin(self, session: dict[str, Any]) -> list[dict[str, Any]]:
+        """Writes the config, takes an earlier failure away and notes the session; gives all sessions so far."""
+        write_atomically(self.path / "config.yaml", yaml.safe_dump(self.config.to_dict(), sort_keys=False))
+        self.failure.unlink(missing_ok=True)
+        sessions = self.path / "sessions.jsonl"
+        with open(sessions, "a") as file:
+            file.write(json.dumps(session) + "\n")
+        return [json.loads(line) for line in sessions.read_text().splitlines()]
+
+    def clear(self) -> None:
+        """Takes everything away but the lock."""
+        for path in self.path.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != ".lock":
+                path.unlink()
+
+    # Checkpoints: the Trainer writes them file by file; a manifest, written last, makes one whole.
+
+    def seal_checkpoint(self, step: int) -> None:
+        """Declares the checkpoint of `step` whole, and takes older ones away."""
+        checkpoint = self.path / f"checkpoint-{step}"
+        files = {path.name: sha256(path) for path in sorted(checkpoint.iterdir())}
+        write_atomically(checkpoint / "manifest.json", json.dumps(files, indent=1))
+        for other in self.path.glob("checkpoint-*"):
+            if other != checkpoint:
+                shutil.rmtree(other)
+
+    def last_checkpoint(self) -> tuple[Path, int] | None:
+        """The newest whole checkpoint and its step; half-written and damaged ones are taken away."""
+        whole = []
+        for checkpoint in self.path.glob("checkpoint-*"):
+            if _is_whole(checkpoint):
+                whole.append((int(checkpoint.name.removeprefix("checkpoint-")), checkpoint))
+            else:
+                logger.warning("%s was not written to its end or is damaged: it is taken away.", checkpoint)
+                shutil.rmtree(checkpoint)
+        if not whole:
+            return None
+        step, checkpoint = max(whole)
+        return checkpoint, step
+
+    def remove_checkpoints(self) -> None:
+        """Takes the checkpoints to resume from away: the run is done."""
+        for checkpoint in self.path.glob("checkpoint-*"):
+            shutil.rmtree(checkpoint)
+
+    # The learning curve
+
+    def cut_curve(self, step: int) -> list[dict[str, Any]]:
+        """Keeps the regular rows up to `step`; what came after it will come again. Gives the rows that are left.
+
+        Raises:
+            Damaged: A row up to `step` is missing or cannot be read.
+        """
+        regular = range(0, step + 1, self.config.eval_steps)
+        rows = [row for row in read_curve(self.path) if row["step"] in regular]
+        if [row["step"] for row in rows] != list(regular):
+            raise Damaged(f"{self.curve} has not every row up to step {step}.")
+        write_atomically(self.curve, "".join(json.dumps(row) + "\n" for row in rows))
+        return rows
+
+    def append_to_curve(self, row: dict[str, Any]) -> None:
+        """Adds the row of one evaluation."""
+        with open(self.curve, "a") as file:
+            file.write(json.dumps(row) + "\n")
+
+    # The end
+
+    def write_record(self, record: dict[str, Any]) -> None:
+        """Writes the result, whole: the run is done."""
+        unvouched = {".lock", "sessions.jsonl", "record.json"}
+        files = {path.name: sha256(path) for path in sorted(self.path.iterdir()) if path.is_file()}
+        files = {name: digest for name, digest in files.items() if name not in unvouched}
+        whole = {"schema_version": SCHEMA_VERSION} | record | {"files": files}
+        # One key a line, its value beside it: small, and still readable.
+        lines = ",\n".join(f" {json.dumps(key)}: {json.dumps(value)}" for key, value in whole.items())
+        write_atomically(self.record, f"{{\n{lines}\n}}\n")
+
+    def write_failure(self, cause: str, traceback: str) -> None:
+        """Writes why the run failed; the same command tries again."""
+        write_atomically(self.failure, json.dumps({"cause": cause, "traceback": traceback}, indent=1) + "\n")
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    try:
+        files = json.loads((checkpoint / "manifest.json").read_text())
+        return all(sha256(checkpoint / name) == digest for name, digest in files.items())
+    except (OSError, ValueError):
+        return False

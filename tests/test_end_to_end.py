@@ -1,0 +1,80 @@
+"""The straight line with what users bring: their own task, their own model, a few lines of Python."""
+
+import json
+import math
+
+import pytest
+import torch
+
+from hf_capacity import ExperimentConfig, evaluate_model, load_results, run_experiment
+from hf_capacity.results import read_curve
+from hf_capacity.sweep.plan import read_study
+
+
+def test_the_ordinary_model_takes_a_few_steps(tmp_path):
+    [run] = read_study(
+        "too_big_to_think_mlt", ["task=arithmetic", "steps=2", "eval_steps=2", "batch_size=8", "save_steps=2"]
+    ).runs()
+    record = run_experiment(run, tmp_path)
+    assert (record["num_parameters"], record["num_parameters_without_positions"]) == (10_631_808, 10_628_352)
+    losses = [row["loss"] for row in read_curve(tmp_path / run.run_id)]
+    assert losses[0] == pytest.approx(math.log(17), abs=0.3)
+    assert losses[1] < losses[0]
+
+
+def doubling(folder):
+    """A task of one's own: double the digit; 3 and 7 are withheld."""
+    folder.mkdir()
+    rows = [
+        {
+            "text": f"2x{digit}={2 * digit};\n", "prompt": f"2x{digit}=", "answer": str(2 * digit), "end": ";",
+            "kind": "doubling", "ability": "rule", "seen": digit not in (3, 7),
+        }
+        for digit in range(10)
+    ]  # fmt: skip
+    for split, lines in (("train", [row for row in rows if row["seen"]] * 5), ("questions", rows)):
+        (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines))
+    (folder / "README.md").write_text(
+        "---\nconfigs:\n- config_name: default\n  data_files:\n"
+        "  - {split: train, path: train.jsonl}\n  - {split: questions, path: questions.jsonl}\n---\n"
+    )
+    return folder
+
+
+def test_a_task_of_ones_own_goes_the_whole_way(tmp_path):
+    task = doubling(tmp_path / "doubling")
+    run = ExperimentConfig(
+        task=str(task), model="n28", block_size=6, batch_size=64, steps=300, eval_steps=100, weight_decay=0.01
+    )
+    record = run_experiment(run, tmp_path / "runs")
+    assert record["last"]["counts"]["fit"] == [8, 8]
+    assert record["last"]["counts"]["extrapolation"][1] == 2
+    assert record["last"]["published_scoring"] == {}
+    marks = evaluate_model(tmp_path / "runs" / run.run_id)
+    assert marks["counts"] == record["last"]["counts"]
+    assert set(marks["withheld"]) == {"2x3=", "2x7="}
+    assert len(load_results(tmp_path / "runs")) == 1
+
+
+def test_data_seed_model_seed_and_split_seed_each_do_their_own_thing(tmp_path):
+    def curve_of(**seeds):
+        run = ExperimentConfig(
+            task="arithmetic", model="n14", block_size=9, batch_size=8, steps=10, eval_steps=5, **seeds
+        )
+        run_experiment(run, tmp_path)
+        return [row["loss"] for row in read_curve(tmp_path / run.run_id)]
+
+    plain, model, data, split = (curve_of(), curve_of(model_seed=1), curve_of(data_seed=1), curve_of(split_seed=1))
+    assert model[0] != plain[0], "other initial weights"
+    assert data[0] == plain[0], "the same weights on the same text"
+    assert data[1] != plain[1], "other windows"
+    assert split[0] == pytest.approx(plain[0], rel=1e-2)
+    assert split[0] != plain[0], "the same weights on another order of lines"
+
+
+def test_a_run_leaves_the_callers_random_state_to_no_ones_surprise(tmp_path):
+    run = ExperimentConfig(task="arithmetic", model="n14", block_size=9, batch_size=8, steps=5, eval_steps=5)
+    torch.manual_seed(1)
+    first = run_experiment(run, tmp_path / "a")["last"]
+    torch.manual_seed(2)
+    assert run_experiment(run, tmp_path / "b")["last"] == first

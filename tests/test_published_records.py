@@ -1,0 +1,59 @@
+"""Every published number comes from committed records: the reports are remade from them, and the README quotes those."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from hf_capacity.config import ExperimentConfig
+from hf_capacity.exam import findings
+from hf_capacity.report import write_report
+from hf_capacity.results import read_curve, read_records
+from hf_capacity.sweep.plan import read_study
+
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+STUDIES = sorted(path.parent for path in (ROOT / "model_cards").glob("*/report.md"))
+# Numbers in the README's findings that are no results: citation, versions.
+NO_RESULTS = {"2", "2025", "2506.09099", "3.11", "95"}
+
+
+def numbers(text):
+    return {number.rstrip(".,") for number in re.findall(r"(?<![\w.])\d[\d.,]*", text)}
+
+
+@pytest.mark.parametrize("folder", STUDIES, ids=lambda folder: folder.name)
+def test_a_published_report_is_made_from_its_records(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / folder.name)
+    (copy / "report.md").unlink()
+    assert write_report(copy).read_text() == (folder / "report.md").read_text()
+
+
+@pytest.mark.parametrize("folder", STUDIES, ids=lambda folder: folder.name)
+def test_the_records_are_the_studys_runs_and_agree_with_their_curves(folder):
+    records = read_records(folder)
+    asked = {run.run_id for run in read_study(folder.name).runs()}
+    assert {record["run_id"] for record in records} == asked
+    for record in records:
+        assert ExperimentConfig.from_dict(record["config"]).run_id == record["run_id"]
+        assert yaml.safe_load((record["folder"] / "config.yaml").read_text()) == record["config"]
+        curve = read_curve(record["folder"])
+        assert {name: record[name] for name in findings(curve)} == findings(curve)
+        assert not list(record["folder"].glob("*.safetensors"))
+        assert "+changes" not in record["provenance"]["git_commit"]
+
+
+def test_the_readmes_table_is_the_reports():
+    published = (ROOT / "model_cards" / "too_big_to_think" / "report.md").read_text()
+    table = [line for line in README.split("## The table")[1].split("## Use")[0].splitlines() if line.startswith("|")]
+    assert len(table) >= 9 + 2
+    assert "\n".join(table) in published
+
+
+def test_every_number_in_the_readmes_findings_is_in_a_published_report():
+    found = numbers(README.split("## Use")[0])
+    published = set().union(*(numbers((folder / "report.md").read_text()) for folder in STUDIES))
+    assert found - published - NO_RESULTS == set()

@@ -1,0 +1,114 @@
+"""Every command of the README works as written, and every number in it can be traced."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"^```(bash|python)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+
+# Commands that take long, with the reason, and what runs in their place.
+LONG = {
+    "make reproduce": ("trains nine cells for minutes", "make --dry-run reproduce"),
+    "make test": ("is this very suite", "make --dry-run test"),
+    "make reproduce STUDY=too_big_to_think": (
+        "trains nine cells for about an hour",
+        "hf-capacity run too_big_to_think --dry-run",
+    ),
+    "hf-capacity run quick": ("trains nine cells for minutes", "hf-capacity run quick --dry-run"),
+    "hf-capacity run quick task=arithmetic model=n14 model_seed=1": (
+        "trains for half a minute",
+        "hf-capacity run quick task=arithmetic model=n14 model_seed=1 --dry-run",
+    ),
+    "hf-capacity report runs/quick": (
+        "needs the runs of the line before",
+        "hf-capacity report model_cards/too_big_to_think",
+    ),
+    "hf-capacity evaluate runs/quick/arithmetic-n14-*": (
+        "needs the runs of the line before",
+        "hf-capacity evaluate --help",
+    ),
+    'hf-capacity ask runs/quick/arithmetic-n14-* "<5+7="': (
+        "needs the runs of the line before",
+        "hf-capacity ask --help",
+    ),
+    "accelerate launch scripts/train.py --config configs/quick.yaml task=arithmetic model=n14": (
+        "trains for half a minute",
+        "python scripts/train.py --config configs/quick.yaml task=arithmetic model=n14 steps=20 --output runs/few",
+    ),
+    "OMP_NUM_THREADS=1 accelerate launch --multi_gpu --num_processes 2 --num_machines 1 --mixed_precision no "
+    "--dynamo_backend no scripts/train.py --config configs/quick.yaml task=arithmetic model=n14": (
+        "is launched by test_train_script.py",
+        "accelerate launch --help",
+    ),
+}
+
+
+def commands(block):
+    """The shell's lines, continuation lines joined, comments left out."""
+    joined = re.sub(r"\s*\\\n\s*", " ", block)
+    return [re.sub(r"\s+#.*$", "", line).strip() for line in joined.splitlines() if line.strip() and line[0] != "#"]
+
+
+SHELL = [command for language, block in BLOCKS if language == "bash" for command in commands(block)]
+PYTHON = [block for language, block in BLOCKS if language == "python"]
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    """What a new user has: the tracked files and an environment in which they are installed."""
+    folder = tmp_path_factory.mktemp("clone")
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in tracked.splitlines():
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+def run(command, clone):
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    result = subprocess.run(
+        command, shell=True, cwd=clone, env=environment, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, f"{command}\n{result.stdout}\n{result.stderr}"
+    return result.stdout
+
+
+@pytest.mark.parametrize("command", SHELL)
+def test_a_command_works_as_written(command, clone):
+    _reason, substitute = LONG.get(command, ("", command))
+    run(substitute, clone)
+
+
+def test_no_command_is_listed_in_vain():
+    assert set(LONG) <= set(SHELL)
+
+
+@pytest.mark.parametrize("block", PYTHON)
+def test_a_python_block_works_as_written(block, clone):
+    (clone / "block.py").write_text(f"if __name__ == '__main__':\n    {block.strip()}".replace("\n", "\n    "))
+    run("python block.py", clone)
+
+
+def test_every_path_named_exists():
+    named = re.findall(r"`((?:hf_capacity|dataset_builders|configs|scripts|tests|model_cards)/[\w./]*)`", README)
+    named += re.findall(r"\]\((?!http)([^)#]+)\)", README)
+    assert named
+    for name in named:
+        assert (ROOT / name).exists(), name
+
+
+@pytest.mark.slow  # trains the nine cells
+def test_the_quick_study_in_full(clone):
+    run("hf-capacity run quick", clone)
+    assert "n14" in run("hf-capacity report runs/quick", clone)
+    assert "withheld" in run("hf-capacity evaluate runs/quick/arithmetic-n14-*", clone)
+    assert run('hf-capacity ask runs/quick/arithmetic-n14-* "<5+7="', clone).startswith("<5+7=")

@@ -1,0 +1,161 @@
+import json
+import os
+
+import pytest
+
+from hf_capacity import run_folder as run_folder_room
+from hf_capacity.config import ExperimentConfig
+from hf_capacity.experiment import run_experiment
+from hf_capacity.results import Damaged, check_folder, claim_folder, load_results, read_curve, read_records
+from hf_capacity.run_folder import RunFolder, RunLocked
+
+
+RUN = ExperimentConfig(
+    task="arithmetic", model="n14", block_size=9, batch_size=8, steps=20, eval_steps=10, save_steps=10
+)
+
+
+@pytest.fixture
+def finished(tmp_path):
+    record = run_experiment(RUN, tmp_path, study="s")
+    return RunFolder(tmp_path, RUN), record
+
+
+def test_a_finished_run_holds_what_the_map_says_and_nothing_to_resume_from(finished):
+    folder, record = finished
+    names = {path.name for path in folder.path.iterdir()}
+    assert names == {
+        ".lock", "config.json", "config.yaml", "generation_config.json", "learning_curve.jsonl", "model.safetensors",
+        "record.json", "sessions.jsonl", "task.json", "tokenizer.json", "tokenizer_config.json",
+    }  # fmt: skip
+    assert folder.record.stat().st_size < 4096
+    [read] = read_records(folder.path.parent)
+    assert {key: read[key] for key in record} == record
+
+
+def test_a_finished_run_is_read_not_done_again(finished):
+    folder, record = finished
+    before = folder.record.stat().st_mtime_ns
+    again = run_experiment(RUN, folder.path.parent, study="s")
+    assert {key: again[key] for key in record} == record
+    assert folder.record.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("name", ["record.json", "learning_curve.jsonl", "model.safetensors", "tokenizer.json"])
+@pytest.mark.parametrize("damage", ["cut", "changed", "missing"])
+def test_a_damaged_file_is_named_and_the_run_done_again_with_the_same_outcome(finished, caplog, name, damage):
+    folder, record = finished
+    path = folder.path / name
+    whole = path.read_bytes()
+    if damage == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(whole[: len(whole) // 2] if damage == "cut" else b"\xff" + whole[1:])
+    if (name, damage) != ("record.json", "missing"):
+        with pytest.raises(Damaged, match=name):
+            folder.done()
+    again = run_experiment(RUN, folder.path.parent, study="s")
+    if (name, damage) != ("record.json", "missing"):
+        assert any(name in entry.getMessage() and "done again" in entry.getMessage() for entry in caplog.records)
+    assert folder.done()
+    if name != "record.json":
+        assert path.read_bytes() == whole
+    assert again["last"] == record["last"]
+
+
+def test_another_runs_or_versions_record_is_never_read_as_the_result(finished):
+    folder, _ = finished
+    foreign = json.loads(folder.record.read_text())
+    folder.record.write_text(json.dumps(foreign | {"run_id": "other"}))
+    with pytest.raises(Damaged, match="belongs to run other"):
+        folder.done()
+    folder.record.write_text(json.dumps(foreign | {"schema_version": 99}))
+    with pytest.raises(Damaged, match=r"is no record of schema version 1 \(it has 99\)"):
+        folder.done()
+
+
+def test_one_writer_a_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(run_folder_room, "LOCK_PATIENCE", 0.2)
+    claim_folder(tmp_path, "s")
+    with RunFolder(tmp_path, RUN).lock():
+        with pytest.raises(RunLocked, match=rf"{RUN.run_id} is being written by process {os.getpid()} on "):
+            run_experiment(RUN, tmp_path, study="s")
+        assert not RunFolder(tmp_path, RUN).failure.exists()
+    run_experiment(RUN, tmp_path, study="s")
+
+
+def test_half_written_and_damaged_checkpoints_are_named_and_not_used(tmp_path, caplog):
+    folder = RunFolder(tmp_path, RUN)
+    for step in (10, 20):
+        checkpoint = folder.path / f"checkpoint-{step}"
+        checkpoint.mkdir(parents=True)
+        (checkpoint / "model.safetensors").write_text(f"weights of {step}")
+    assert folder.last_checkpoint() is None
+    assert "checkpoint-10 was not written to its end" in caplog.text
+    for step in (10, 20):
+        checkpoint = folder.path / f"checkpoint-{step}"
+        checkpoint.mkdir()
+        (checkpoint / "model.safetensors").write_text(f"weights of {step}")
+    folder.seal_checkpoint(10)
+    assert not (folder.path / "checkpoint-20").exists(), "sealing one takes the others away"
+    assert folder.last_checkpoint() == (folder.path / "checkpoint-10", 10)
+    (folder.path / "checkpoint-10" / "model.safetensors").write_text("weights of x")
+    assert folder.last_checkpoint() is None
+
+
+def test_the_curve_is_cut_at_the_checkpoint_and_a_torn_row_left_out(tmp_path):
+    folder = RunFolder(tmp_path, RUN)
+    folder.path.mkdir(parents=True)
+    for step in (0, 10, 20):
+        folder.append_to_curve({"step": step})
+    with open(folder.curve, "a") as file:
+        file.write('{"step": 30, "lo')
+    assert [row["step"] for row in read_curve(folder.path)] == [0, 10, 20]
+    assert folder.cut_curve(10) == [{"step": 0}, {"step": 10}]
+    assert folder.curve.read_text() == '{"step": 0}\n{"step": 10}\n'
+    with pytest.raises(Damaged, match="has not every row up to step 20"):
+        folder.cut_curve(20)
+    folder.curve.write_text('{"step": 0}\n{"st\n{"step": 10}\n')
+    with pytest.raises(Damaged, match="not readable as JSON"):
+        folder.cut_curve(10)
+
+
+def test_a_task_whose_text_has_changed_is_not_resumed(tmp_path, caplog):
+    record = run_experiment(RUN, tmp_path / "undisturbed", study="s")
+    folder = RunFolder(tmp_path / "disturbed", RUN)
+    run_experiment(RUN, tmp_path / "disturbed", study="s")
+    folder.record.unlink()
+    checkpoint = folder.path / "checkpoint-20"
+    checkpoint.mkdir()
+    folder.seal_checkpoint(20)
+    identity = json.loads((folder.path / "task.json").read_text())
+    (folder.path / "task.json").write_text(json.dumps(identity | {"digest": "0"}))
+    again = run_experiment(RUN, tmp_path / "disturbed", study="s")
+    assert "its text has changed since. The run starts again." in caplog.text
+    assert again["last"] == record["last"]
+
+
+def test_a_studys_folder_is_its_own(tmp_path):
+    claim_folder(tmp_path / "a", "quick")
+    check_folder(tmp_path / "a", "quick")
+    with pytest.raises(ValueError, match="belongs to study 'quick', not to 'other': name another folder"):
+        check_folder(tmp_path / "a", "other")
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "letter.txt").write_text("dear")
+    with pytest.raises(ValueError, match="holds something else than a study"):
+        claim_folder(tmp_path / "b", "quick")
+    with pytest.raises(ValueError, match="is a file"):
+        check_folder(tmp_path / "b" / "letter.txt", "quick")
+    (tmp_path / "a" / "study.yaml").write_text("[")
+    with pytest.raises(Damaged, match="does not say whose folder"):
+        check_folder(tmp_path / "a", "quick")
+
+
+def test_results_load_as_a_table(finished):
+    folder, record = finished
+    table = load_results(folder.path.parent)
+    assert len(table) == 1
+    assert table.loc[0, "last.fit"] == record["last"]["fit"]
+    assert table.loc[0, "config.model.name"] == "n14"
+    with pytest.raises(ValueError, match="has no finished run"):
+        load_results(folder.path)

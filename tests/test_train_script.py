@@ -1,0 +1,73 @@
+"""`scripts/train.py`, really launched: on one process, and on two that share each batch."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hf_capacity.results import read_curve, read_records
+
+
+ROOT = Path(__file__).parent.parent
+ACCELERATE = [sys.executable, "-m", "accelerate.commands.launch"]
+TWO = ["--multi_gpu", "--num_processes", "2", "--num_machines", "1", "--main_process_port", "0"]
+PLAIN = ["--mixed_precision", "no", "--dynamo_backend", "no"]
+CELL = ["task=arithmetic", "model=n14", "steps=40", "eval_steps=10", "save_steps=20", "batch_size=64"]
+
+
+def launch(how, output, *words):
+    return subprocess.run(
+        [*ACCELERATE, *how, *PLAIN, "scripts/train.py", "--config", "configs/quick.yaml", "--output", output, *words],
+        cwd=ROOT, capture_output=True, text=True, check=False, env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+
+
+def test_two_processes_share_the_batch_and_keep_the_losses(tmp_path):
+    records, curves = [], []
+    for how, name in ((["--num_processes", "1", "--cpu"], "one"), (TWO, "two")):
+        result = launch(how, tmp_path / name, *CELL)
+        assert result.returncode == 0, result.stderr
+        [record] = read_records(tmp_path / name)
+        records.append(record)
+        curves.append(read_curve(record["folder"]))
+    one, two = records
+    assert (one["provenance"]["num_processes"], two["provenance"]["num_processes"]) == (1, 2)
+    assert set(one) == set(two)
+    assert one["config"] == two["config"]
+    for alone, shared in zip(*curves, strict=True):
+        assert shared["step"] == alone["step"]
+        assert shared["loss"] == pytest.approx(alone["loss"], rel=1e-4)
+        assert set(shared) == set(alone)
+
+
+def test_more_than_one_cell_is_refused(tmp_path):
+    result = subprocess.run(
+        [sys.executable, "scripts/train.py", "--config", "quick", "--output", tmp_path / "out"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.returncode == 2
+    assert "Error: quick asks for 9 runs: choose one, such as task=arithmetic model=n14." in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_tracker_hears_of_the_run(tmp_path):
+    result = subprocess.run(
+        [sys.executable, "scripts/train.py", "--config", "quick", "--output", tmp_path / "out",
+         "--report-to", "tensorboard",
+         *CELL],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+        env=os.environ | {"TENSORBOARD_LOGGING_DIR": str(tmp_path / "tb")},
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(tmp_path / "tb"))
+    events.Reload()
+    logged = {event.step: event.value for event in events.Scalars("eval/loss")}
+    [record] = read_records(tmp_path / "out")
+    expected = {row["step"]: row["loss"] for row in read_curve(record["folder"])}
+    assert logged == pytest.approx(expected, rel=1e-6)
+    assert json.loads((record["folder"] / "task.json").read_text())["task"]["path"] == "arithmetic"
