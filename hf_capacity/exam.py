@@ -1,5 +1,6 @@
 """What a model is asked: the questions of its task, what of them it has seen, and its verdicts as numbers."""
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Callable
@@ -37,11 +38,12 @@ class Exam:
         self.text = "".join(splits["train"]["text"])
         self.questions = {column: splits["questions"][column][:] for column in splits["questions"].column_names}
         content = json.dumps([self.text, self.questions], sort_keys=True).encode()
-        self.identity = {
-            "task": {"path": task.path, "name": task.name, "parameters": task.parameters},
+        identity = {
+            "task": dataclasses.asdict(task),
             "split_seed": split_seed,
             "digest": hashlib.sha256(content).hexdigest(),
         }
+        self.identity = json.loads(json.dumps(identity))  # as it will be read again: tuples are lists there
         if unseen_training_text:
             self.questions["seen"] = [None] * len(self.questions["seen"])
         self._labels = {column: self.questions[column] for column in ("kind", "ability", "seen")}

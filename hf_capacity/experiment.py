@@ -19,7 +19,7 @@ from typing import Any
 import torch
 import transformers
 from accelerate.utils import broadcast_object_list
-from transformers import TrainerCallback
+from transformers import TrainerCallback, TrainingArguments
 
 from .batches import WindowBatches
 from .config import ExperimentConfig
@@ -127,10 +127,11 @@ def _train(config, study, folder, args, is_writer, progress, callbacks) -> dict[
     def save(where: Path) -> None:
         _save_model(where, model, tokenizer, exam)
 
-    fault = compiler_fault() if config.torch_compile else None
+    compile_steps = config.torch_compile and args.world_size == 1
+    fault = compiler_fault() if compile_steps else None
     if fault:
         logger.warning("Training steps are not compiled, which is slower: %s", fault)
-    compiled = config.torch_compile and not fault and args.world_size == 1
+    compiled = compile_steps and not fault
     keeper = Keeper(folder, config.keep_checkpoints, progress, save)
     trainer = CapacityTrainer(model, config, compiled, args, batches, evaluation, callbacks=[keeper, *callbacks])
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -151,13 +152,7 @@ def _train(config, study, folder, args, is_writer, progress, callbacks) -> dict[
             "finished": _now(),
             "seconds": round(time.monotonic() - began, 1),
             "resumed_from": [session["resumed_from"] for session in sessions[1:]],
-            "host": socket.gethostname(),
-            "platform": platform.platform(),
-            "versions": {name: importlib.metadata.version(name) for name in ("hf-capacity", "torch", "transformers")},
-            "git_commit": git_commit(),
-            "device": str(args.device),
-            "num_threads": torch.get_num_threads(),
-            "num_processes": args.world_size,
+            **_surroundings(args),
             "compiled": compiled,
             "compiler_fault": fault,
         },
@@ -216,6 +211,19 @@ def _save_model(folder: Path, model, tokenizer, exam: Exam) -> None:
     model.save_pretrained(folder)
     save_tokenizer(tokenizer, folder)
     exam.write_identity(folder)
+
+
+def _surroundings(args: TrainingArguments) -> dict[str, Any]:
+    """Where a run took place: what may move its last digits, and what explains its speed."""
+    return {
+        "host": socket.gethostname(),
+        "platform": platform.platform(),
+        "versions": {name: importlib.metadata.version(name) for name in ("hf-capacity", "torch", "transformers")},
+        "git_commit": git_commit(),
+        "device": str(args.device),
+        "num_threads": torch.get_num_threads(),
+        "num_processes": args.world_size,
+    }
 
 
 def _now() -> str:

@@ -87,10 +87,10 @@ class RunFolder:
         """Writes the config, takes an earlier failure away and notes the session; gives all sessions so far."""
         write_atomically(self.path / "config.yaml", yaml.safe_dump(self.config.to_dict(), sort_keys=False))
         self.failure.unlink(missing_ok=True)
-        sessions = self.path / "sessions.jsonl"
-        with open(sessions, "a") as file:
-            file.write(json.dumps(session) + "\n")
-        return [json.loads(line) for line in sessions.read_text().splitlines()]
+        path = self.path / "sessions.jsonl"
+        lines = [*(path.read_text().splitlines() if path.exists() else []), json.dumps(session)]
+        write_atomically(path, "\n".join(lines) + "\n")
+        return [json.loads(line) for line in lines]
 
     def clear(self) -> None:
         """Takes everything away but the lock."""
@@ -154,9 +154,8 @@ class RunFolder:
 
     def write_record(self, record: dict[str, Any]) -> None:
         """Writes the result, whole: the run is done."""
-        unvouched = {".lock", "sessions.jsonl", "record.json"}
-        files = {path.name: sha256(path) for path in sorted(self.path.iterdir()) if path.is_file()}
-        files = {name: digest for name, digest in files.items() if name not in unvouched}
+        paths = [path for path in sorted(self.path.iterdir()) if path.is_file() and not path.name.startswith(".")]
+        files = {path.name: sha256(path) for path in paths if path.name not in ("sessions.jsonl", "record.json")}
         whole = {"schema_version": SCHEMA_VERSION} | record | {"files": files}
         # One key a line, its value beside it: small, and still readable.
         lines = ",\n".join(f" {json.dumps(key)}: {json.dumps(value)}" for key, value in whole.items())

@@ -1,4 +1,4 @@
-"""Every published number comes from committed records: the reports are remade from them, and the README quotes those."""
+"""Every published number comes from committed records: reports are remade from them, and the README quotes those."""
 
 import re
 import shutil
