@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from importlib.resources import files
 from itertools import groupby
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from .figures import cell, draw_capacity, draw_learning_curves, model_label, task_label
-from .published import NUM_QUESTIONS, published_accuracy, published_curve
+from .published import NUM_QUESTIONS, published_accuracy, published_curve, published_loss
 from .results import read_curve, read_records, write_atomically
 
 
@@ -56,6 +57,7 @@ def write_report(folder: Path) -> Path:
         fewest_runs=min(runs_by_cell.values()),
         most_runs=max(runs_by_cell.values()),
         has_published_curves=any(published_curve(*cell(record)) for record in records),
+        minutes=_minutes(records),
         asked=_asked(records),
         table=render_table(records),
         choice=_choice_table(records),
@@ -121,9 +123,11 @@ def _comparison_table(records: Sequence[Record]) -> str:
         for kind in kinds:
             row += [_fraction(record[part]["published_scoring"].get(kind)) for part in ("last", "best_on_withheld")]
             row.append(_published_fraction(published[kind], NUM_QUESTIONS[kind]) if kind in published else ABSENT)
-        rows.append(row)
+        loss = published_loss(*cell(record))
+        rows.append([*row, f"{record['last']['loss']:.4f}", ABSENT if loss is None else f"{loss:.4f}"])
     columns = [column for kind in kinds for column in (f"{KIND_NAMES[kind]}: last", "best", "published")]
-    return _markdown_table(["trained on", "model", "differs in", *columns], rows) if rows else ""
+    header = ["trained on", "model", "differs in", *columns, "loss: last", "published"]
+    return _markdown_table(header, rows) if rows else ""
 
 
 def _settings_table(records: Sequence[Record], settings: Sequence[dict[str, Any]]) -> str:
@@ -235,6 +239,16 @@ def _asked(records: Sequence[Record]) -> str:
         rate: sorted({record["last"]["counts"].get(rate, [0, 0])[1] for record in records} - {0}) for rate in RATES
     }
     return ", ".join(f"{names[rate]} n = {', '.join(map(str, numbers))}" for rate, numbers in asked.items() if numbers)
+
+
+def _minutes(records: Sequence[Record]) -> float:
+    """Wall-clock time from the first start to the last finish."""
+    times = [
+        datetime.fromisoformat(record["provenance"][moment])
+        for record in records
+        for moment in ("started", "finished")
+    ]
+    return (max(times) - min(times)).total_seconds() / 60
 
 
 def _surroundings(record: Record) -> dict[str, Any]:

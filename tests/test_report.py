@@ -97,10 +97,11 @@ def test_ours_stand_beside_the_published_figures(study):
     header = rows.index(
         ["trained on", "model"]
         + [word for kind in ("addition", "subtraction", "facts") for word in (f"{kind}: last", "best", "published")]
+        + ["loss: last", "published"]
     )
     arithmetic = ["89/91", "88/91", "91/91", "90/91", "89/91", "91/91", "-", "-", "-"]
-    assert rows[header + 2] == ["arithmetic", "n14", *arithmetic]
-    assert rows[header + 3] == ["capitals", "n14", *["-"] * 6, "4/50", "4/50", "4.1/50"]
+    assert rows[header + 2] == ["arithmetic", "n14", *arithmetic, "0.7461", "0.7462"]
+    assert rows[header + 3] == ["capitals", "n14", *["-"] * 6, "4/50", "4/50", "4.1/50", "0.7461", "0.7240"]
 
 
 def test_published_figures_are_those_of_the_files():
@@ -181,7 +182,7 @@ def test_how_it_was_run_is_told(study):
     assert page.startswith("# two_cells\n\n2 runs of 30,000 steps. Seeds: model_seed 1337; data_seed 1337;")
     assert "`hf-capacity run two_cells`" in page
     assert "**One run a cell.**" in page
-    assert "2 runs, 3.0 minutes" in page
+    assert "2 runs in 1.5 minutes from the first start to the last finish;\n3.0 minutes of runs added up" in page
     assert "| device         | cpu (arithmetic); cuda:0 (capitals) |" in page
     assert "compiler_fault" not in page
     assert "somewhere" not in page

@@ -43,10 +43,19 @@ def published_curve(task: str, model: str) -> list[tuple[int, float]]:
         (step, accuracy between 0 and 1) every 250 steps, over all questions of the task, the withheld ones included.
         Empty where no curve was published, as for every model trained on both tasks.
     """
+    return [(int(row["iter"]), float(row[_CURVE_COLUMNS[task]])) for row in _curve_rows(task, model)]
+
+
+def published_loss(task: str, model: str) -> float | None:
+    """Published training loss of one cell at its last step, in nats a character; None where no curve was published."""
+    rows = _curve_rows(task, model)
+    return float(rows[-1]["train_loss"]) if rows else None
+
+
+def _curve_rows(task: str, model: str) -> list[dict[str, str]]:
     if task not in _CURVE_COLUMNS or not published_accuracy(task, model):
         return []
-    rows = _read_rows(f"curves/{task}_{model}.csv")
-    return [(int(row["iter"]), float(row[_CURVE_COLUMNS[task]])) for row in rows]
+    return _read_rows(f"curves/{task}_{model}.csv")
 
 
 def _read_rows(name: str) -> list[dict[str, str]]:
