@@ -45,7 +45,9 @@ def run(
         output = output or Path("runs") / plan.name
         check_folder(output, plan.name)
         check_tasks(runs)
-    except ValueError as error:
+        if not dry_run:
+            claim_folder(output, plan.name)
+    except (ValueError, OSError) as error:
         raise _refuse(error) from None
 
     to_do = []
@@ -65,7 +67,6 @@ def run(
         return
     from .sweep.local import num_cores, run_local
 
-    claim_folder(output, plan.name)
     failures = run_local(to_do, output, plan.name, workers or num_cores())
     if failures:
         typer.echo(f"{len(failures)} of {len(to_do)} runs failed; the same command tries them again:", err=True)

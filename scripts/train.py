@@ -9,8 +9,9 @@ The record and its folder are those of `hf-capacity run`. On two processes witho
 """
 
 import contextlib
+import importlib.util
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 import typer
@@ -26,8 +27,12 @@ def main(
     config: Annotated[str, typer.Option(help="A study: a YAML file or a packaged name.")],
     overrides: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...")] = None,
     output: Annotated[Path | None, typer.Option(help="Where the run goes; by default runs/STUDY.")] = None,
-    report_to: Annotated[str, typer.Option(help="A tracker: trackio, tensorboard, wandb.")] = "none",
+    report_to: Annotated[
+        Literal["none", "tensorboard", "trackio", "wandb"], typer.Option(help="Who hears of the run.")
+    ] = "none",
 ) -> None:
+    if report_to != "none" and not importlib.util.find_spec(report_to):
+        raise ValueError(f"`--report-to` (={report_to}) is not installed: pip install {report_to}.")
     study = read_study(config, overrides or [])
     runs = study.runs()
     check_tasks(runs)

@@ -1,3 +1,4 @@
+import signal
 import subprocess
 import sys
 import time
@@ -19,7 +20,10 @@ def call(tmp_path, monkeypatch):
     def call(*words):
         return CliRunner().invoke(app, [str(word) for word in words])
 
-    return call
+    handlers = {ending: signal.getsignal(ending) for ending in (signal.SIGINT, signal.SIGTERM)}
+    yield call
+    for ending, handler in handlers.items():
+        signal.signal(ending, handler)
 
 
 def write_study(tmp_path, settings, grid=None):
@@ -89,6 +93,9 @@ def test_missing_files_and_foreign_folders_are_refused(call, tmp_path):
     result = call("run", "s.yaml", "--output", "other")
     assert result.exit_code == 2
     assert "`--output` (=other) belongs to study 'another', not to 's'" in result.stderr
+    result = call("run", "s.yaml", "--output", "s.yaml/below")
+    assert result.exit_code == 2
+    assert "Not a directory" in result.stderr
     for command in (["report", "nowhere"], ["evaluate", "nowhere"], ["ask", "nowhere", "<1+1="]):
         result = call(*command)
         assert result.exit_code == 2

@@ -53,6 +53,27 @@ def test_more_than_one_cell_is_refused(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_tracker_that_is_not_there_is_refused(tmp_path):
+    for tracker, message in (
+        ("wandb", "`--report-to` (=wandb) is not installed"),
+        ("nobody", "'nobody' is not one of"),
+    ):
+        command = [
+            sys.executable,
+            "scripts/train.py",
+            "--config",
+            "quick",
+            "--report-to",
+            tracker,
+            "--output",
+            tmp_path,
+        ]
+        result = subprocess.run([*command, *CELL], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert result.returncode == 2
+        assert message in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_tracker_hears_of_the_run(tmp_path):
     result = subprocess.run(
         [sys.executable, "scripts/train.py", "--config", "quick", "--output", tmp_path / "out",
