@@ -15,7 +15,8 @@ from pydantic.dataclasses import dataclass
 # Raised by every commit that moves a number; part of the run id, so that old and new results never mix.
 PROTOCOL_VERSION = 1
 
-# Planned steps from which compiling repays itself on one core: see `ExperimentConfig.torch_compile`.
+# Planned steps from which compiling repays itself on one core: it takes 11 to 14 s, and saves 2 to 3 ms a step of the
+# study's batches (on arithmetic n14 8.9 -> 6.4 ms, n28 12.7 -> 9.5 ms; less for n56).
 STEPS_THAT_REPAY_COMPILING = 5_000
 
 _strict = ConfigDict(extra="forbid", allow_inf_nan=False)

@@ -86,7 +86,7 @@ def show_marks(marks: dict[str, Any]) -> None:
     """Prints what `evaluate_model` found: every rate with its count, interval and floor."""
     console = Console(soft_wrap=True, highlight=False)
     intervals, floors = marks["intervals_over_questions_of_one_model"], marks["floors"]
-    table = Table("", "right", "rate", "95 % over the questions of this model", "floor", title=_name(marks["task"]))
+    table = Table("", "right", "rate", "95 % over questions", "floor", title=_name(marks["task"]))
     for rate, (right, questions) in marks["counts"].items():
         low, high = intervals[rate]
         table.add_row(
@@ -101,6 +101,7 @@ def show_marks(marks: dict[str, Any]) -> None:
             floor = floors["kinds"].get(kind, {}).get(part)
             table.add_row(f"{kind}, {part}", f"{right}/{questions}", f"{right / questions:.3f}", "", _floor(floor))
     console.print(table)
+    console.print("The intervals are over the questions of this one model; another seed may fall outside of them.")
     if marks["tradeoff_gap"] is not None:
         console.print(f"trade-off gap (recall - extrapolation): {marks['tradeoff_gap']:+.3f}")
     if "recall" not in marks["counts"] and "fit" not in marks["counts"]:

@@ -9,6 +9,7 @@ from typing import Any
 import transformers
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 
 from .config import TaskConfig
@@ -65,7 +66,7 @@ def load_model(source: str | Path, step: int | None = None) -> TrainedModel:
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder)
         model = AutoModelForCausalLM.from_pretrained(folder, use_safetensors=True).eval()
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise ValueError(f"{source} cannot be loaded as a causal language model: {error}") from error
     if any(len(token) != 1 for token in tokenizer.get_vocab()):
         raise ValueError(f"the tokens of {source} are not single characters: such models cannot be scored yet.")

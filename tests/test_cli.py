@@ -1,3 +1,4 @@
+import os
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import yaml
 from typer.testing import CliRunner
 
 from hf_capacity.cli import app
+from hf_capacity.results import read_record
 
 
 CELL = {"task": "arithmetic", "model": "n14", "block_size": 9, "batch_size": 8, "steps": 20, "eval_steps": 10}
@@ -105,13 +107,13 @@ def test_missing_files_and_foreign_folders_are_refused(call, tmp_path):
 
 def test_the_whole_line_from_study_to_answers(call, tmp_path):
     write_study(tmp_path, CELL, {"task": ["arithmetic"]})
-    result = subprocess.run(
-        [sys.executable, "-m", "hf_capacity.cli", "run", "s.yaml", "--workers", "1"],
-        capture_output=True, text=True, check=False, cwd=tmp_path,
-    )  # fmt: skip
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    command = [sys.executable, "-m", "hf_capacity.cli", "run", "s.yaml", "--workers", "1"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
     assert result.returncode == 0, result.stderr
     assert "step 20/20" in result.stdout
     [model] = (tmp_path / "runs" / "s").glob("arithmetic-*")
+    assert read_record(model)["provenance"]["num_threads"] == 1, "one thread a worker, whatever the environment says"
     again = call("run", "s.yaml")
     assert "s: 1 runs, 1 done, 0 to do, in runs/s" in again.output
 
@@ -121,7 +123,7 @@ def test_the_whole_line_from_study_to_answers(call, tmp_path):
 
     marked = call("evaluate", model)
     assert marked.exit_code == 0
-    assert "95 % over the questions of this model" in marked.output
+    assert "The intervals are over the questions of this one model" in marked.output
     assert "withheld  <5+7=" in marked.output
     asked = call("ask", model, "<5+7=")
     assert asked.output.startswith("<5+7=")

@@ -8,7 +8,7 @@ import torch
 
 from hf_capacity import ExperimentConfig, evaluate_model, load_results, run_experiment
 from hf_capacity.results import read_curve
-from hf_capacity.sweep.plan import read_study
+from hf_capacity.sweep.plan import check_tasks, read_study
 
 
 def test_the_ordinary_model_takes_a_few_steps(tmp_path):
@@ -22,17 +22,17 @@ def test_the_ordinary_model_takes_a_few_steps(tmp_path):
     assert losses[1] < losses[0]
 
 
-def doubling(folder):
-    """A task of one's own: double the digit; 3 and 7 are withheld."""
+def swapping(folder):
+    """A task of one's own: write two letters the other way round; ac and db are withheld."""
     folder.mkdir()
     rows = [
         {
-            "text": f"2x{digit}={2 * digit};\n", "prompt": f"2x{digit}=", "answer": str(2 * digit), "end": ";",
-            "kind": "doubling", "ability": "rule", "seen": digit not in (3, 7),
+            "text": f"{a}{b}={b}{a};\n", "prompt": f"{a}{b}=", "answer": b + a, "end": ";",
+            "kind": "swap", "ability": "rule", "seen": a + b not in ("ac", "db"),
         }
-        for digit in range(10)
+        for a in "abcd" for b in "abcd"
     ]  # fmt: skip
-    for split, lines in (("train", [row for row in rows if row["seen"]] * 5), ("questions", rows)):
+    for split, lines in (("train", [row for row in rows if row["seen"]] * 2), ("questions", rows)):
         (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines))
     (folder / "README.md").write_text(
         "---\nconfigs:\n- config_name: default\n  data_files:\n"
@@ -42,18 +42,26 @@ def doubling(folder):
 
 
 def test_a_task_of_ones_own_goes_the_whole_way(tmp_path):
-    task = doubling(tmp_path / "doubling")
-    run = ExperimentConfig(
-        task=str(task), model="n28", block_size=6, batch_size=64, steps=300, eval_steps=100, weight_decay=0.01
-    )
+    task = swapping(tmp_path / "swapping")
+    run = ExperimentConfig(task=str(task), model="n28", block_size=6, batch_size=64, steps=300, eval_steps=100)
+    check_tasks([run])
     record = run_experiment(run, tmp_path / "runs")
-    assert record["last"]["counts"]["fit"] == [8, 8]
+    assert record["last"]["counts"]["fit"] == [14, 14]
     assert record["last"]["counts"]["extrapolation"][1] == 2
     assert record["last"]["published_scoring"] == {}
     marks = evaluate_model(tmp_path / "runs" / run.run_id)
     assert marks["counts"] == record["last"]["counts"]
-    assert set(marks["withheld"]) == {"2x3=", "2x7="}
+    assert set(marks["withheld"]) == {"ac=", "db="}
     assert len(load_results(tmp_path / "runs")) == 1
+
+
+def test_a_task_that_asks_for_characters_it_never_shows_is_refused(tmp_path):
+    task = swapping(tmp_path / "swapping")
+    lines = (task / "questions.jsonl").read_text()
+    (task / "questions.jsonl").write_text(lines.replace('"prompt": "ac="', '"prompt": "a?="'))
+    run = ExperimentConfig(task=str(task), model="n28", block_size=6, batch_size=64)
+    with pytest.raises(ValueError, match=r"have characters that its training text lacks: \['\?'\]"):
+        check_tasks([run])
 
 
 def test_data_seed_model_seed_and_split_seed_each_do_their_own_thing(tmp_path):

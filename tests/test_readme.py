@@ -94,7 +94,7 @@ def test_no_command_is_listed_in_vain():
 
 @pytest.mark.parametrize("block", PYTHON)
 def test_a_python_block_works_as_written(block, clone):
-    (clone / "block.py").write_text(f"if __name__ == '__main__':\n    {block.strip()}".replace("\n", "\n    "))
+    (clone / "block.py").write_text(block)
     run("python block.py", clone)
 
 

@@ -1,7 +1,6 @@
 """Kill anything anywhere: the same command ends byte for byte where an undisturbed one ends."""
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -84,7 +83,7 @@ def test_a_compiled_run_does_too(tmp_path, moment):
 
 STUDY = """
 description: three short runs on two workers
-settings: {steps: 4000, eval_steps: 500, save_steps: 50, block_size: 9, batch_size: 8, torch_compile: false}
+settings: {steps: 1500, eval_steps: 500, save_steps: 25, block_size: 9, batch_size: 8, torch_compile: false}
 grid:
   model: [n14]
   task: [arithmetic]
@@ -93,15 +92,15 @@ grid:
 
 
 def start(study, output, tmp_path):
-    log = open(tmp_path / "log.txt", "a")  # noqa: SIM115 (the child writes to it as long as it lives)
-    return subprocess.Popen(
-        [*HF_CAPACITY, "run", str(study), "--output", str(output), "--workers", "2"], stdout=log, stderr=log
-    )
+    with open(tmp_path / "log.txt", "a") as log:
+        return subprocess.Popen(
+            [*HF_CAPACITY, "run", str(study), "--output", str(output), "--workers", "2"], stdout=log, stderr=log
+        )
 
 
 def steps_done(output):
     steps = [int(path.parent.name.split("-")[-1]) for path in output.glob("*/checkpoint-*/manifest.json")]
-    return sum(steps) + 4000 * len(list(output.glob("*/record.json")))
+    return sum(steps) + 1500 * len(list(output.glob("*/record.json")))
 
 
 def wait_for(condition, seconds=60):
@@ -166,12 +165,3 @@ def test_a_failing_and_a_killed_run_are_reported_and_do_not_stop_the_others(tmp_
     assert (output / good.run_id / "record.json").exists()
     assert not (output / good.run_id / "failure.json").exists()
     assert not (output / bad.run_id / "record.json").exists()
-
-
-def test_workers_have_one_thread_and_threads_do_not_matter_to_what_is_recorded(tmp_path):
-    study, output = tmp_path / "threads.yaml", tmp_path / "out"
-    study.write_text(STUDY.replace("4000", "20").replace("[1, 2, 3]", "[1]"))
-    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
-    subprocess.run([*HF_CAPACITY, "run", str(study), "--output", str(output)], check=True, env=environment)
-    [record] = read_records(output)
-    assert record["provenance"]["num_threads"] == 1

@@ -54,23 +54,10 @@ def test_more_than_one_cell_is_refused(tmp_path):
 
 
 def test_a_tracker_that_is_not_there_is_refused(tmp_path):
-    for tracker, message in (
-        ("wandb", "`--report-to` (=wandb) is not installed"),
-        ("nobody", "'nobody' is not one of"),
-    ):
-        command = [
-            sys.executable,
-            "scripts/train.py",
-            "--config",
-            "quick",
-            "--report-to",
-            tracker,
-            "--output",
-            tmp_path,
-        ]
-        result = subprocess.run([*command, *CELL], cwd=ROOT, capture_output=True, text=True, check=False)
-        assert result.returncode == 2
-        assert message in result.stderr
+    command = [sys.executable, "scripts/train.py", "--config", "quick", "--report-to", "wandb", "--output", tmp_path]
+    result = subprocess.run([*command, *CELL], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert "Error: `--report-to` (=wandb) is not installed: pip install wandb." in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 

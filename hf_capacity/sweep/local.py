@@ -132,10 +132,13 @@ def work(line: Connection, output: Path, study: str) -> None:
     logging.getLogger("hf_capacity").propagate = False
 
     import torch
+    import transformers
 
     from ..experiment import run_experiment
 
     torch.set_num_threads(1)
+    # It would warn of the tied head, which no checkpoint holds twice.
+    transformers.utils.logging.set_verbosity_error()
 
     def progress(step: int, row: dict[str, Any] | None) -> None:
         line.send(("progress", (step, row and {name: row[name] for name in Display.SHOWN})))

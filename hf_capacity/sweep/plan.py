@@ -114,14 +114,23 @@ def check_tasks(runs: Sequence[ExperimentConfig]) -> None:
     """Loads the task of every run, and sees that the run fits it.
 
     Raises:
-        ValueError: A task cannot be loaded, or a block is not shorter than its text.
+        ValueError: A task cannot be loaded, asks for characters that its text lacks, or a block is not shorter than
+            that text.
     """
     lengths: dict[str, int] = {}
     for run in runs:
         identity = repr((run.task, run.split_seed))
         if identity not in lengths:
             task = load_task(run.task.path, run.task.name, split_seed=run.split_seed, **run.task.parameters)
-            lengths[identity] = len("".join(task["train"]["text"]))
+            text = "".join(task["train"]["text"])
+            asked = "".join("".join(task["questions"][column]) for column in ("prompt", "answer", "end"))
+            unknown = sorted(set(asked) - set(text))
+            if unknown:
+                raise ValueError(
+                    f"the questions of {run.task.path} have characters that its training text lacks: {unknown}. "
+                    "A model cannot read or write what is not in its alphabet."
+                )
+            lengths[identity] = len(text)
         if run.block_size >= lengths[identity]:
             raise ValueError(
                 f"`block_size` (={run.block_size}) must be below the length of the training text of {run.task.path} "
