@@ -1,7 +1,7 @@
 """`scripts/train.py`, really launched: on one process, and on two that share each batch."""
 
-import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -53,29 +53,26 @@ def test_more_than_one_cell_is_refused(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_tracker_that_is_not_there_is_refused(tmp_path):
-    command = [sys.executable, "scripts/train.py", "--config", "quick", "--report-to", "wandb", "--output", tmp_path]
-    result = subprocess.run([*command, *CELL], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert result.returncode == 2
-    assert "Error: `--report-to` (=wandb) is not installed: pip install wandb." in result.stderr
+@pytest.fixture
+def train():
+    """The script's `main`, in this process."""
+    return runpy.run_path(str(ROOT / "scripts" / "train.py"))["main"]
+
+
+def test_a_tracker_that_is_not_there_is_refused(train, tmp_path):
+    with pytest.raises(ValueError, match=r"`--report-to` \(=wandb\) is not installed: pip install wandb"):
+        train("quick", CELL, tmp_path, "wandb")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_tracker_hears_of_the_run(tmp_path):
-    result = subprocess.run(
-        [sys.executable, "scripts/train.py", "--config", "quick", "--output", tmp_path / "out",
-         "--report-to", "tensorboard",
-         *CELL],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-        env=os.environ | {"TENSORBOARD_LOGGING_DIR": str(tmp_path / "tb")},
-    )  # fmt: skip
-    assert result.returncode == 0, result.stderr
+def test_a_tracker_hears_of_the_run(train, tmp_path, monkeypatch):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+    monkeypatch.setenv("TENSORBOARD_LOGGING_DIR", str(tmp_path / "tb"))
+    train("quick", CELL, tmp_path / "out", "tensorboard")
     events = EventAccumulator(str(tmp_path / "tb"))
     events.Reload()
     logged = {event.step: event.value for event in events.Scalars("eval/loss")}
     [record] = read_records(tmp_path / "out")
     expected = {row["step"]: row["loss"] for row in read_curve(record["folder"])}
     assert logged == pytest.approx(expected, rel=1e-6)
-    assert json.loads((record["folder"] / "task.json").read_text())["task"]["path"] == "arithmetic"
