@@ -20,7 +20,6 @@ def _refuse(error: Exception) -> typer.Exit:
 
 
 def _stop(signal_number, frame):
-    typer.echo("Stopped. The same command goes on from the last checkpoints.", err=True)
     raise SystemExit(128 + signal_number)
 
 
@@ -67,7 +66,11 @@ def run(
         return
     from .sweep.local import num_cores, run_local
 
-    failures = run_local(to_do, output, plan.name, workers or num_cores())
+    try:
+        failures = run_local(to_do, output, plan.name, workers or num_cores())
+    except SystemExit:
+        typer.echo("\nStopped. The same command goes on from the last checkpoints.", err=True)
+        raise
     if failures:
         typer.echo(f"{len(failures)} of {len(to_do)} runs failed; the same command tries them again:", err=True)
         for run_id, cause in failures.items():
