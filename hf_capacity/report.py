@@ -60,6 +60,7 @@ def write_report(folder: Path) -> Path:
         minutes=_minutes(records),
         asked=_asked(records),
         table=render_table(records),
+        intervals=_interval_table(records),
         choice=_choice_table(records),
         comparison=_comparison_table(records),
         surroundings=_settings_table(records, [_surroundings(record) for record in records]),
@@ -100,6 +101,18 @@ def render_table(records: Sequence[Record]) -> str:
         rows.append([task, "*floor*", "", "", "", *floor, "", "", ""])
     columns = ["parameters", "without positions", *RATES, "loss", "best on withheld", "late solved"]
     return _markdown_table(["trained on", "model", "differs in", *columns], rows)
+
+
+def _interval_table(records: Sequence[Record]) -> str:
+    """How precisely each model was measured at its last checkpoint, a row a run in the order given."""
+    rows = []
+    for record in records:
+        intervals = record["last"]["intervals_over_questions_of_one_model"]
+        ends = [
+            " to ".join(f"{end:.3f}" for end in intervals[rate]) if rate in intervals else ABSENT for rate in RATES
+        ]
+        rows.append([*_names(record, records), *ends])
+    return _markdown_table(["trained on", "model", "differs in", *RATES], rows)
 
 
 def _choice_table(records: Sequence[Record]) -> str:

@@ -33,7 +33,15 @@ def evaluation(step, counts):
         published["capital"] = counts["recall"]
     rates = {name: counts[name][0] / counts[name][1] if name in counts else None for name in FLOORS}
     floors = {name: floor for name, floor in FLOORS.items() if name in counts}
-    return {"step": step, "loss": 0.74614, **rates, "counts": counts, "published_scoring": published, "floors": floors}
+    return {
+        "step": step,
+        "loss": 0.74614,
+        **rates,
+        "counts": counts,
+        "intervals_over_questions_of_one_model": {name: wilson_interval(*count) for name, count in counts.items()},
+        "published_scoring": published,
+        "floors": floors,
+    }
 
 
 def add_run(study, task, model, counts, best=None, **settings):
@@ -188,6 +196,14 @@ def test_how_it_was_run_is_told(study):
     assert "somewhere" not in page
     assert "-s1337-" in page.split("Stopped and resumed:")[1].split(", from step 1,000")[0]
     assert "seen n = 196, withheld n = 4, facts n = 50" in page
+
+
+def test_intervals_over_the_questions_are_told_and_named_so(study):
+    page = write_report(study).read_text()
+    [row] = [line for line in page.splitlines() if line.startswith("| capitals") and " to " in line]
+    # 4 of 50, as worked out in test_wilson_intervals
+    assert [cell.strip() for cell in row.split("|")[3:-1]] == ["-", "-", "0.032 to 0.188"]
+    assert "Wilson 95 % intervals over the questions of one model" in page
 
 
 def test_failed_and_unfinished_runs_are_named(study):
