@@ -49,6 +49,7 @@ def run(
     except (ValueError, OSError) as error:
         raise _refuse(error) from None
 
+    typer.echo(plan.description)
     to_do = []
     for config in runs:
         state = "to do"

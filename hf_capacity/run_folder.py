@@ -163,6 +163,7 @@ class RunFolder:
 
     def write_failure(self, cause: str, traceback: str) -> None:
         """Writes why the run failed; the same command tries again."""
+        self.path.mkdir(parents=True, exist_ok=True)  # its process may have died before it made one
         write_atomically(self.failure, json.dumps({"cause": cause, "traceback": traceback}, indent=1) + "\n")
 
 

@@ -17,6 +17,7 @@ BLOCKS = re.findall(r"^```(bash|python)\n(.*?)^```$", README, flags=re.MULTILINE
 # Commands that take long, with the reason, and what runs in their place.
 LONG = {
     "make reproduce": ("trains nine cells for minutes", "make --dry-run reproduce"),
+    ". .venv/bin/activate": ("needs what `make` installs; the tests have their own", "make --dry-run .venv/installed"),
     "make test": ("is this very suite", "make --dry-run test"),
     "make reproduce STUDY=too_big_to_think": (
         "trains nine cells for about an hour",
@@ -31,11 +32,11 @@ LONG = {
         "needs the runs of the line before",
         "hf-capacity report model_cards/too_big_to_think",
     ),
-    "hf-capacity evaluate runs/quick/arithmetic-n14-*": (
+    "hf-capacity evaluate runs/quick/arithmetic-n14-s1337-*": (
         "needs the runs of the line before",
         "hf-capacity evaluate --help",
     ),
-    'hf-capacity ask runs/quick/arithmetic-n14-* "<5+7="': (
+    'hf-capacity ask runs/quick/arithmetic-n14-s1337-* "<5+7="': (
         "needs the runs of the line before",
         "hf-capacity ask --help",
     ),
@@ -109,6 +110,7 @@ def test_every_path_named_exists():
 @pytest.mark.slow  # trains the nine cells
 def test_the_quick_study_in_full(clone):
     run("hf-capacity run quick", clone)
+    run("hf-capacity run quick task=arithmetic model=n14 model_seed=1", clone)
     assert "n14" in run("hf-capacity report runs/quick", clone)
-    assert "withheld" in run("hf-capacity evaluate runs/quick/arithmetic-n14-*", clone)
-    assert run('hf-capacity ask runs/quick/arithmetic-n14-* "<5+7="', clone).startswith("<5+7=")
+    assert "withheld" in run("hf-capacity evaluate runs/quick/arithmetic-n14-s1337-*", clone)
+    assert run('hf-capacity ask runs/quick/arithmetic-n14-s1337-* "<5+7="', clone).startswith("<5+7=")

@@ -159,3 +159,9 @@ def test_results_load_as_a_table(finished):
     assert table.loc[0, "config.model.name"] == "n14"
     with pytest.raises(ValueError, match="has no finished run"):
         load_results(folder.path)
+
+
+def test_a_failure_can_be_written_before_the_folder_is_there(tmp_path):
+    folder = RunFolder(tmp_path, RUN)
+    folder.write_failure("its process was killed by SIGKILL", "")
+    assert json.loads(folder.failure.read_text())["cause"] == "its process was killed by SIGKILL"

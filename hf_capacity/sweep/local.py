@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -99,9 +99,9 @@ class Worker:
 
     def end(self) -> None:
         """Asks an idle worker to go, and stops one in mid-run: its last checkpoint is what it can go on from."""
-        self.line.close()
         if self.run:
             self.process.terminate()
+        self.line.close()
 
     def news(self) -> tuple[str, Any]:
         """What it has to say: progress, log, done, failed, or that it died."""
@@ -128,7 +128,14 @@ def work(line: Connection, output: Path, study: str) -> None:
     # One thread a run: the runs are what is done at once. Set before torch is loaded.
     os.environ["OMP_NUM_THREADS"] = "1"
     os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
-    logging.getLogger("hf_capacity").addHandler(LineHandler(line))
+
+    def tell(kind: str, content: Any) -> None:
+        try:
+            line.send((kind, content))
+        except BrokenPipeError:  # nobody is at the other end: stopped, not failed
+            os._exit(1)
+
+    logging.getLogger("hf_capacity").addHandler(LineHandler(tell))
     logging.getLogger("hf_capacity").propagate = False
 
     import torch
@@ -141,7 +148,7 @@ def work(line: Connection, output: Path, study: str) -> None:
     transformers.utils.logging.set_verbosity_error()
 
     def progress(step: int, row: dict[str, Any] | None) -> None:
-        line.send(("progress", (step, row and {name: row[name] for name in Display.SHOWN})))
+        tell("progress", (step, row and {name: row[name] for name in Display.SHOWN}))
 
     while True:
         try:
@@ -151,9 +158,9 @@ def work(line: Connection, output: Path, study: str) -> None:
         try:
             run_experiment(run, output, study=study, progress=progress)
         except Exception as error:  # whatever it is, it is reported, and must not stop the other runs
-            line.send(("failed", f"{type(error).__name__}: {error}"))
+            tell("failed", f"{type(error).__name__}: {error}")
         else:
-            line.send(("done", None))
+            tell("done", None)
 
 
 def _end_with_parent() -> None:
@@ -164,9 +171,9 @@ def _end_with_parent() -> None:
 class LineHandler(logging.Handler):
     """Sends log messages to the parent, whose display they must not tear."""
 
-    def __init__(self, line: Connection):
+    def __init__(self, tell: Callable[[str, Any], None]):
         super().__init__()
-        self.line = line
+        self.tell = tell
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.line.send(("log", record.getMessage()))
+        self.tell("log", record.getMessage())
