@@ -6,18 +6,14 @@ import hashlib
 import json
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 
 
 # Raised by every commit that moves a number; part of the run id, so that old and new results never mix.
-PROTOCOL_VERSION = 1
-
-# Planned steps from which compiling repays itself on one core: it takes 11 to 14 s, and saves 2 to 3 ms a step of the
-# study's batches (on arithmetic n14 8.9 -> 6.4 ms, n28 12.7 -> 9.5 ms; less for n56).
-STEPS_THAT_REPAY_COMPILING = 5_000
+PROTOCOL_VERSION = 2
 
 _strict = ConfigDict(extra="forbid", allow_inf_nan=False)
 PositiveInt = Annotated[int, Field(strict=True, gt=0)]
@@ -103,7 +99,8 @@ class ExperimentConfig:
         model_seed: Initial weights and dropout.
         data_seed: Windows drawn.
         split_seed: Questions withheld, facts drawn, order of the lines in the text.
-        torch_compile: Whether training steps are compiled; by default where the planned steps repay it.
+        training_step: `fastest` for the config and the device, or `plain`, PyTorch's own; they agree to rounding.
+        bf16: Whether the model runs in bfloat16 (autocast; weights and optimiser stay float32). For accelerators.
 
     Raises:
         ValidationError: A field is unknown, of a wrong type or impossible (a `ValueError`).
@@ -128,7 +125,8 @@ class ExperimentConfig:
     model_seed: Seed = 1337
     data_seed: Seed = 1337
     split_seed: Seed = 1337
-    torch_compile: bool | None = None
+    training_step: Literal["fastest", "plain"] = "fastest"
+    bf16: bool = False
 
     @field_validator("task", mode="before")
     @classmethod
@@ -162,8 +160,6 @@ class ExperimentConfig:
         late = [step for step in self.keep_checkpoints if step > self.steps]
         if late:
             raise ValueError(f"`keep_checkpoints` (={late}) must not exceed `steps` (={self.steps}).")
-        if self.torch_compile is None:
-            object.__setattr__(self, "torch_compile", self.steps >= STEPS_THAT_REPAY_COMPILING)
         return self
 
     @classmethod

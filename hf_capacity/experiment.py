@@ -25,11 +25,12 @@ from .batches import WindowBatches
 from .config import ExperimentConfig
 from .evaluation import mean_loss
 from .exam import Exam, findings
+from .kernel import FusedLoss
 from .models import build_model, count_parameters
 from .results import Damaged, claim_folder, read_record
 from .run_folder import RunFolder
 from .tokenizer import build_tokenizer, encode, save_tokenizer
-from .trainer import CapacityTrainer, compiler_fault, training_arguments
+from .trainer import CapacityTrainer, build_loss, implementation_fault, step_implementation, training_arguments
 
 
 logger = logging.getLogger(__name__)
@@ -98,6 +99,11 @@ def _train(config, study, folder, args, is_writer, progress, callbacks) -> dict[
     exam = Exam(config.task, config.split_seed)
     tokenizer = build_tokenizer(exam.text, config.block_size)
     ids_N = torch.tensor(encode(tokenizer, exam.text), device=args.device)
+    implementation = step_implementation(config, args.device.type, args.world_size)
+    fault = implementation_fault(implementation)
+    if fault:
+        logger.warning("There is no %s training step here; the plain one is slower: %s", implementation, fault)
+        implementation = "plain"
     batches = WindowBatches(
         ids_N,
         config.block_size,
@@ -106,8 +112,11 @@ def _train(config, study, folder, args, is_writer, progress, callbacks) -> dict[
         data_seed=config.data_seed,
         rank=args.process_index,
         world_size=args.world_size,
+        distinct=implementation == "fused",
     )
     model = build_model(config.model, len(tokenizer), config.block_size, config.model_seed).to(args.device)
+    loss = build_loss(implementation, model, config)
+    loss_of_text = loss if isinstance(loss, FusedLoss) else partial(mean_loss, model)
     sheet = exam.sheet(partial(encode, tokenizer), config.block_size, args.device)
 
     [(checkpoint, step, curve)] = broadcast_object_list([_where_to_go_on(folder, exam) if is_writer else None])
@@ -115,7 +124,7 @@ def _train(config, study, folder, args, is_writer, progress, callbacks) -> dict[
     sessions = folder.begin({"started": _now(), "resumed_from": step}) if is_writer else []
 
     def evaluation(step: int) -> dict[str, float]:
-        row = {"step": step, "loss": mean_loss(model, batches.windows_WT), **exam.mark(sheet.verdicts(model))}
+        row = {"step": step, "loss": loss_of_text(batches.windows_WT), **exam.mark(sheet.verdicts(model))}
         if not math.isfinite(row["loss"]):
             raise FloatingPointError(f"the loss is {row['loss']} at step {step}: try a lower `learning_rate`.")
         curve.append(row)
@@ -127,13 +136,8 @@ def _train(config, study, folder, args, is_writer, progress, callbacks) -> dict[
     def save(where: Path) -> None:
         _save_model(where, model, tokenizer, exam)
 
-    compile_steps = config.torch_compile and args.world_size == 1
-    fault = compiler_fault() if compile_steps else None
-    if fault:
-        logger.warning("Training steps are not compiled, which is slower: %s", fault)
-    compiled = compile_steps and not fault
     keeper = Keeper(folder, config.keep_checkpoints, progress, save)
-    trainer = CapacityTrainer(model, config, compiled, args, batches, evaluation, callbacks=[keeper, *callbacks])
+    trainer = CapacityTrainer(model, config, loss, args, batches, evaluation, callbacks=[keeper, *callbacks])
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if curve[-1]["step"] != config.steps:
         trainer.evaluate()
@@ -153,8 +157,8 @@ def _train(config, study, folder, args, is_writer, progress, callbacks) -> dict[
             "seconds": round(time.monotonic() - began, 1),
             "resumed_from": [session["resumed_from"] for session in sessions[1:]],
             **_surroundings(args),
-            "compiled": compiled,
-            "compiler_fault": fault,
+            "training_step": implementation,
+            "training_step_fault": fault,
         },
     }
     if is_writer:

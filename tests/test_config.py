@@ -35,7 +35,7 @@ def test_every_field_and_the_protocol_version_move_the_run_id(monkeypatch):
         "task": "both", "model": "n28", "block_size": 8, "batch_size": 881, "steps": 100, "eval_steps": 5,
         "save_steps": 7, "keep_checkpoints": [3], "learning_rate": 0.02, "min_learning_rate": 0.001,
         "warmup_ratio": 0.1, "decay_ratio": 0.5, "weight_decay": 0.1, "adam_beta1": 0.8, "adam_beta2": 0.95,
-        "max_grad_norm": 2.0, "model_seed": 1, "data_seed": 1, "split_seed": 1, "torch_compile": False,
+        "max_grad_norm": 2.0, "model_seed": 1, "data_seed": 1, "split_seed": 1, "training_step": "plain", "bf16": True,
     }  # fmt: skip
     assert set(changes) == {field.name for field in dataclasses.fields(ExperimentConfig)}
     ids = {ExperimentConfig.from_dict(CELL | {key: value}).run_id for key, value in changes.items()}
@@ -49,12 +49,6 @@ def test_a_rung_by_name_can_be_changed_and_any_other_written_out():
     assert changed.model == dataclasses.replace(LADDER["n14"], dropout=0.1)
     other = ExperimentConfig.from_dict(CELL | {"model": {"n_layer": 2, "n_head": 2, "n_embd": 32}})
     assert (other.model.n_inner, other.model.label) == (32, "L2-d32-h2")
-
-
-def test_compiling_is_decided_from_the_planned_steps():
-    assert ExperimentConfig.from_dict(CELL).torch_compile is True
-    assert ExperimentConfig.from_dict(CELL | {"steps": 100}).torch_compile is False
-    assert ExperimentConfig.from_dict(CELL | {"torch_compile": False}).torch_compile is False
 
 
 @pytest.mark.parametrize(

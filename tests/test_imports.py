@@ -9,7 +9,7 @@ import pytest
 
 
 ROOT = Path(__file__).parent.parent
-LEAVES = {"tokenizer", "models", "batches", "evaluation", "results", "statistics", "published", "display"}
+LEAVES = {"kernel", "tokenizer", "models", "batches", "evaluation", "results", "statistics", "published", "display"}
 # What each room may use of the others; whatever is not named here may use anything inside its functions.
 ALLOWED = {
     "config": set(),
@@ -18,7 +18,7 @@ ALLOWED = {
     "statistics": set(),
     **{leaf: {"config"} for leaf in LEAVES - {"published", "statistics"}},
     "run_folder": {"config", "results"},
-    "trainer": {"config", "batches", "evaluation"},
+    "trainer": {"config", "batches", "kernel"},
     "exam": {"config", "evaluation", "results", "metrics", "dataset_builders"},
     "inference": {"config", "tokenizer", "evaluation", "exam"},
     "experiment": {*LEAVES, "config", "exam", "run_folder", "trainer", "metrics", "dataset_builders"},

@@ -69,7 +69,7 @@ def add_run(study, task, model, counts, best=None, **settings):
             "git_commit": "0123456789ab",
             "device": "cpu" if task == "arithmetic" else "cuda:0",
             "num_threads": 1,
-            "compiler_fault": None,
+            "training_step_fault": None,
         },
         "files": {},
     }
@@ -192,7 +192,7 @@ def test_how_it_was_run_is_told(study):
     assert "**One run a cell.**" in page
     assert "2 runs in 1.5 minutes from the first start to the last finish;\n3.0 minutes of runs added up" in page
     assert "| device         | cpu (arithmetic); cuda:0 (capitals) |" in page
-    assert "compiler_fault" not in page
+    assert "training_step_fault" not in page
     assert "somewhere" not in page
     assert "-s1337-" in page.split("Stopped and resumed:")[1].split(", from step 1,000")[0]
     assert "seen n = 196, withheld n = 4, facts n = 50" in page

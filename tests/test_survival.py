@@ -23,12 +23,15 @@ MOMENTS = ("at a step", "during a checkpoint write", "between last checkpoint an
 PROVENANCE = ("provenance", "folder")
 
 
-def settings(moment, *, compiled=False):
+def settings(moment, implementation):
+    """A run of sixty steps; compiling is for longer ones, and only dropout draws random numbers that have to go on."""
     task, block_size = [("arithmetic", 9), ("capitals", 24), ("both", 24), ("arithmetic", 9)][MOMENTS.index(moment)]
+    scale = 100 if implementation == "compiled" else 1
+    dropout = 0.0 if implementation == "fused" else 0.1
     return {
-        "task": task, "model": {"n_layer": 1, "n_head": 1, "n_embd": 8, "dropout": 0.1}, "block_size": block_size,
-        "batch_size": 8, "steps": 60, "eval_steps": 7, "save_steps": 10, "keep_checkpoints": [5, 35],
-        "torch_compile": compiled,
+        "task": task, "model": {"n_layer": 1, "n_head": 1, "n_embd": 8, "dropout": dropout}, "block_size": block_size,
+        "batch_size": 8, "steps": 60 * scale, "eval_steps": 7 * scale, "save_steps": 10 * scale,
+        "keep_checkpoints": [5 * scale, 35 * scale],
     }  # fmt: skip
 
 
@@ -44,8 +47,8 @@ def assert_same(folder, undisturbed):
     }
 
 
-def survives(tmp_path, moment, compiled):
-    config = settings(moment, compiled=compiled)
+def survives(tmp_path, moment, implementation):
+    config = settings(moment, implementation)
     run = ExperimentConfig.from_dict(config)
     step = random.Random(f"{moment}-7").randrange(2, 6) * run.save_steps
     if moment == "at a step":
@@ -56,7 +59,7 @@ def survives(tmp_path, moment, compiled):
     folder = tmp_path / "killed" / run.run_id
     assert not (folder / "record.json").exists()
     checkpoints = {path.name: (path / "manifest.json").exists() for path in folder.glob("checkpoint-*")}
-    last = {"at a step": step - 3, "during a checkpoint write": step - 10}.get(moment, 60)
+    last = {"at a step": step - 3, "during a checkpoint write": step - run.save_steps}.get(moment, run.steps)
     whole = {f"checkpoint-{last}": True}
     if moment == "during a checkpoint write":
         whole[f"checkpoint-{step}"] = False
@@ -65,6 +68,7 @@ def survives(tmp_path, moment, compiled):
 
     record = run_experiment(run, tmp_path / "killed", study="s")
     assert record["provenance"]["resumed_from"] == [last]
+    assert record["provenance"]["training_step"] == implementation
     assert last > 0
     run_experiment(run, tmp_path / "undisturbed", study="s")
     assert_same(folder, tmp_path / "undisturbed" / run.run_id)
@@ -72,18 +76,22 @@ def survives(tmp_path, moment, compiled):
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_run_killed_at_a_bad_moment_resumes_to_the_same_bytes(tmp_path, moment):
-    survives(tmp_path, moment, compiled=False)
+    survives(tmp_path, moment, "fused")
+
+
+def test_a_run_with_dropout_does_too(tmp_path):
+    survives(tmp_path, "at a step", "plain")
 
 
 @pytest.mark.slow  # three processes that compile
 @pytest.mark.parametrize("moment", MOMENTS[:2])
 def test_a_compiled_run_does_too(tmp_path, moment):
-    survives(tmp_path, moment, compiled=True)
+    survives(tmp_path, moment, "compiled")
 
 
 STUDY = """
 description: two short runs on two workers
-settings: {steps: 800, eval_steps: 200, save_steps: 20, block_size: 9, batch_size: 8, torch_compile: false}
+settings: {steps: 800, eval_steps: 200, save_steps: 20, block_size: 9, batch_size: 8}
 grid:
   model: [n14]
   task: [arithmetic]

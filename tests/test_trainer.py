@@ -15,7 +15,15 @@ from hf_capacity.config import ExperimentConfig
 from hf_capacity.experiment import run_experiment
 from hf_capacity.models import build_model
 from hf_capacity.results import read_curve, read_records
-from hf_capacity.trainer import CapacityTrainer, compiler_fault, learning_rate_factor, training_arguments, window_loss
+from hf_capacity.trainer import (
+    CapacityTrainer,
+    build_loss,
+    implementation_fault,
+    learning_rate_factor,
+    step_implementation,
+    training_arguments,
+    window_loss,
+)
 
 
 def config(**changes):
@@ -29,10 +37,12 @@ def batches(run, **changes):
     return WindowBatches(ids_N, run.block_size, run.batch_size, **settings)
 
 
-def trainer(run, tmp_path, *, compiled=False, callbacks=(), model=None):
-    model = model or build_model(run.model, 17, run.block_size, run.model_seed)
+def trainer(run, tmp_path, *, implementation="plain", callbacks=()):
+    model = build_model(run.model, 17, run.block_size, run.model_seed)
     args = training_arguments(run, str(tmp_path), report_to="none")
-    return CapacityTrainer(model, run, compiled, args, batches(run), lambda step: {}, callbacks=list(callbacks))
+    drawn = batches(run, distinct=implementation == "fused")
+    loss = build_loss(implementation, model, run)
+    return CapacityTrainer(model, run, loss, args, drawn, lambda step: {}, callbacks=list(callbacks))
 
 
 class Observer(TrainerCallback):
@@ -52,12 +62,12 @@ class Observer(TrainerCallback):
 
 
 def cross_entropy_by_hand(model, windows):
-    log_probabilities = model(input_ids=windows["input_ids"]).logits.log_softmax(-1)
+    log_probabilities = model(input_ids=windows[:, :-1]).logits.log_softmax(-1)
     total = 0
-    for row in range(len(windows["input_ids"])):
-        for position, target in enumerate(windows["shift_labels"][row]):
+    for row in range(len(windows)):
+        for position, target in enumerate(windows[row, 1:]):
             total = total - log_probabilities[row, position, target]
-    return total / windows["shift_labels"].numel()
+    return total / windows[:, 1:].numel()
 
 
 def test_logged_and_optimised_loss_is_the_cross_entropy_over_all_targets(tmp_path):
@@ -65,7 +75,7 @@ def test_logged_and_optimised_loss_is_the_cross_entropy_over_all_targets(tmp_pat
     observer = Observer()
     trainer(run, tmp_path, callbacks=[observer]).train()
     model = build_model(run.model, 17, 9, run.model_seed)
-    loss = cross_entropy_by_hand(model, batches(run).batch(0))
+    loss = cross_entropy_by_hand(model, batches(run).batch(0)["windows_WT"])
     loss.backward()
     [logged] = [log["loss"] for log in observer.logs if "loss" in log]
     assert logged == pytest.approx(loss.item(), rel=1e-6)
@@ -155,45 +165,87 @@ def test_the_trainer_walks_the_way_of_a_bare_loop(tmp_path):
         torch.testing.assert_close(ours, bare, rtol=1e-3, atol=1e-4, msg=name)
 
 
-def test_a_compiled_step_is_the_plain_step_to_rounding(tmp_path):
-    assert compiler_fault() is None, "these tests need a C++ compiler, as the README says"
-    run, plain, compiled = config(steps=10), Observer(), Observer()
+@pytest.mark.parametrize("implementation", ["fused", "compiled"])
+def test_another_way_to_do_a_step_is_the_plain_one_to_rounding(tmp_path, implementation):
+    assert implementation_fault(implementation) is None, "these tests need a C++ compiler, as the README says"
+    run, plain, other = config(steps=10), Observer(), Observer()
     trainer(run, tmp_path / "a", callbacks=[plain]).train()
-    trainer(run, tmp_path / "b", callbacks=[compiled], compiled=True).train()
+    trainer(run, tmp_path / "b", callbacks=[other], implementation=implementation).train()
     for name, gradient in plain.gradients.items():
-        torch.testing.assert_close(compiled.gradients[name], gradient, rtol=1e-4, atol=1e-6)
-    assert compiled.logs[0]["loss"] == pytest.approx(plain.logs[0]["loss"], rel=1e-4)
+        torch.testing.assert_close(other.gradients[name], gradient, rtol=1e-4, atol=1e-6)
+    assert other.logs[0]["loss"] == pytest.approx(plain.logs[0]["loss"], rel=1e-4)
+
+
+def test_what_is_fastest_follows_from_config_and_device():
+    planned = config(steps=5_000)
+    assert step_implementation(planned, "cpu") == "fused"
+    assert step_implementation(config(steps=20), "cpu") == "fused"
+    assert step_implementation(planned, "cpu", num_processes=2) == "plain"
+    assert step_implementation(config(steps=5_000, training_step="plain"), "cpu") == "plain"
+    assert step_implementation(planned, "cuda") == "compiled"
+    assert step_implementation(config(steps=4_999), "cuda") == "plain"
+    assert step_implementation(config(steps=5_000, bf16=True), "cpu") == "compiled"
+    dropout = config(steps=5_000, model={"name": "n14", "dropout": 0.1})
+    assert step_implementation(dropout, "cpu") == "compiled"
+
+
+def test_runs_of_one_shape_share_what_was_compiled_and_others_do_not():
+    run, other_seed, other_shape = config(), config(model_seed=2, data_seed=3), config(batch_size=32)
+    shared = build_loss("compiled", None, run)
+    assert build_loss("compiled", None, other_seed) is shared
+    assert build_loss("compiled", None, other_shape) is not shared
+
+
+def test_bfloat16_is_autocast_with_weights_kept_whole(tmp_path):
+    run, exact, rounded = config(steps=10), Observer(), Observer()
+    trainer(run, tmp_path / "a", callbacks=[exact]).train()
+    it = trainer(config(steps=10, bf16=True), tmp_path / "b", callbacks=[rounded])
+    it.train()
+    assert {parameter.dtype for parameter in it.model.parameters()} == {torch.float32}
+    losses = [[log["loss"] for log in observer.logs if "loss" in log] for observer in (exact, rounded)]
+    assert losses[1] != losses[0]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-2)
 
 
 def test_batches_are_a_function_of_seed_and_step():
     run = config(data_seed=5)
     first, second = batches(run), batches(run)
-    later = [batch["input_ids"] for batch in first][7]
-    assert torch.equal(second.batch(7)["input_ids"], later)
-    assert not torch.equal(second.batch(8)["input_ids"], later)
-    assert not torch.equal(batches(config(data_seed=6)).batch(7)["input_ids"], later)
+    later = [batch["windows_WT"] for batch in first][7]
+    assert torch.equal(second.batch(7)["windows_WT"], later)
+    assert not torch.equal(second.batch(8)["windows_WT"], later)
+    assert not torch.equal(batches(config(data_seed=6)).batch(7)["windows_WT"], later)
     resumed = batches(run, first_batch=lambda: 7)
-    assert torch.equal(next(iter(resumed))["input_ids"], later)
+    assert torch.equal(next(iter(resumed))["windows_WT"], later)
     assert len(list(resumed)) == run.steps - 7
 
 
 def test_windows_are_shifted_by_one_and_drawn_uniformly_from_every_start():
     ids_N = torch.arange(30)
     drawn = WindowBatches(ids_N, 9, 2000, num_batches=10, data_seed=0)
-    starts = np.concatenate([batch["input_ids"][:, 0].numpy() for batch in drawn])
+    starts = np.concatenate([batch["windows_WT"][:, 0].numpy() for batch in drawn])
     counts = np.bincount(starts, minlength=21)
     assert len(counts) == 21, "starts 0 to 20: a window of 10 ends at the last character"
     expected = len(starts) / 21
     assert ((counts - expected) ** 2 / expected).sum() < 45.3  # chi-squared, 20 degrees of freedom, p = 0.001
-    batch = drawn.batch(3)
-    assert torch.equal(batch["shift_labels"], batch["input_ids"] + 1)
-    assert batch["input_ids"].shape == (2000, 9)
+    windows = drawn.batch(3)["windows_WT"]
+    assert windows.shape == (2000, 10)
+    assert torch.equal(windows[:, 1:], windows[:, :-1] + 1)
+
+
+def test_distinct_windows_are_those_drawn_each_counted():
+    ids_N = torch.arange(30)
+    drawn = WindowBatches(ids_N, 9, 50, num_batches=1, data_seed=0).batch(4)["windows_WT"]
+    distinct = WindowBatches(ids_N, 9, 50, num_batches=1, data_seed=0, distinct=True).batch(4)
+    windows, repeats = distinct["windows_WT"], distinct["repeats_W"]
+    assert len(windows) < 50
+    again = windows.repeat_interleave(repeats, dim=0)
+    assert torch.equal(again[again[:, 0].argsort()], drawn[drawn[:, 0].argsort()])
 
 
 def test_two_processes_share_one_batch():
     run = config()
-    whole = batches(run).batch(3)["input_ids"]
-    halves = [batches(run, rank=rank, world_size=2).batch(3)["input_ids"] for rank in range(2)]
+    whole = batches(run).batch(3)["windows_WT"]
+    halves = [batches(run, rank=rank, world_size=2).batch(3)["windows_WT"] for rank in range(2)]
     assert torch.equal(torch.stack(halves, dim=1).flatten(0, 1), whole)
 
 
@@ -204,16 +256,17 @@ def test_a_block_longer_than_the_text_is_refused():
 
 def test_without_a_compiler_the_plain_path_runs_and_says_so(tmp_path):
     study = tmp_path / "few.yaml"
-    study.write_text(yaml.safe_dump({"settings": config(torch_compile=True).to_dict()}))
-    nowhere = {"PATH": str(tmp_path), "CXX": "no-such-compiler", "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache")}
+    study.write_text(yaml.safe_dump({"settings": config().to_dict()}))
+    nowhere = {"PATH": str(tmp_path), "CXX": "no-such-compiler", "XDG_CACHE_HOME": str(tmp_path / "cache")}
     command = [sys.executable, "-m", "hf_capacity.cli", "run", study, "--output", tmp_path / "runs"]
     result = subprocess.run(command, env=os.environ | nowhere, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     [record] = read_records(tmp_path / "runs")
-    assert record["provenance"]["compiled"] is False
-    fault = record["provenance"]["compiler_fault"]
-    assert result.stdout.count(f"Training steps are not compiled, which is slower: {fault}") == 1
-    assert record["last"] == run_experiment(config(torch_compile=False), tmp_path / "plain")["last"]
+    assert record["provenance"]["training_step"] == "plain"
+    fault = record["provenance"]["training_step_fault"]
+    assert "no-such-compiler" in fault
+    assert result.stdout.count(f"There is no fused training step here; the plain one is slower: {fault}") == 1
+    assert record["last"] == run_experiment(config(training_step="plain"), tmp_path / "plain")["last"]
 
 
 def test_the_last_line_is_never_read_from_its_start():
