@@ -3,7 +3,7 @@ PYTHON ?= python3
 STUDY ?= quick
 VENV := .venv
 
-.PHONY: reproduce test slow-test lint clean
+.PHONY: reproduce test slow-test lint benchmark clean
 
 reproduce: $(VENV)/installed
 	$(VENV)/bin/hf-capacity run $(STUDY)
@@ -18,6 +18,10 @@ slow-test: $(VENV)/installed
 lint: $(VENV)/installed
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+
+# Some eight minutes, during which nothing else should run.
+benchmark: $(VENV)/installed
+	HF_HUB_OFFLINE=1 $(VENV)/bin/python scripts/benchmark.py
 
 # torch first and by its exact version: see constraints.txt.
 $(VENV)/installed: pyproject.toml constraints.txt

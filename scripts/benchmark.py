@@ -1,0 +1,189 @@
+"""How fast training and evaluation are on this machine, side by side with what else one could do.
+
+    make benchmark
+    python scripts/benchmark.py --output runs/benchmark
+
+Everything runs on one thread in one process, as a worker of a study does: in rounds, each way for a few steps in turn,
+so that a machine that drifts drifts for all of them. Quoted are medians, and medians of the ratios within a round.
+Nothing else should run meanwhile. Writes `benchmark.json` and `report.md`.
+"""
+
+import importlib.metadata
+import json
+import os
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+
+os.environ["OMP_NUM_THREADS"] = "1"
+
+import torch
+import transformers
+import typer
+from growth import GROWTH_BASE, VOCABULARY, measure_growth
+from jinja2 import Environment, StrictUndefined
+from ways_to_step import Cell, measure_steps
+
+from hf_capacity.config import ExperimentConfig
+from hf_capacity.experiment import git_commit
+from hf_capacity.kernel import FusedLoss, window_loss_kernel
+from hf_capacity.models import build_model
+from hf_capacity.results import write_atomically
+from hf_capacity.sweep.local import num_cores
+from hf_capacity.sweep.plan import read_study
+from hf_capacity.tokenizer import encode
+
+
+ROOT = Path(__file__).parent.parent
+
+
+def measure_evaluation(config: ExperimentConfig, rounds: int) -> dict[str, Any]:
+    """(e): every question of the task, ours and by `generate` with its cache and the fewest tokens that answer it."""
+    cell = Cell(config)
+    exam, tokenizer, model = cell.exam, cell.tokenizer, cell.model().eval()
+    sheet = exam.sheet(partial(encode, tokenizer), config.block_size, "cpu")
+    loss, windows = FusedLoss(model), cell.batches(1).windows_WT
+    prompts = [encode(tokenizer, prompt) for prompt in exam.questions["prompt"]]
+    lines = zip(exam.questions["answer"], exam.questions["end"], strict=True)
+    wanted = [encode(tokenizer, answer + end) for answer, end in lines]
+    # Its own model, for `generate` cannot slide the block over a line that is longer.
+    generator = build_model(config.model, len(tokenizer), max(map(len, prompts)) + max(map(len, wanted)), 0).eval()
+
+    def generate(questions, max_new_tokens):
+        longest = max(len(prompts[q]) for q in questions)
+        ids = torch.tensor([[0] * (longest - len(prompts[q])) + prompts[q] for q in questions])
+        mask = torch.tensor([[0] * (longest - len(prompts[q])) + [1] * len(prompts[q]) for q in questions])
+        out = generator.generate(
+            ids, attention_mask=mask, do_sample=False, max_new_tokens=max_new_tokens, use_cache=True, pad_token_id=0
+        )
+        return [row[longest:].tolist()[: len(wanted[q])] == wanted[q] for q, row in zip(questions, out, strict=True)]
+
+    def in_batches():
+        kinds = exam.questions["kind"]
+        groups = [[q for q in range(len(prompts)) if (kinds[q] == "capital") == facts] for facts in (False, True)]
+        return [generate(group, max(len(wanted[q]) for q in group)) for group in groups]
+
+    ways = {
+        "ours": lambda: exam.mark(sheet.verdicts(model)),
+        "loss_of_text": lambda: loss(windows),
+        "batched": in_batches,
+        "one_by_one": lambda: [generate([q], len(wanted[q])) for q in range(len(prompts))],
+    }
+    repeats = {"ours": 10, "loss_of_text": 10, "batched": 2, "one_by_one": 1}
+    taken = []
+    for _ in range(rounds + 1):
+        turn = {}
+        for name, way in ways.items():
+            began = time.perf_counter()
+            for _ in range(repeats[name]):
+                way()
+            turn[name] = 1e3 * (time.perf_counter() - began) / repeats[name]
+        taken.append(turn)
+    taken = taken[1:]  # the first round warms up
+    return {
+        "task": config.task.path,
+        "model": config.model.label,
+        "questions": len(prompts),
+        **{f"{name}_ms": statistics.median(turn[name] for turn in taken) for name in ways},
+        "batched_ratio": statistics.median(turn["batched"] / turn["ours"] for turn in taken),
+        "one_by_one_ratio": statistics.median(turn["one_by_one"] / turn["ours"] for turn in taken),
+        "rounds": rounds,
+    }
+
+
+def seconds(command: list[str], **environment: str) -> tuple[float, str]:
+    began = time.perf_counter()
+    result = subprocess.run(
+        command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, check=True
+    )
+    return time.perf_counter() - began, result.stdout
+
+
+PEAK_MEMORY = """
+import resource, sys, tempfile, torch
+torch.set_num_threads(1)
+from hf_capacity import ExperimentConfig, run_experiment
+config = ExperimentConfig(task="both", model="n56", block_size=24, batch_size=576, steps=300, eval_steps=100)
+with tempfile.TemporaryDirectory() as folder:
+    run_experiment(config, folder)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
+"""
+
+
+def measure_start() -> dict[str, float]:
+    """(f): what a command costs before and around its steps."""
+    python, cli = [sys.executable, "-c"], [sys.executable, "-m", "hf_capacity.cli"]
+    one_step = [*cli, "run", "quick", "task=arithmetic", "model=n14", "steps=1", "eval_steps=1", "--output"]
+    with tempfile.TemporaryDirectory() as empty:
+        first, _ = seconds([*one_step, f"{empty}/first/quick"], XDG_CACHE_HOME=empty)
+        known = [seconds([*one_step, f"{empty}/{turn}/quick"], XDG_CACHE_HOME=empty)[0] for turn in range(3)]
+    nothing = statistics.median(seconds([*python, "pass"])[0] for _ in range(5))
+    package = statistics.median(seconds([*python, "import hf_capacity"])[0] for _ in range(5))
+    _, peak = seconds([*python, PEAK_MEMORY])
+    return {
+        "import_s": package - nothing,
+        "one_step_run_first_s": first,
+        "one_step_run_known_s": statistics.median(known),
+        "peak_memory_gb": int(peak) / 1e9,
+    }
+
+
+def surroundings() -> dict[str, Any]:
+    told = Path("/proc/cpuinfo")
+    processor = re.search(r"model name\s*:\s*(.+)", told.read_text()) if told.exists() else None
+    return {
+        "processor": processor[1] if processor else platform.processor(),
+        "cores": num_cores(),
+        "threads": torch.get_num_threads(),
+        "load_before": os.getloadavg()[0],
+        "versions": {name: importlib.metadata.version(name) for name in ("hf-capacity", "torch", "transformers")},
+        "python": platform.python_version(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "git_commit": git_commit(),
+    }
+
+
+def page(found: dict[str, Any]) -> str:
+    """The tables of what was measured."""
+    template = Path(__file__).with_suffix(".md.jinja").read_text()
+    jinja = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
+    return jinja.from_string(template).render(found)
+
+
+def main(output: Annotated[Path, typer.Option(help="Where the figures go.")] = Path("runs/benchmark")) -> None:
+    torch.set_num_threads(1)
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    output.mkdir(parents=True, exist_ok=True)
+    began = time.perf_counter()
+    found: dict[str, Any] = {"machine": surroundings()}
+    typer.echo(json.dumps(found["machine"]))
+    window_loss_kernel()
+    found |= {"growth": measure_growth(repeats=12), "growth_base": GROWTH_BASE, "vocabulary": VOCABULARY}
+    found["start"] = measure_start()
+    runs = sorted(read_study("too_big_to_think").runs(), key=lambda run: (run.task.path, run.model.n_embd))
+    [mlt] = [run for run in read_study("too_big_to_think_mlt").runs() if run.task.path == "arithmetic"]
+    found["evaluation"] = measure_evaluation(
+        next(run for run in runs if (run.task.path, run.model.label) == ("both", "n56")), rounds=3
+    )
+    found["steps"] = []
+    for run, rounds, steps in [*((run, 5, 30) for run in runs), (mlt, 1, 3)]:
+        found["steps"].append(measure_steps(run, rounds, steps))
+        typer.echo(json.dumps(found["steps"][-1]))
+    found["seconds"] = round(time.perf_counter() - began)
+    write_atomically(output / "benchmark.json", json.dumps(found, indent=1) + "\n")
+    write_atomically(output / "report.md", page(found))
+    typer.echo(page(found))
+    typer.echo(f"Written: {output}")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,83 @@
+"""Lays the learning curves of studies over each other: what a change that moves numbers has to show.
+
+    python scripts/overlay_curves.py before=runs/old/too_big_to_think after=runs/too_big_to_think --output runs/overlay
+
+Each argument is NAME=FOLDER, a study's folder; the same name may come again, for more seeds. Writes `losses.csv` with
+the loss of every run at every evaluation, `report.md` with the last losses, and `losses.png`.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import matplotlib
+import pandas as pd
+import typer
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from hf_capacity.figures import DPI, STYLE, WIDTH, model_label, task_label
+from hf_capacity.results import read_curve, read_records, write_atomically
+
+
+COLORS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7")
+
+
+def read_losses(name: str, folder: Path) -> pd.DataFrame:
+    """The losses of a study: a row for each evaluation of each run."""
+    tables = []
+    for record in read_records(folder):
+        losses = [(row["step"], row["loss"]) for row in read_curve(record["folder"])]
+        seed = record["config"]["model_seed"]
+        run = {"name": name, "task": task_label(record), "model": model_label(record), "seed": seed}
+        tables.append(pd.DataFrame(losses, columns=["step", "loss"]).assign(**run))
+    return pd.concat(tables)
+
+
+def draw(losses: pd.DataFrame) -> Figure:
+    """A panel a cell, a colour a name; the seeds of one name share its colour."""
+    tasks, models, names = (list(dict.fromkeys(losses[column])) for column in ("task", "model", "name"))
+    figure = Figure(figsize=(WIDTH, 1.9 * len(tasks) + 1.0), dpi=DPI, layout="constrained")
+    axes = figure.subplots(len(tasks), len(models), sharex=True, squeeze=False)
+    for (task, model), cell in losses.groupby(["task", "model"], sort=False):
+        panel = axes[tasks.index(task)][models.index(model)]
+        panel.set(title=f"{task} · {model}", yscale="log")
+        for (name, _), run in cell.groupby(["name", "seed"], sort=False):
+            place = names.index(name)
+            style = {"color": COLORS[place], "alpha": 0.75, "linewidth": 2.4 - 0.8 * place}
+            panel.plot(run["step"] / 1000, run["loss"], label=name, **style)
+    handles = {line.get_label(): line for panel in axes.flat for line in panel.get_lines()}
+    figure.legend(handles.values(), handles, loc="outside upper left", ncols=len(handles))
+    figure.supxlabel("training steps (thousands)")
+    figure.supylabel("loss of the training text, nats a character")
+    return figure
+
+
+def page(losses: pd.DataFrame) -> str:
+    """The last losses: each name's mean over its seeds, their number and standard deviation."""
+    names = list(dict.fromkeys(losses["name"]))
+    last = losses[losses["step"] == losses.groupby(["name", "task", "model", "seed"])["step"].transform("max")]
+    lines = ["| task | model | " + " | ".join(f"{name}: loss | seeds | sd" for name in names) + " |"]
+    lines.append("| --- | --- |" + " ---: |" * 3 * len(names))
+    for (task, model), cell in last.groupby(["task", "model"], sort=False):
+        found = [cell.loc[cell["name"] == name, "loss"] for name in names]
+        figures = [f"{loss.mean():.4f} | {len(loss)} | {loss.std():.4f}".replace("nan", "-") for loss in found]
+        lines.append(f"| {task} | {model} | " + " | ".join(figures) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def main(
+    studies: Annotated[list[str], typer.Argument(metavar="NAME=FOLDER...")],
+    output: Annotated[Path, typer.Option(help="Where the three files go.")],
+) -> None:
+    losses = pd.concat([read_losses(name, Path(folder)) for name, folder in (study.split("=") for study in studies)])
+    output.mkdir(parents=True, exist_ok=True)
+    losses.to_csv(output / "losses.csv", index=False, float_format="%.6f")
+    write_atomically(output / "report.md", page(losses))
+    with matplotlib.rc_context(STYLE):
+        figure = draw(losses)
+        FigureCanvasAgg(figure).print_png(output / "losses.png")
+    typer.echo(page(losses))
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,169 @@
+"""The training step of one run done four ways, for `benchmark.py`: ours, a bare loop, a stock `Trainer`, products."""
+
+import dataclasses
+import itertools
+import statistics
+import tempfile
+import time
+from typing import Any
+
+import torch
+import transformers
+from datasets import Dataset
+from transformers import GPT2LMHeadModel, Trainer, TrainerCallback, TrainingArguments, default_data_collator
+
+from hf_capacity.batches import WindowBatches
+from hf_capacity.config import ExperimentConfig
+from hf_capacity.exam import Exam
+from hf_capacity.kernel import FusedLoss
+from hf_capacity.models import build_model, gpt2_config
+from hf_capacity.tokenizer import build_tokenizer, encode
+from hf_capacity.trainer import (
+    CapacityTrainer,
+    build_loss,
+    learning_rate_factor,
+    step_implementation,
+    training_arguments,
+)
+
+
+WARM_UP = 5  # steps of a turn that are not counted
+
+
+class Cell:
+    """What the training steps of one run need, whichever way they are done."""
+
+    def __init__(self, config: ExperimentConfig):
+        self.config = config
+        self.exam = Exam(config.task, config.split_seed)
+        self.tokenizer = build_tokenizer(self.exam.text, config.block_size)
+        self.ids_N = torch.tensor(encode(self.tokenizer, self.exam.text))
+        self.implementation = step_implementation(config, "cpu")
+        torch.compiler.reset()
+
+    def model(self) -> GPT2LMHeadModel:
+        return build_model(self.config.model, len(self.tokenizer), self.config.block_size, self.config.model_seed)
+
+    def batches(self, steps: int) -> WindowBatches:
+        return WindowBatches(
+            self.ids_N, self.config.block_size, self.config.batch_size, num_batches=steps,
+            data_seed=self.config.data_seed, distinct=self.implementation == "fused",
+        )  # fmt: skip
+
+
+class Clock(TrainerCallback):
+    """When each step of a `Trainer` ended."""
+
+    def __init__(self):
+        self.ends = []
+
+    def on_step_end(self, args, state, control, **kwargs):
+        self.ends.append(time.perf_counter())
+
+    def milliseconds(self, warm_up: int) -> float:
+        return median_ms(self.ends[warm_up:])
+
+
+def median_ms(ends: list[float]) -> float:
+    return 1e3 * statistics.median(later - earlier for earlier, later in itertools.pairwise(ends))
+
+
+def our_step(cell: Cell, steps: int, warm_up: int) -> float:
+    """(a): as `run_experiment` does it."""
+    config, model, clock = dataclasses.replace(cell.config, steps=steps), cell.model(), Clock()
+    with tempfile.TemporaryDirectory() as folder:
+        loss = build_loss(cell.implementation, model, cell.config)
+        args = training_arguments(config, folder, report_to="none")
+        trainer = CapacityTrainer(model, config, loss, args, cell.batches(steps), lambda step: {}, callbacks=[clock])
+        trainer.train()
+    return clock.milliseconds(warm_up)
+
+
+def bare_step(cell: Cell, steps: int, warm_up: int) -> float:
+    """(b): our loss and optimiser in a loop of our own, without the `Trainer`."""
+    model, batches, ends = cell.model().train(), cell.batches(steps), []
+    loss = build_loss(cell.implementation, model, cell.config)
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, betas=(0.9, 0.99), weight_decay=0.0, fused=True)
+    for step in range(steps):
+        optimizer.param_groups[0]["lr"] = cell.config.learning_rate * learning_rate_factor(step, cell.config)
+        batch = batches.batch(step)
+        if isinstance(loss, FusedLoss):
+            loss.backward(**batch)
+        else:
+            loss(model, **batch).backward()
+        torch.nn.utils.clip_grad_norm_(parameters, cell.config.max_grad_norm)
+        optimizer.step()
+        optimizer.zero_grad()
+        ends.append(time.perf_counter())
+    return median_ms(ends[warm_up:])
+
+
+def stock_step(cell: Cell, steps: int, warm_up: int) -> float:
+    """(c): rows of a `Dataset`, the default collator, the model's own loss, compiled, which was the faster choice."""
+    config, clock = cell.config, Clock()
+    rows = WindowBatches(
+        cell.ids_N, config.block_size, config.batch_size * steps, num_batches=1, data_seed=config.data_seed
+    ).batch(0)["windows_WT"][:, 1:].tolist()  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        args = TrainingArguments(
+            folder, max_steps=steps, per_device_train_batch_size=config.batch_size, use_cpu=True, torch_compile=True,
+            learning_rate=config.learning_rate, adam_beta2=0.99, save_strategy="no", disable_tqdm=True,
+        )  # fmt: skip
+        trainer = Trainer(
+            GPT2LMHeadModel(gpt2_config(config.model, len(cell.tokenizer), config.block_size)), args,
+            data_collator=default_data_collator, train_dataset=Dataset.from_dict({"input_ids": rows, "labels": rows}),
+            callbacks=[clock],
+        )  # fmt: skip
+        trainer.remove_callback(transformers.PrinterCallback)
+        trainer.train()
+    return clock.milliseconds(warm_up)
+
+
+def weight_shapes(config: ExperimentConfig, vocab_size: int) -> list[tuple[int, int]]:
+    width, inner = config.model.n_embd, config.model.n_inner
+    layer = [(width, 3 * width), (width, width), (width, inner), (inner, width)]
+    return layer * config.model.n_layer + [(width, vocab_size)]
+
+
+def products(cell: Cell, steps: int, warm_up: int) -> float:
+    """(d): what a step multiplies by weights, and nothing else: forward, by the input and by the weights."""
+    tokens, ends = cell.config.batch_size * cell.config.block_size, []
+    operands = [
+        (torch.randn(tokens, inputs), torch.randn(inputs, outputs), torch.randn(tokens, outputs))
+        for inputs, outputs in weight_shapes(cell.config, len(cell.tokenizer))
+    ]
+    for _ in range(steps):
+        for x, weights, upstream in operands:
+            torch.mm(x, weights)
+            torch.mm(upstream, weights.T)
+            torch.mm(x.T, upstream)
+        ends.append(time.perf_counter())
+    return median_ms(ends[warm_up:])
+
+
+def measure_steps(config: ExperimentConfig, rounds: int, steps: int) -> dict[str, Any]:
+    """One row of the first table: the four ways in turn, `rounds` times."""
+    cell, warm_up = Cell(config), min(WARM_UP, steps // 3)
+    ways = {"ours": our_step, "bare": bare_step, "stock": stock_step, "products": products}
+    compile_s = {}
+    for name in ("ours", "stock"):  # compiles what is compiled
+        began = time.perf_counter()
+        ways[name](cell, 3, 0)
+        compile_s[name] = round(time.perf_counter() - began, 1)
+    taken = [{name: way(cell, steps, warm_up) for name, way in ways.items()} for _ in range(rounds)]
+    multiplications = sum(inputs * outputs for inputs, outputs in weight_shapes(config, len(cell.tokenizer)))
+    return {
+        "task": config.task.path,
+        "model": config.model.label,
+        "implementation": cell.implementation,
+        **{f"{name}_ms": statistics.median(turn[name] for turn in taken) for name in ways},
+        "above_bare_ms": statistics.median(turn["ours"] - turn["bare"] for turn in taken),
+        "bare_ratio": statistics.median(turn["ours"] / turn["bare"] for turn in taken),
+        "stock_ratio": statistics.median(turn["stock"] / turn["ours"] for turn in taken),
+        "products_ratio": statistics.median(turn["products"] / turn["ours"] for turn in taken),
+        "gigaflop": 6e-9 * multiplications * config.batch_size * config.block_size,
+        "first_three_steps_s": compile_s,
+        "rounds": rounds,
+        "steps": steps - warm_up - 1,
+    }
