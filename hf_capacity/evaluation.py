@@ -80,11 +80,9 @@ class TeacherForcing:
         }
         self.line_end = tensor([encode(mark)[0] for mark in line_end])
 
-    @torch.no_grad()
-    def verdicts(self, model: torch.nn.Module) -> Verdicts:
-        """Decides every question, with `model` as it is (call `eval()` first)."""
-        logits_RTV = model(input_ids=self.rows_RT).logits
-        written_K = logits_RTV[self.row_K, self.position_K].argmax(-1)
+    def verdicts(self, predicted_RT: torch.Tensor) -> Verdicts:
+        """Decides every question from the most probable next token after each position of `rows_RT`: see `predict`."""
+        written_K = predicted_RT[self.row_K, self.position_K]
         right_K = written_K == self.target_K
         correct_Q = self._all_of_each_question(right_K)
         # The study reads the integer alone, without what follows; and a capital up to the end of the line, stripped.
@@ -100,6 +98,12 @@ class TeacherForcing:
     def _all_of_each_question(self, right_K: torch.Tensor) -> torch.Tensor:
         wrong_Q = torch.zeros(self.num_questions, device=right_K.device)
         return wrong_Q.index_add_(0, self.question_K, (~right_K).float()) == 0
+
+
+@torch.no_grad()
+def predict(model: torch.nn.Module, rows_RT: torch.Tensor) -> torch.Tensor:
+    """The most probable next token after each position, by `model` as it is (call `eval()` first)."""
+    return model(input_ids=rows_RT).logits.argmax(-1)
 
 
 def published_questions(prompts: Sequence[str], kinds: Sequence[str]) -> list[bool]:

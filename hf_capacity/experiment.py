@@ -23,7 +23,7 @@ from transformers import TrainerCallback, TrainingArguments
 
 from .batches import WindowBatches
 from .config import ExperimentConfig
-from .evaluation import mean_loss
+from .evaluation import mean_loss, predict
 from .exam import Exam, findings
 from .kernel import FusedLoss
 from .models import build_model, count_parameters
@@ -116,7 +116,10 @@ def _train(config, study, folder, args, is_writer, progress, callbacks) -> dict[
     )
     model = build_model(config.model, len(tokenizer), config.block_size, config.model_seed).to(args.device)
     loss = build_loss(implementation, model, config)
-    loss_of_text = loss if isinstance(loss, FusedLoss) else partial(mean_loss, model)
+    if isinstance(loss, FusedLoss):
+        loss_of_text, predictions = loss, loss.predict
+    else:
+        loss_of_text, predictions = partial(mean_loss, model), partial(predict, model)
     sheet = exam.sheet(partial(encode, tokenizer), config.block_size, args.device)
 
     [(checkpoint, step, curve)] = broadcast_object_list([_where_to_go_on(folder, exam) if is_writer else None])
@@ -124,7 +127,8 @@ def _train(config, study, folder, args, is_writer, progress, callbacks) -> dict[
     sessions = folder.begin({"started": _now(), "resumed_from": step}) if is_writer else []
 
     def evaluation(step: int) -> dict[str, float]:
-        row = {"step": step, "loss": loss_of_text(batches.windows_WT), **exam.mark(sheet.verdicts(model))}
+        marks = exam.mark(sheet.verdicts(predictions(sheet.rows_RT)))
+        row = {"step": step, "loss": loss_of_text(batches.windows_WT), **marks}
         if not math.isfinite(row["loss"]):
             raise FloatingPointError(f"the loss is {row['loss']} at step {step}: try a lower `learning_rate`.")
         curve.append(row)

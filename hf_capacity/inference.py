@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 
 from .config import TaskConfig
-from .evaluation import write
+from .evaluation import predict, write
 from .exam import Exam
 from .tokenizer import encode
 
@@ -111,7 +111,7 @@ def evaluate_model(
         exam = Exam(TaskConfig(**asked), split_seed=1337, unseen_training_text=True)
     model, tokenizer = trained.model, trained.tokenizer
     sheet = exam.sheet(partial(encode, tokenizer), model.config.max_position_embeddings, model.device)
-    marks = exam.mark(sheet.verdicts(model))
+    marks = exam.mark(sheet.verdicts(predict(model, sheet.rows_RT)))
     written = {prompt: trained.answer(prompt).rstrip() for prompt in marks["withheld"]}
     return {"task": exam.identity["task"], **marks, "written_for_withheld": written}
 

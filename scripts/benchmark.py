@@ -35,7 +35,6 @@ from ways_to_step import Cell, measure_steps
 from hf_capacity.config import ExperimentConfig
 from hf_capacity.experiment import git_commit
 from hf_capacity.kernel import FusedLoss, window_loss_kernel
-from hf_capacity.models import build_model
 from hf_capacity.results import write_atomically
 from hf_capacity.sweep.local import num_cores
 from hf_capacity.sweep.plan import read_study
@@ -46,36 +45,49 @@ ROOT = Path(__file__).parent.parent
 
 
 def measure_evaluation(config: ExperimentConfig, rounds: int) -> dict[str, Any]:
-    """(e): every question of the task, ours and by `generate` with its cache and the fewest tokens that answer it."""
+    """(e): every question of the task, ours and by writing the answers out: to the last token that a question needs.
+
+    Equations are written by `generate` with its cache. Facts outgrow the block, where every cached position would have
+    to move: they are written with the window slid, as the study does.
+    """
     cell = Cell(config)
-    exam, tokenizer, model = cell.exam, cell.tokenizer, cell.model().eval()
-    sheet = exam.sheet(partial(encode, tokenizer), config.block_size, "cpu")
+    exam, tokenizer, model, block_size = cell.exam, cell.tokenizer, cell.model().eval(), config.block_size
+    sheet = exam.sheet(partial(encode, tokenizer), block_size, "cpu")
     loss, windows = FusedLoss(model), cell.batches(1).windows_WT
     prompts = [encode(tokenizer, prompt) for prompt in exam.questions["prompt"]]
     lines = zip(exam.questions["answer"], exam.questions["end"], strict=True)
     wanted = [encode(tokenizer, answer + end) for answer, end in lines]
-    # Its own model, for `generate` cannot slide the block over a line that is longer.
-    generator = build_model(config.model, len(tokenizer), max(map(len, prompts)) + max(map(len, wanted)), 0).eval()
+    facts = [q for q, kind in enumerate(exam.questions["kind"]) if kind == "capital"]
+    equations = [q for q, kind in enumerate(exam.questions["kind"]) if kind != "capital"]
 
-    def generate(questions, max_new_tokens):
+    def generate(questions):
         longest = max(len(prompts[q]) for q in questions)
         ids = torch.tensor([[0] * (longest - len(prompts[q])) + prompts[q] for q in questions])
         mask = torch.tensor([[0] * (longest - len(prompts[q])) + [1] * len(prompts[q]) for q in questions])
-        out = generator.generate(
-            ids, attention_mask=mask, do_sample=False, max_new_tokens=max_new_tokens, use_cache=True, pad_token_id=0
+        most = max(len(wanted[q]) for q in questions)
+        out = model.generate(
+            ids, attention_mask=mask, do_sample=False, max_new_tokens=most, use_cache=True, pad_token_id=0
         )
         return [row[longest:].tolist()[: len(wanted[q])] == wanted[q] for q, row in zip(questions, out, strict=True)]
 
-    def in_batches():
-        kinds = exam.questions["kind"]
-        groups = [[q for q in range(len(prompts)) if (kinds[q] == "capital") == facts] for facts in (False, True)]
-        return [generate(group, max(len(wanted[q]) for q in group)) for group in groups]
+    @torch.no_grad()
+    def slide(questions):
+        written = [list(prompts[q]) for q in questions]
+        for _ in range(max(len(wanted[q]) for q in questions)):
+            last = [min(len(ids), block_size) - 1 for ids in written]
+            rows = [ids[-block_size:] + [0] * (block_size - len(ids)) for ids in written]
+            logits = model(input_ids=torch.tensor(rows)).logits[range(len(rows)), last]
+            for ids, token in zip(written, logits.argmax(-1).tolist(), strict=True):
+                ids.append(token)
+        return [
+            ids[len(prompts[q]) :][: len(wanted[q])] == wanted[q] for q, ids in zip(questions, written, strict=True)
+        ]
 
     ways = {
-        "ours": lambda: exam.mark(sheet.verdicts(model)),
+        "ours": lambda: exam.mark(sheet.verdicts(loss.predict(sheet.rows_RT))),
         "loss_of_text": lambda: loss(windows),
-        "batched": in_batches,
-        "one_by_one": lambda: [generate([q], len(wanted[q])) for q in range(len(prompts))],
+        "batched": lambda: generate(equations) + slide(facts),
+        "one_by_one": lambda: [generate([q]) for q in equations] + [slide([q]) for q in facts],
     }
     repeats = {"ours": 10, "loss_of_text": 10, "batched": 2, "one_by_one": 1}
     taken = []

@@ -14,7 +14,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from hf_capacity.config import LADDER, ModelConfig
-from hf_capacity.evaluation import mean_loss
+from hf_capacity.evaluation import mean_loss, predict
 from hf_capacity.kernel import FusedLoss, KernelFault, window_loss_kernel
 from hf_capacity.models import build_model
 
@@ -106,6 +106,22 @@ def test_a_repeated_window_counts_as_often_as_it_is_repeated():
 def test_it_is_the_loss_that_evaluations_of_other_models_take():
     model, windows = stretched(build_model(LADDER["n28"], 17, 9, 1)), windows_for(17, 9, 1300)
     assert FusedLoss(model)(windows) == pytest.approx(mean_loss(model, windows), rel=1e-6)
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_predictions_are_those_of_the_model(shape):
+    rung_, vocabulary, block, count = shape
+    model = stretched(build_model(rung_, vocabulary, block, 1))
+    rows = windows_for(vocabulary, block, count)[:, 1:]
+    assert (FusedLoss(model).predict(rows) == predict(model, rows)).float().mean() > 0.999, "but for near-ties"
+
+
+def test_of_equally_probable_tokens_the_first_is_predicted():
+    model, rows = build_model(LADDER["n14"], 17, 9, 1), windows_for(17, 9, 40)[:, 1:]
+    with torch.no_grad():
+        model.transformer.wte.weight.zero_()
+    assert (FusedLoss(model).predict(rows) == 0).all()
+    assert (predict(model, rows) == 0).all()
 
 
 def test_the_same_windows_give_the_same_bits():

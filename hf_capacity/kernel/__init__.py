@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 import torch
+from torch.nn.functional import pad
 from transformers import GPT2LMHeadModel
 
 
@@ -54,7 +55,7 @@ def window_loss_kernel() -> ctypes.CDLL:
             Path(folder, "window_loss.so").replace(library)  # whole or not at all: several workers may be at it
     kernel = ctypes.CDLL(str(library)).window_loss
     kernel.restype = ctypes.c_double
-    kernel.argtypes = [ctypes.c_long] * 6 + [ctypes.c_void_p] * 4 + [ctypes.c_long]
+    kernel.argtypes = [ctypes.c_long] * 6 + [ctypes.c_void_p] * 5 + [ctypes.c_long]
     return kernel
 
 
@@ -94,25 +95,30 @@ class FusedLoss:
             windows_WT: Token ids of the model's alphabet, (windows, block + 1).
             repeats_W: How often each window counts; once if not given.
         """
-        return self._run(windows_WT, repeats_W, None)
+        return self._run(windows_WT, repeats_W)
+
+    def predict(self, rows_RT: torch.Tensor) -> torch.Tensor:
+        """The most probable next token after each position of each row; both are (rows, block)."""
+        predicted_RT = torch.empty_like(rows_RT, memory_format=torch.contiguous_format)
+        self._run(pad(rows_RT, (0, 1)), predicted=predicted_RT.data_ptr())
+        return predicted_RT
 
     def backward(self, windows_WT: torch.Tensor, repeats_W: torch.Tensor | None = None) -> float:
         """The same, and every parameter's `grad` is set to its gradient (nothing is added up)."""
         self.flat_gradient.zero_()
-        loss = self._run(windows_WT, repeats_W, _addresses(self.gradients))
+        loss = self._run(windows_WT, repeats_W, gradients=_addresses(self.gradients))
         for parameter, gradient in zip(self.parameters, self.gradients, strict=True):
             parameter.grad = gradient
         return loss
 
-    def _run(self, windows_WT, repeats_W, gradients) -> float:
+    def _run(self, windows_WT, repeats_W=None, *, gradients=None, predicted=None) -> float:
         windows_WT = windows_WT.contiguous()
         assert windows_WT.dtype == torch.long
         assert windows_WT.shape[1] == self.shape[-1] + 1
         repeats = None if repeats_W is None else repeats_W.data_ptr()
         assert repeats is None or (repeats_W.dtype == torch.long and repeats_W.is_contiguous())
-        return self.kernel(
-            *self.shape, _addresses(self.parameters), gradients, windows_WT.data_ptr(), repeats, len(windows_WT)
-        )
+        weights, windows = _addresses(self.parameters), windows_WT.data_ptr()
+        return self.kernel(*self.shape, weights, gradients, windows, repeats, predicted, len(windows_WT))
 
 
 def _addresses(tensors: list[torch.Tensor]) -> ctypes.Array:

@@ -130,9 +130,10 @@ struct Layer {
 // weights, and gradients, to which is added: wte, wpe, of each layer ln_1, c_attn, attn.c_proj, ln_2, c_fc,
 // mlp.c_proj, then ln_f, in the layout of GPT2LMHeadModel. No gradients given: none are taken.
 // tokens: windows of block + 1 tokens, one after another.
+// predicted, if given: the most probable next token after each of a window's first `block`, windows one after another.
 extern "C" double window_loss(long layers, long heads, long width, long inner, long vocabulary, long block,
                               const float* const* weights, float* const* gradients, const int64_t* tokens,
-                              const int64_t* repeats, long windows) {
+                              const int64_t* repeats, int64_t* predicted, long windows) {
     const long groups = (24 + block - 1) / block, columns = groups * block;  // enough columns for whole tiles
     const long head = width / heads;
 
@@ -215,6 +216,14 @@ extern "C" double window_loss(long layers, long heads, long width, long inner, l
             for (long v = 1; v < vocabulary; v++) largest = larger(logits(v, j), largest);
             for (long lane = 0; lane < LANES; lane++)
                 loss += share[j][lane] * (largest[lane] - logits(target[j][lane], j)[lane]);
+            if (predicted) {
+                Integers best{};
+                for (long v = vocabulary - 1; v >= 0; v--) best = logits(v, j) == largest ? Integers{} + int32_t(v) : best;
+                for (long lane = 0; lane < LANES; lane++) {
+                    const long window = first + j / block * LANES + lane;
+                    if (window < windows) predicted[window * block + j % block] = best[lane];
+                }
+            }
             for (long v = 0; v < vocabulary; v++) sum += logits(v, j) = exponential(logits(v, j) - largest);
             const Lanes factor = share[j] / sum;
             for (long v = 0; v < vocabulary; v++) logits(v, j) *= factor;
