@@ -6,6 +6,7 @@ Shapes: Q questions, K answer tokens of all questions together, R rows, T positi
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 from torch.nn.functional import cross_entropy
@@ -28,8 +29,8 @@ class TeacherForcing:
 
     Greedy decoding writes exactly `answer + end` if and only if, with them fed back, each of their tokens is the
     argmax. A question that fits the block is one row. Past the block the window slides, as in the study: the
-    context is cropped from the left, and each further token is a row of its own. Rows are filled up on the right,
-    where a causal model does not look.
+    context is cropped from the left, and each further token is a row of its own. Rows of one length go through the
+    model together, so that none is filled up.
 
     Args:
         questions: Columns `prompt`, `answer`, `end`, `kind`.
@@ -45,7 +46,8 @@ class TeacherForcing:
         block_size: int,
         device: torch.device | str = "cpu",
     ):
-        rows, row_K, position_K, target_K, question_K, answer_K = [], [], [], [], [], []
+        rows: dict[int, list[list[int]]] = {}  # by their length
+        place_K, target_K, question_K, answer_K = [], [], [], []
         for index, (prompt, answer, end) in enumerate(
             zip(questions["prompt"], questions["answer"], questions["end"], strict=True)
         ):
@@ -55,9 +57,9 @@ class TeacherForcing:
             for token in range(len(prompt), len(ids)):
                 if token == len(prompt) or token > block_size:
                     context = ids[max(0, token - block_size) : max(token, min(len(ids) - 1, block_size))]
-                    rows.append(context + [0] * (block_size - len(context)))
-                row_K.append(len(rows) - 1)
-                position_K.append(min(token, block_size) - 1)
+                    rows.setdefault(len(context), []).append(context)
+                    length, row = len(context), len(rows[len(context)]) - 1
+                place_K.append((length, row * length + min(token, block_size) - 1))
                 target_K.append(ids[token])
                 question_K.append(index)
                 answer_K.append(token < len(prompt) + len(answer))
@@ -65,8 +67,10 @@ class TeacherForcing:
         def tensor(values):
             return torch.tensor(values, dtype=torch.long, device=device)
 
-        self.rows_RT = tensor(rows)
-        self.row_K, self.position_K, self.target_K = tensor(row_K), tensor(position_K), tensor(target_K)
+        self.rows = [tensor(rows_RT) for rows_RT in rows.values()]
+        # Where a length's positions begin when all of them are laid end to end.
+        starts = dict(zip(rows, accumulate((rows_RT.numel() for rows_RT in self.rows), initial=0), strict=False))
+        self.place_K, self.target_K = tensor([starts[length] + place for length, place in place_K]), tensor(target_K)
         self.question_K, self.answer_K = tensor(question_K), tensor(answer_K).bool()
         self.num_questions = len(questions["prompt"])
         # The first token after each answer: what the model writes there decides where its answer stops.
@@ -80,9 +84,9 @@ class TeacherForcing:
         }
         self.line_end = tensor([encode(mark)[0] for mark in line_end])
 
-    def verdicts(self, predicted_RT: torch.Tensor) -> Verdicts:
-        """Decides every question from the most probable next token after each position of `rows_RT`: see `predict`."""
-        written_K = predicted_RT[self.row_K, self.position_K]
+    def verdicts(self, predict: Callable[[torch.Tensor], torch.Tensor]) -> Verdicts:
+        """Decides every question; `predict` gives the most probable next token after each position of rows."""
+        written_K = torch.cat([predict(rows_RT).flatten() for rows_RT in self.rows])[self.place_K]
         right_K = written_K == self.target_K
         correct_Q = self._all_of_each_question(right_K)
         # The study reads the integer alone, without what follows; and a capital up to the end of the line, stripped.

@@ -127,7 +127,7 @@ def _train(config, study, folder, args, is_writer, progress, callbacks) -> dict[
     sessions = folder.begin({"started": _now(), "resumed_from": step}) if is_writer else []
 
     def evaluation(step: int) -> dict[str, float]:
-        marks = exam.mark(sheet.verdicts(predictions(sheet.rows_RT)))
+        marks = exam.mark(sheet.verdicts(predictions))
         row = {"step": step, "loss": loss_of_text(batches.windows_WT), **marks}
         if not math.isfinite(row["loss"]):
             raise FloatingPointError(f"the loss is {row['loss']} at step {step}: try a lower `learning_rate`.")

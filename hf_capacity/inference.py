@@ -111,7 +111,7 @@ def evaluate_model(
         exam = Exam(TaskConfig(**asked), split_seed=1337, unseen_training_text=True)
     model, tokenizer = trained.model, trained.tokenizer
     sheet = exam.sheet(partial(encode, tokenizer), model.config.max_position_embeddings, model.device)
-    marks = exam.mark(sheet.verdicts(predict(model, sheet.rows_RT)))
+    marks = exam.mark(sheet.verdicts(partial(predict, model)))
     written = {prompt: trained.answer(prompt).rstrip() for prompt in marks["withheld"]}
     return {"task": exam.identity["task"], **marks, "written_for_withheld": written}
 

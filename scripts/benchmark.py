@@ -84,7 +84,7 @@ def measure_evaluation(config: ExperimentConfig, rounds: int) -> dict[str, Any]:
         ]
 
     ways = {
-        "ours": lambda: exam.mark(sheet.verdicts(loss.predict(sheet.rows_RT))),
+        "ours": lambda: exam.mark(sheet.verdicts(loss.predict)),
         "loss_of_text": lambda: loss(windows),
         "batched": lambda: generate(equations) + slide(facts),
         "one_by_one": lambda: [generate([q]) for q in equations] + [slide([q]) for q in facts],

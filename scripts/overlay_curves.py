@@ -14,6 +14,7 @@ import pandas as pd
 import typer
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from hf_capacity.figures import DPI, STYLE, WIDTH, model_label, task_label
 from hf_capacity.results import read_curve, read_records, write_atomically
@@ -41,6 +42,9 @@ def draw(losses: pd.DataFrame) -> Figure:
     for (task, model), cell in losses.groupby(["task", "model"], sort=False):
         panel = axes[tasks.index(task)][models.index(model)]
         panel.set(title=f"{task} · {model}", yscale="log")
+        panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        panel.yaxis.set_major_formatter("{x:g}")
+        panel.yaxis.set_minor_formatter(NullFormatter())
         for (name, _), run in cell.groupby(["name", "seed"], sort=False):
             place = names.index(name)
             style = {"color": COLORS[place], "alpha": 0.75, "linewidth": 2.4 - 0.8 * place}

@@ -1,4 +1,5 @@
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -49,8 +50,8 @@ def test_a_slid_window_decides_as_greedy_decoding_with_cropped_context(block_siz
     lines = ["abc=12>", "d=3456789>", "efghijk=1>"]
     model = Scripted(lines, letters, 96, block_size)
     forcing = TeacherForcing(questions, letters, block_size)
-    assert forcing.rows_RT.shape[1] == block_size
-    assert forcing.verdicts(predict(model, forcing.rows_RT)).correct_Q.tolist() == [True, True, False]
+    assert max(rows_RT.shape[1] for rows_RT in forcing.rows) == min(block_size, 9)
+    assert forcing.verdicts(partial(predict, model)).correct_Q.tolist() == [True, True, False]
 
 
 @pytest.mark.parametrize("task", ["arithmetic", "capitals", "both"])
@@ -59,9 +60,10 @@ def test_one_pass_agrees_with_generate_question_by_question(half_trained, task):
     model, tokenizer = AutoModelForCausalLM.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
     exam = Exam(TaskConfig(path=task), 1337)
     forcing = exam.sheet(lambda text: encode(tokenizer, text), model.config.n_positions, "cpu")
-    verdicts = forcing.verdicts(predict(model, forcing.rows_RT)).correct_Q.tolist()
+    verdicts = forcing.verdicts(partial(predict, model)).correct_Q.tolist()
     assert 0 < sum(verdicts) < len(verdicts), "the model must know some answers and not others for this to tell"
-    assert torch.equal(FusedLoss(model).predict(forcing.rows_RT), predict(model, forcing.rows_RT))
+    for rows_RT in forcing.rows:
+        assert torch.equal(FusedLoss(model).predict(rows_RT), predict(model, rows_RT))
 
     generated = []
     for prompt, answer, end in zip(*(exam.questions[column] for column in ("prompt", "answer", "end")), strict=True):
@@ -94,7 +96,7 @@ def test_whole_answers_by_generate_where_they_fit_the_block(half_trained):
     model, tokenizer = AutoModelForCausalLM.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
     exam = Exam(TaskConfig(path="arithmetic"), 1337)
     forcing = exam.sheet(lambda text: encode(tokenizer, text), 9, "cpu")
-    verdicts = forcing.verdicts(predict(model, forcing.rows_RT))
+    verdicts = forcing.verdicts(partial(predict, model))
     for index, prompt in enumerate(exam.questions["prompt"]):
         ids = tokenizer(prompt, return_tensors="pt").input_ids
         with torch.no_grad():
@@ -141,7 +143,7 @@ def test_a_number_written_on_is_wrong_for_the_study_too_but_a_missing_mark_is_no
     }
     model = Scripted(["<1+1=2>", "<1+2=3 ", "<1+3=44>"], letters, 96, 9)
     forcing = TeacherForcing(questions, letters, 9)
-    verdicts = forcing.verdicts(predict(model, forcing.rows_RT))
+    verdicts = forcing.verdicts(partial(predict, model))
     assert verdicts.correct_Q.tolist() == [True, False, False]
     assert verdicts.published_Q.tolist() == [True, True, False]
 
@@ -194,5 +196,5 @@ def test_the_record_holds_what_the_saved_model_answers(half_trained):
         forcing = exam.sheet(
             lambda text, tokenizer=tokenizer: encode(tokenizer, text), model.config.n_positions, "cpu"
         )
-        counts = exam.mark(forcing.verdicts(predict(model, forcing.rows_RT)))["counts"]
+        counts = exam.mark(forcing.verdicts(partial(predict, model)))["counts"]
         assert counts == read_record(folder)["last"]["counts"]

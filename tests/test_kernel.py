@@ -144,9 +144,16 @@ def test_what_is_no_number_stays_so():
     assert math.isfinite(fused(windows))
 
 
-def test_windows_of_another_length_are_refused():
+def test_windows_longer_than_the_model_are_refused():
     with pytest.raises(AssertionError):
-        FusedLoss(build_model(LADDER["n14"], 17, 9, 1))(windows_for(17, 8, 4))
+        FusedLoss(build_model(LADDER["n14"], 17, 9, 1))(windows_for(17, 10, 4))
+
+
+def test_rows_shorter_than_the_model_are_those_of_its_first_positions():
+    model, windows = stretched(build_model(LADDER["n14"], 17, 9, 1)), windows_for(17, 9, 40)
+    fused = FusedLoss(model)
+    assert torch.equal(fused.predict(windows[:, :5]), fused.predict(windows[:, :9])[:, :5])
+    assert fused(windows[:, :6]) == pytest.approx(mean_loss(model, windows[:, :6]), rel=1e-6)
 
 
 def test_a_missing_compiler_is_a_fault_that_says_so(another_compiler, monkeypatch):

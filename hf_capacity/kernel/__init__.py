@@ -72,9 +72,8 @@ class FusedLoss:
     def __init__(self, model: GPT2LMHeadModel):
         self.kernel = window_loss_kernel()
         config, body = model.config, model.transformer
-        self.shape = (
-            config.n_layer, config.n_head, config.n_embd, config.n_inner, config.vocab_size, config.n_positions
-        )  # fmt: skip
+        self.shape = (config.n_layer, config.n_head, config.n_embd, config.n_inner, config.vocab_size)
+        self.n_positions = config.n_positions
         self.parameters = [body.wte.weight, body.wpe.weight]
         for layer in body.h:
             attention, mlp = layer.attn, layer.mlp
@@ -92,13 +91,14 @@ class FusedLoss:
         """Mean cross-entropy in nats over all positions of all windows.
 
         Args:
-            windows_WT: Token ids of the model's alphabet, (windows, block + 1).
+            windows_WT: Token ids of the model's alphabet, one more a window than positions, which the model may have
+                more of.
             repeats_W: How often each window counts; once if not given.
         """
         return self._run(windows_WT, repeats_W)
 
     def predict(self, rows_RT: torch.Tensor) -> torch.Tensor:
-        """The most probable next token after each position of each row; both are (rows, block)."""
+        """The most probable next token after each position of each row."""
         predicted_RT = torch.empty_like(rows_RT, memory_format=torch.contiguous_format)
         self._run(pad(rows_RT, (0, 1)), predicted=predicted_RT.data_ptr())
         return predicted_RT
@@ -114,11 +114,12 @@ class FusedLoss:
     def _run(self, windows_WT, repeats_W=None, *, gradients=None, predicted=None) -> float:
         windows_WT = windows_WT.contiguous()
         assert windows_WT.dtype == torch.long
-        assert windows_WT.shape[1] == self.shape[-1] + 1
+        block = windows_WT.shape[1] - 1
+        assert 0 < block <= self.n_positions
         repeats = None if repeats_W is None else repeats_W.data_ptr()
         assert repeats is None or (repeats_W.dtype == torch.long and repeats_W.is_contiguous())
         weights, windows = _addresses(self.parameters), windows_WT.data_ptr()
-        return self.kernel(*self.shape, weights, gradients, windows, repeats, predicted, len(windows_WT))
+        return self.kernel(*self.shape, block, weights, gradients, windows, repeats, predicted, len(windows_WT))
 
 
 def _addresses(tensors: list[torch.Tensor]) -> ctypes.Array:
