@@ -19,7 +19,7 @@ lint: $(VENV)/installed
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 
-# Some eight minutes, during which nothing else should run.
+# Some five minutes, during which nothing else should run.
 benchmark: $(VENV)/installed
 	HF_HUB_OFFLINE=1 $(VENV)/bin/python scripts/benchmark.py
 

@@ -37,7 +37,7 @@ def read_losses(name: str, folder: Path) -> pd.DataFrame:
 def draw(losses: pd.DataFrame) -> Figure:
     """A panel a cell, a colour a name; the seeds of one name share its colour."""
     tasks, models, names = (list(dict.fromkeys(losses[column])) for column in ("task", "model", "name"))
-    figure = Figure(figsize=(WIDTH, 1.9 * len(tasks) + 1.0), dpi=DPI, layout="constrained")
+    figure = Figure(figsize=(WIDTH, 1.7 * len(tasks) + 1.6), dpi=DPI, layout="constrained")
     axes = figure.subplots(len(tasks), len(models), sharex=True, squeeze=False)
     for (task, model), cell in losses.groupby(["task", "model"], sort=False):
         panel = axes[tasks.index(task)][models.index(model)]
@@ -51,8 +51,8 @@ def draw(losses: pd.DataFrame) -> Figure:
             panel.plot(run["step"] / 1000, run["loss"], label=name, **style)
     handles = {line.get_label(): line for panel in axes.flat for line in panel.get_lines()}
     figure.legend(handles.values(), handles, loc="outside upper left", ncols=len(handles))
-    figure.supxlabel("training steps (thousands)")
-    figure.supylabel("loss of the training text, nats a character")
+    figure.supxlabel("training steps (thousands)", fontsize=11)
+    figure.supylabel("loss, nats a character", fontsize=11)
     return figure
 
 

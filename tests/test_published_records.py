@@ -16,9 +16,9 @@ from hf_capacity.sweep.plan import read_study
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-STUDIES = sorted(path.parent for path in (ROOT / "model_cards").glob("*/report.md"))
+STUDIES = sorted(path.parent for path in (ROOT / "model_cards").glob("*/study.yaml"))
 # Numbers in the README's findings that are no results: citation, versions.
-NO_RESULTS = {"2025", "2506.09099", "3.11"}
+NO_RESULTS = {"2025", "2506.09099", "3.11", "12", "15"}
 
 
 def numbers(text):
@@ -59,3 +59,15 @@ def test_every_number_in_the_readmes_findings_is_in_a_published_report():
     found = numbers(README.split("## Use")[0])
     published = set().union(*(numbers((folder / "report.md").read_text()) for folder in STUDIES))
     assert found - published - NO_RESULTS == set()
+
+
+def test_every_row_of_the_readmes_speed_table_is_the_benchmarks():
+    section = README.split("## Speed")[1].split("\n## ")[0]
+    rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("|")][2:]
+    assert len(rows) == 9
+    page = (ROOT / "model_cards" / "benchmark" / "report.md").read_text()
+    measured = [line.strip("|").split("|") for line in page.splitlines() if "| fused |" in line]
+    # task, model, ours, ours / bare, stock / ours, products / ours
+    assert [[cell.strip() for cell in row] for row in rows] == [
+        [row[column].strip() for column in (0, 1, 3, 6, 8, 10)] for row in measured
+    ]

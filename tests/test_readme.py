@@ -19,8 +19,9 @@ LONG = {
     "make reproduce": ("trains nine cells for minutes", "make --dry-run reproduce"),
     ". .venv/bin/activate": ("needs what `make` installs; the tests have their own", "make --dry-run .venv/installed"),
     "make test": ("is this very suite", "make --dry-run test"),
+    "make benchmark": ("measures for minutes, and wants the machine to itself", "make --dry-run benchmark"),
     "make reproduce STUDY=too_big_to_think": (
-        "trains nine cells for about an hour",
+        "trains nine cells for a quarter of an hour",
         "hf-capacity run too_big_to_think --dry-run",
     ),
     "hf-capacity run quick": ("trains nine cells for minutes", "hf-capacity run quick --dry-run"),
