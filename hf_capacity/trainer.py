@@ -12,7 +12,7 @@ from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from .batches import WindowBatches
 from .config import ExperimentConfig
-from .kernel import FusedLoss, KernelFault, window_loss_kernel
+from .kernel import FusedLoss, window_loss_kernel
 
 
 # Planned steps from which `torch.compile` repays itself on one core: it takes 11 to 14 s, and saves 2 to 3 ms a step
@@ -31,7 +31,8 @@ def window_loss(model: torch.nn.Module, windows_WT: torch.Tensor) -> torch.Tenso
 def step_implementation(config: ExperimentConfig, device_type: str, num_processes: int = 1) -> Implementation:
     """The fastest way to do the training steps of a run; a function of what was planned, so that resuming keeps to it.
 
-    The kernel knows the ladder's models on a CPU, without dropout; a step takes by it 0.16 to 0.3 of the compiled one.
+    The kernel knows the ladder's models on a CPU, without dropout. One core, ms a bare step, compiled -> kernel:
+    arithmetic n14 6.3 -> 0.9, n28 9.8 -> 1.9, n56 23 -> 5.5; both n14 12.7 -> 2.3, n28 19.4 -> 4.7, n56 46 -> 12.5.
     Several processes go the plain way: it is the model's own `forward` that makes them exchange their gradients.
     """
     if config.training_step == "plain" or num_processes > 1:
@@ -61,11 +62,7 @@ def implementation_fault(implementation: Implementation) -> str | None:
             window_loss_kernel()
         elif implementation == "compiled":
             torch.compile(torch.sin, dynamic=False)(torch.ones(8))
-    except (
-        KernelFault,
-        RuntimeError,
-        OSError,
-    ) as error:  # the latter two: TorchDynamo and Inductor without a compiler
+    except (RuntimeError, OSError) as error:  # a `KernelFault`, or torch's compiler without one of its own
         return str(error).strip().splitlines()[0]
     return None
 
