@@ -26,7 +26,10 @@ COLORS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7")
 def read_losses(name: str, folder: Path) -> pd.DataFrame:
     """The losses of a study: a row for each evaluation of each run."""
     tables = []
-    for record in read_records(folder):
+    records = read_records(folder)
+    if not records:
+        raise ValueError(f"{folder} has no finished run: name a study's folder.")
+    for record in records:
         losses = [(row["step"], row["loss"]) for row in read_curve(record["folder"])]
         seed = record["config"]["model_seed"]
         run = {"name": name, "task": task_label(record), "model": model_label(record), "seed": seed}
@@ -73,7 +76,10 @@ def main(
     studies: Annotated[list[str], typer.Argument(metavar="NAME=FOLDER...")],
     output: Annotated[Path, typer.Option(help="Where the three files go.")],
 ) -> None:
-    losses = pd.concat([read_losses(name, Path(folder)) for name, folder in (study.split("=") for study in studies)])
+    pairs = [study.partition("=") for study in studies]
+    if not all(equals for _, equals, _ in pairs):
+        raise ValueError(f"{' '.join(studies)!r}: each is to be NAME=FOLDER, such as before=runs/old.")
+    losses = pd.concat([read_losses(name, Path(folder)) for name, _, folder in pairs])
     output.mkdir(parents=True, exist_ok=True)
     losses.to_csv(output / "losses.csv", index=False, float_format="%.6f")
     write_atomically(output / "report.md", page(losses))
@@ -84,4 +90,10 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app = typer.Typer(pretty_exceptions_enable=False)
+    app.command()(main)
+    try:
+        app()
+    except ValueError as error:
+        typer.echo(f"Error: {error}", err=True)
+        raise SystemExit(2) from None

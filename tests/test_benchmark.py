@@ -77,6 +77,14 @@ def test_curves_are_laid_over_each_other(script, tmp_path):
     assert (tmp_path / "out" / "losses.png").stat().st_size > 10_000
 
 
+def test_a_folder_without_runs_and_a_missing_name_are_told(script, tmp_path):
+    overlay = script("overlay_curves")
+    with pytest.raises(ValueError, match="has no finished run: name a study's folder"):
+        overlay.main([f"before={tmp_path}"], tmp_path / "out")
+    with pytest.raises(ValueError, match="each is to be NAME=FOLDER"):
+        overlay.main([str(tmp_path)], tmp_path / "out")
+
+
 @pytest.mark.parametrize("folder", ["protocol_1_to_2", "protocol_1_to_2/plain_and_fused"])
 def test_the_published_overlay_is_the_page_of_its_losses(script, folder):
     published = ROOT / "model_cards" / folder

@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -27,7 +28,7 @@ class KernelFault(RuntimeError):
 
 
 @functools.cache
-def window_loss_kernel() -> ctypes.CDLL:
+def window_loss_kernel() -> Callable[..., float]:
     """The built kernel; it lies in the user's cache, under a digest of source, compiler and processor.
 
     Raises:
