@@ -91,7 +91,7 @@ def test_a_compiled_run_does_too(tmp_path, moment):
 
 STUDY = """
 description: two short runs on two workers
-settings: {steps: 800, eval_steps: 200, save_steps: 20, block_size: 9, batch_size: 8}
+settings: {steps: 2000, eval_steps: 500, save_steps: 20, block_size: 9, batch_size: 8}
 grid:
   model: [n14]
   task: [arithmetic]
@@ -108,7 +108,7 @@ def start(study, output, tmp_path):
 
 def steps_done(output):
     steps = [int(path.parent.name.split("-")[-1]) for path in output.glob("*/checkpoint-*/manifest.json")]
-    return sum(steps) + 800 * len(list(output.glob("*/record.json")))
+    return sum(steps) + 2000 * len(list(output.glob("*/record.json")))
 
 
 def wait_for(condition, seconds=60):
@@ -155,11 +155,12 @@ def test_a_failing_and_a_killed_run_are_reported_and_do_not_stop_the_others(tmp_
     good, bad = sorted(read_study(str(study)).runs(), key=lambda run: run.learning_rate)
     command = start(study, output, tmp_path)
     wait_for((output / good.run_id / "task.json").exists)
-    wait_for((output / bad.run_id / "failure.json").exists)
     [victim] = [
         child for child in psutil.Process(command.pid).children()
         if any(str(output / good.run_id) in file.path for file in child.open_files())
     ]  # fmt: skip
+    victim.suspend()  # the good one must not be done before the bad one has failed
+    wait_for((output / bad.run_id / "failure.json").exists)
     victim.kill()
     assert command.wait(timeout=60) == 1
     told = (tmp_path / "log.txt").read_text()
