@@ -1,6 +1,7 @@
 """A study file to the runs that it asks for."""
 
 import itertools
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -16,6 +17,9 @@ from ..config import ExperimentConfig, packaged_path
 KEYS = {entry.name for entry in fields(ExperimentConfig)}
 # What a task or a model given by its name stands for, when one of its own keys is to change.
 NAME_KEYS = {"task": "path", "model": "name"}
+SEEDS = ("model_seed", "data_seed", "split_seed")
+# What one run needs of a machine.
+RESOURCES = {"num_cpus": 1, "num_gpus": 0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,14 +31,17 @@ class Study:
         description: What the study asks, in a sentence or two.
         settings: Keys of `ExperimentConfig` that all runs share.
         grid: Axes; every combination of one entry of each is a run. The entries of an axis named as a key of
-            `ExperimentConfig` are that key's values; under any other name each is a mapping that sets several keys.
-        changes: Keys changed in every run, dotted where they lie deeper (`model.dropout`).
+            `ExperimentConfig` are that key's values; under any other name each is a mapping that sets several keys,
+            dotted where they lie deeper (`model.dropout`), on top of what the axes before it set.
+        resources: What a run needs, for engines that have more than one kind of machine: `num_cpus`, `num_gpus`.
+        changes: Keys changed in every run, dotted likewise.
     """
 
     name: str
     description: str = ""
     settings: dict[str, Any] = field(default_factory=dict)
     grid: dict[str, list[Any]] = field(default_factory=dict)
+    resources: dict[str, float] = field(default_factory=lambda: dict(RESOURCES))
     changes: dict[str, Any] = field(default_factory=dict)
 
     def runs(self) -> list[ExperimentConfig]:
@@ -46,17 +53,19 @@ class Study:
         axes = [[{axis: entry} if axis in KEYS else entry for entry in entries] for axis, entries in self.grid.items()]
         runs = []
         for combination in itertools.product(*axes):
-            settings = dict(self.settings)
-            for entry in combination:
-                settings |= entry
-            for key, value in self.changes.items():
-                settings = _changed(settings, key.split("."), value)
+            settings = self.settings
+            for entry in (*combination, self.changes):
+                for key, value in entry.items():
+                    settings = _changed(settings, key.split("."), value)
             runs.append(ExperimentConfig.from_dict(settings))
-        ids = [run.run_id for run in runs]
-        twice = sorted({run_id for run_id in ids if ids.count(run_id) > 1})
+        twice = sorted(run_id for run_id, number in Counter(run.run_id for run in runs).items() if number > 1)
         if twice:
-            raise ValueError(f"study {self.name!r} asks for the same run more than once: {', '.join(twice)}.")
-        return sorted(runs, key=_work, reverse=True)
+            more = f" and {len(twice) - 3} more" if len(twice) > 3 else ""
+            raise ValueError(
+                f"study {self.name!r} asks for the same run more than once: {', '.join(twice[:3])}{more}. Is an entry "
+                "of its grid there twice, or does an override set what told them apart?"
+            )
+        return sorted(runs, key=work, reverse=True)
 
 
 def read_study(source: str, overrides: Sequence[str] = ()) -> Study:
@@ -65,7 +74,7 @@ def read_study(source: str, overrides: Sequence[str] = ()) -> Study:
     Args:
         source: A YAML file, or the name of a packaged study such as `quick`.
         overrides: `key=value` each. Where an axis of the grid has the value, it selects those entries; otherwise it
-            sets the key in every run.
+            sets the key in every run. `seeds=N` changes the number of seeds of a study that has several.
 
     Raises:
         ValueError: There is no such file, or something in it is not as expected.
@@ -82,11 +91,15 @@ def read_study(source: str, overrides: Sequence[str] = ()) -> Study:
         raise ValueError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
     except UnicodeDecodeError:
         raise ValueError(f"{path} is not a text file: a study is a YAML file.") from None
-    if not isinstance(content, dict) or not set(content) <= {"description", "settings", "grid"}:
+    blocks = ("settings", "grid", "seeds", "resources")
+    if not isinstance(content, dict) or not set(content) <= {"description", *blocks}:
         found = ", ".join(map(str, content)) if isinstance(content, dict) else type(content).__name__
-        raise ValueError(f"{path} holds {found or 'nothing'}: expected the keys description, settings and grid.")
-    settings, grid = content.get("settings") or {}, content.get("grid") or {}
-    for key, block in (("settings", settings), ("grid", grid)):
+        raise ValueError(
+            f"{path} holds {found or 'nothing'}: expected the keys description, {', '.join(blocks[:-1])} and "
+            f"{blocks[-1]}."
+        )
+    settings, grid, seeds, resources = (content.get(block) or {} for block in blocks)
+    for key, block in zip(blocks, (settings, grid, seeds, resources), strict=True):
         if not isinstance(block, dict):
             raise ValueError(f"`{key}` (={block!r}) must be a mapping.")
     for axis, entries in grid.items():
@@ -94,9 +107,12 @@ def read_study(source: str, overrides: Sequence[str] = ()) -> Study:
             raise ValueError(f"`grid.{axis}` (={entries!r}) must be a list with at least one entry.")
         if axis not in KEYS and not all(isinstance(entry, dict) for entry in entries):
             raise ValueError(f"`grid.{axis}` is no key of a run, so its entries must be mappings that set such keys.")
+    asked = dict(map(_parsed, overrides))
+    if "seeds" in asked and seeds:
+        seeds = dict.fromkeys(seeds, asked.pop("seeds"))
+    grid |= _seed_axes(seeds, taken={*settings, *grid})
     changes = {}
-    for override in overrides:
-        key, value = _parsed(override)
+    for key, value in asked.items():
         for axis, entries in grid.items():
             selected = [entry for entry in entries if (entry if axis == key else _get(entry, key)) == value]
             if selected:
@@ -106,7 +122,12 @@ def read_study(source: str, overrides: Sequence[str] = ()) -> Study:
             grid.pop(key, None)
             changes[key] = value
     return Study(
-        name=path.stem, description=content.get("description", ""), settings=settings, grid=grid, changes=changes
+        name=path.stem,
+        description=content.get("description", ""),
+        settings=settings,
+        grid=grid,
+        resources=_checked_resources(resources),
+        changes=changes,
     )
 
 
@@ -119,8 +140,8 @@ def check_tasks(runs: Sequence[ExperimentConfig]) -> None:
     """
     lengths: dict[str, int] = {}
     for run in runs:
-        identity = repr((run.task, run.split_seed))
-        if identity not in lengths:
+        identity = repr(run.task)
+        if identity not in lengths:  # for one split seed: others draw another split of the same size
             task = load_task(run.task.path, run.task.name, split_seed=run.split_seed, **run.task.parameters)
             text = "".join(task["train"]["text"])
             asked = "".join("".join(task["questions"][column]) for column in ("prompt", "answer", "end"))
@@ -136,6 +157,34 @@ def check_tasks(runs: Sequence[ExperimentConfig]) -> None:
                 f"`block_size` (={run.block_size}) must be below the length of the training text of {run.task.path} "
                 f"(={lengths[identity]} characters)."
             )
+
+
+def _seed_axes(seeds: dict[str, Any], taken: set[str]) -> dict[str, list[dict[str, int]]]:
+    """`{model_seed+data_seed: 2, split_seed: 3}` to two axes: what is joined moves together, the rest is crossed."""
+    named = [name for together in seeds for name in str(together).split("+")]
+    if not set(named) <= set(SEEDS) or len(set(named)) < len(named):
+        raise ValueError(
+            f"`seeds` (={seeds!r}) must name each of {', '.join(SEEDS)} at most once, those that move together joined "
+            "by a plus sign, such as {model_seed+data_seed: 3, split_seed: 10}."
+        )
+    if set(named) & taken:
+        raise ValueError(f"`seeds` has {', '.join(sorted(set(named) & taken))}, which settings or grid set too.")
+    for together, number in seeds.items():
+        if type(number) is not int or number < 1:
+            raise ValueError(f"`seeds.{together}` (={number!r}) must be a whole number from 1 on.")
+    return {
+        together: [dict.fromkeys(together.split("+"), seed) for seed in range(1, number + 1)]
+        for together, number in seeds.items()
+    }
+
+
+def _checked_resources(resources: dict[str, Any]) -> dict[str, float]:
+    for name, number in resources.items():
+        if name not in RESOURCES:
+            raise ValueError(f"unknown key `resources.{name}`; known: {', '.join(RESOURCES)}")
+        if type(number) not in (int, float) or not 0 <= number < float("inf"):
+            raise ValueError(f"`resources.{name}` (={number!r}) must be a number, such as 1 or 0.25.")
+    return RESOURCES | resources
 
 
 def _parsed(override: str) -> tuple[str, Any]:
@@ -164,8 +213,8 @@ def _changed(settings: dict[str, Any], path: list[str], value: Any, owner: str =
     return settings | {key: value}
 
 
-def _work(run: ExperimentConfig) -> float:
-    """Roughly the multiplications of a run: enough to order runs by."""
+def work(run: ExperimentConfig) -> float:
+    """Roughly the multiplications of a run: enough to order runs by, and to guess their time."""
     weights = run.model.n_layer * run.model.n_embd * (4 * run.model.n_embd + 2 * run.model.n_inner)
     attention = 2 * run.model.n_layer * run.model.n_embd * run.block_size
     return run.steps * run.batch_size * run.block_size * (weights + attention)
