@@ -26,7 +26,7 @@ class ArithmeticConfig(QuestionConfig):
     Args:
         withheld_split (`str`, defaults to `"pairs"`):
             What is asked but never read. `pairs`: unordered operand pairs, {a, b} standing for a+b, b+a, a-b and b-a,
-            {a, a} for a+a and a-a; `random`: a fraction of all such pairs; `operand`: all with one digit as an operand.
+            {a, a} for a+a and a-a; `random`: a fraction of all such pairs; `operand`: all pairs that have one digit.
         withheld_pairs (`tuple` or `list` of pairs of digits, *optional*):
             For `pairs`: these.
         drawn_pairs (`int`, *optional*):
@@ -70,8 +70,8 @@ def withheld_pairs(config: ArithmeticConfig) -> set[tuple[int, int]]:
         for name in settings:
             if split != config.withheld_split and getattr(config, name) is not None:
                 raise ValueError(
-                    f"`{name}` (={getattr(config, name)!r}) belongs to the split {split!r}, but `withheld_split` is "
-                    f"{config.withheld_split!r}: leave one of them out (the task's config {config.name!r} may have it)."
+                    f"`{name}` (={getattr(config, name)!r}) is for the split {split!r}, but `withheld_split` is "
+                    f"{config.withheld_split!r}: leave one of them out, or name another config than {config.name!r}."
                 )
     if config.withheld_split == "random":
         return _fraction(config.withheld_fraction, config.split_seed)
@@ -79,9 +79,9 @@ def withheld_pairs(config: ArithmeticConfig) -> set[tuple[int, int]]:
         return _with_operand(config.withheld_operand, config.split_seed)
     if (config.withheld_pairs is None) == (config.drawn_pairs is None):
         raise ValueError(
-            f"`withheld_pairs` (={config.withheld_pairs!r}) names the pairs and `drawn_pairs` (={config.drawn_pairs!r}) "
-            "has `split_seed` draw them: give one of the two (the task's config `paper` has the first, "
-            "`rotating_pair` the second)."
+            f"`withheld_pairs` (={config.withheld_pairs!r}) names the pairs, and `drawn_pairs` "
+            f"(={config.drawn_pairs!r}) has `split_seed` draw them: give one of the two. The config 'paper' has the "
+            "first, 'rotating_pair' the second."
         )
     if config.withheld_pairs is not None:
         return _unordered(config.withheld_pairs)
