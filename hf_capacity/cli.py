@@ -7,6 +7,9 @@ from typing import Annotated
 import typer
 
 
+# A grid grows by multiplication: from so many runs on, it may be a slip.
+MANY_RUNS = 1_000
+
 app = typer.Typer(
     help="Train capacity-limited transformers, and measure what they memorise and what they generalise.",
     no_args_is_help=True,
@@ -29,17 +32,25 @@ def run(
     overrides: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Such as steps=100.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes at once; by default one a core.")] = None,
     output: Annotated[Path | None, typer.Option(help="Where the runs go; by default runs/STUDY.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be done, and how long it may take.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help=f"Do more than {MANY_RUNS:,} runs without asking back.")] = False,
 ) -> None:
     """Train and measure every run of a study. Repeat the command to finish what was stopped."""
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, _stop)
-    from .results import Damaged, check_folder, claim_folder
+    from .results import Damaged, check_folder, claim_folder, read_record
     from .run_folder import RunFolder
     from .sweep.plan import check_tasks, read_study
 
     try:
         plan = read_study(study, overrides or [])
+        if plan.num_runs > MANY_RUNS and not yes:
+            raise ValueError(
+                f"study {plan.name!r} expands to {plan.num_runs:,} runs, more than {MANY_RUNS:,}: take less of its "
+                "grid (KEY=VALUE), or say --yes if that is what you want."
+            )
         runs = plan.runs()
         output = output or Path("runs") / plan.name
         check_folder(output, plan.name)
@@ -50,7 +61,7 @@ def run(
         raise _refuse(error) from None
 
     typer.echo(plan.description)
-    to_do = []
+    finished, to_do = [], []
     for config in runs:
         state = "to do"
         try:
@@ -58,14 +69,21 @@ def run(
                 state = "done"
         except Damaged as damage:
             state = f"to do again: {damage}"
-        if state != "done":
-            to_do.append(config)
+        (finished if state == "done" else to_do).append(config)
         if dry_run or state not in ("done", "to do"):
             typer.echo(f"{config.run_id}  {config.steps} steps  {state}")
     typer.echo(f"{plan.name}: {len(runs)} runs, {len(runs) - len(to_do)} done, {len(to_do)} to do, in {output}")
-    if dry_run:
-        return
     from .sweep.local import num_cores, run_local
+
+    if dry_run:
+        from .sweep.estimate import estimated_minutes
+
+        num_workers = workers or num_cores()
+        minutes = estimated_minutes(to_do, [read_record(output / config.run_id) for config in finished], num_workers)
+        if to_do:
+            basis = f"the {len(finished)} finished runs here" if finished else "the steps of model_cards/benchmark"
+            typer.echo(f"about {minutes:.0f} minutes with {num_workers} workers, by {basis}")
+        return
 
     try:
         failures = run_local(to_do, output, plan.name, workers or num_cores())

@@ -130,3 +130,13 @@ def test_the_whole_line_from_study_to_answers(call, tmp_path):
     contradicted = call("evaluate", model, "--task", "capitals")
     assert contradicted.exit_code == 2
     assert "contradicts" in contradicted.stderr
+
+
+def test_many_runs_are_done_on_request_only(tmp_path, call):
+    path = tmp_path / "many.yaml"
+    path.write_text("settings: {task: capitals, model: n14, block_size: 9, batch_size: 8}\nseeds: {model_seed: 1001}\n")
+    refused = call("run", path, "--dry-run", "--output", tmp_path / "out")
+    assert refused.exit_code == 2
+    assert "expands to 1,001 runs, more than 1,000: take less of its grid (KEY=VALUE), or say --yes" in refused.output
+    assert "1001 runs, 0 done" in call("run", path, "--dry-run", "--yes", "--output", tmp_path / "out").output
+    assert "1000 runs, 0 done" in call("run", path, "seeds=1000", "--dry-run", "--output", tmp_path / "out").output

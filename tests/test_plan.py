@@ -1,7 +1,9 @@
+import json
 from pathlib import Path
 
 import pytest
 
+from hf_capacity.sweep.estimate import estimated_minutes
 from hf_capacity.sweep.plan import Study, check_tasks, read_study
 
 
@@ -61,6 +63,97 @@ def test_a_grid_is_every_combination():
     }
 
 
+def seeds_of(runs):
+    return sorted((run.model_seed, run.data_seed, run.split_seed) for run in runs)
+
+
+def study_of(tmp_path, **blocks):
+    path = tmp_path / "s.yaml"
+    path.write_text(json.dumps({"settings": CELL} | blocks))
+    return str(path)
+
+
+def test_seeds_joined_by_a_plus_move_together_and_others_are_crossed(tmp_path):
+    together = study_of(tmp_path, seeds={"model_seed+data_seed+split_seed": 3})
+    assert seeds_of(read_study(together).runs()) == [(1, 1, 1), (2, 2, 2), (3, 3, 3)]
+    crossed = study_of(tmp_path, seeds={"model_seed+data_seed": 2, "split_seed": 3})
+    assert seeds_of(read_study(crossed).runs()) == [(s, s, split) for s in (1, 2) for split in (1, 2, 3)]
+    one = study_of(tmp_path, seeds={"data_seed": 2})
+    assert seeds_of(read_study(one).runs()) == [(1337, 1, 1337), (1337, 2, 1337)]
+
+
+def test_overrides_change_how_many_seeds_there_are_and_select_among_them(tmp_path):
+    source = study_of(tmp_path, seeds={"model_seed+data_seed": 2, "split_seed": 3})
+    assert seeds_of(read_study(source, ["split_seed=2"]).runs()) == [(1, 1, 2), (2, 2, 2)]
+    assert len(read_study(source, ["seeds=4"]).runs()) == read_study(source, ["seeds=4"]).num_runs == 16
+    assert seeds_of(read_study(source, ["seeds=4", "model_seed=4", "split_seed=4"]).runs()) == [(4, 4, 4)]
+
+
+def test_more_seeds_are_the_earlier_ones_and_more(tmp_path):
+    source = study_of(tmp_path, seeds={"model_seed+data_seed+split_seed": 3})
+    few, many = ({run.run_id for run in read_study(source, [f"seeds={n}"]).runs()} for n in (3, 5))
+    assert few < many
+
+
+def test_an_entry_of_the_grid_can_change_what_lies_deeper():
+    study = Study(
+        name="s", settings=CELL, grid={"model": ["n14", "n28"], "way": [{"model.dropout": 0.1}, {"weight_decay": 1}]}
+    )
+    assert {(run.model.label, run.model.dropout, run.weight_decay) for run in study.runs()} == {
+        ("n14", 0.1, 0.0), ("n28", 0.1, 0.0), ("n14", 0.0, 1.0), ("n28", 0.0, 1.0),
+    }  # fmt: skip
+
+
+def test_resources_are_a_run_and_have_defaults(tmp_path):
+    assert read_study(study_of(tmp_path)).resources == {"num_cpus": 1, "num_gpus": 0}
+    source = study_of(tmp_path, resources={"num_gpus": 0.25})
+    assert read_study(source).resources == {"num_cpus": 1, "num_gpus": 0.25}
+
+
+def test_ninety_runs_over_seeds():
+    runs = read_study("seeds").runs()
+    assert len({run.run_id for run in runs}) == 90
+    assert {run.task.name for run in runs} == {"paper"}
+    full = read_study("too_big_to_think").runs()
+    cells = {(run.task.path, run.model.label): run for run in full}
+    for run in runs:  # the study's protocol but for the seeds
+        same = cells[run.task.path, run.model.label]
+        seeds = {"model_seed": 1337, "data_seed": 1337, "split_seed": 1337}
+        assert run.to_dict() | seeds == same.to_dict()
+
+
+def test_the_control_reads_as_much_of_a_task_as_the_joint_run():
+    runs = read_study("joint_controls").runs()
+    batches = {run.task.path: run.batch_size for run in runs}
+    assert batches["arithmetic"] + batches["capitals"] == batches["both"]
+    assert batches["arithmetic"] == round(batches["both"] * 1764 / 3311)
+    assert {(run.block_size, run.steps, run.learning_rate) for run in runs} == {(24, 20_000, 1e-2)}
+
+
+def record_of(run, seconds, resumed_from=()):
+    return {"config": run.to_dict(), "provenance": {"seconds": seconds, "resumed_from": list(resumed_from)}}
+
+
+def test_the_time_of_a_plan_is_guessed_from_its_finished_runs():
+    n14, n28 = (
+        Study(name="s", settings=CELL | {"steps": 600}, grid={"model": [model], "model_seed": [1, 2, 3, 4]}).runs()
+        for model in ("n14", "n28")
+    )
+    # 600 steps in 6, 12 and 9 seconds: 9 in the middle; the resumed one tells nothing.
+    records = [record_of(n14[0], 6), record_of(n14[1], 12), record_of(n14[2], 9), record_of(n14[3], 1, [500])]
+    assert estimated_minutes(n14, records, num_workers=2) == pytest.approx(4 * 9 / 2 / 60)
+    assert estimated_minutes(n14[:1], records, num_workers=2) == pytest.approx(9 / 60)  # one run is not split
+    # A shape without a finished run: as much slower than the benchmark's line as n14 is.
+    ratio = 9 / 60 / estimated_minutes(n14[:1], [], 1)
+    assert estimated_minutes(n28, records, 1) == pytest.approx(ratio * estimated_minutes(n28, [], 1))
+    assert estimated_minutes([], records, 2) == 0
+
+
+def test_without_finished_runs_the_time_is_guessed_from_the_benchmark():
+    """The nine cells took 15 minutes on two cores, evaluations and all (model_cards/too_big_to_think)."""
+    assert 8 < estimated_minutes(read_study("too_big_to_think").runs(), [], num_workers=2) < 22
+
+
 def test_a_study_without_a_grid_is_one_run():
     assert len(Study(name="s", settings=CELL).runs()) == 1
 
@@ -79,6 +172,15 @@ def test_a_study_without_a_grid_is_one_run():
         ("settings: 3", [], r"`settings` \(=3\) must be a mapping"),
         ("settings: {}", ["steps"], "'steps' is not of the form key=value"),
         ("settings: {}", ["steps=["], "'steps=\\[' is not valid YAML"),
+        ("seeds: 3", [], r"`seeds` \(=3\) must be a mapping"),
+        ("seeds: {seed: 3}", [], "must name each of model_seed, data_seed, split_seed at most once"),
+        ("seeds: {model_seed+data_seed: 3, data_seed: 2}", [], "must name each of .* at most once, those that move"),
+        ("seeds: {model_seed: 0}", [], r"`seeds.model_seed` \(=0\) must be a whole number from 1 to 100,000"),
+        ("seeds: {model_seed: 1000000000}", [], "must be a whole number from 1 to 100,000"),
+        ("seeds: {model_seed: 2}", ["seeds=no"], r"`seeds.model_seed` \(=False\) must be a whole number"),
+        ("{seeds: {model_seed: 2}, settings: {model_seed: 1}}", [], "`seeds` has model_seed, which settings or grid"),
+        ("resources: {gpus: 1}", [], "unknown key `resources.gpus`; known: num_cpus, num_gpus"),
+        ("resources: {num_gpus: -1}", [], r"`resources.num_gpus` \(=-1\) must be a number, such as 1 or 0.25"),
         ("settings: {task: arithmetic}", ["steps.x=1"], r"`steps` \(=\{'x': 1\}\): input should be a valid integer"),
     ],
 )

@@ -1,6 +1,7 @@
 """A study file to the runs that it asks for."""
 
 import itertools
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
@@ -18,6 +19,7 @@ KEYS = {entry.name for entry in fields(ExperimentConfig)}
 # What a task or a model given by its name stands for, when one of its own keys is to change.
 NAME_KEYS = {"task": "path", "model": "name"}
 SEEDS = ("model_seed", "data_seed", "split_seed")
+MOST_SEEDS = 100_000
 # What one run needs of a machine.
 RESOURCES = {"num_cpus": 1, "num_gpus": 0}
 
@@ -43,6 +45,11 @@ class Study:
     grid: dict[str, list[Any]] = field(default_factory=dict)
     resources: dict[str, float] = field(default_factory=lambda: dict(RESOURCES))
     changes: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def num_runs(self) -> int:
+        """How many runs it expands to."""
+        return math.prod(map(len, self.grid.values()))
 
     def runs(self) -> list[ExperimentConfig]:
         """The runs, the longest first: so that no core is left with a long one at the end.
@@ -159,7 +166,7 @@ def check_tasks(runs: Sequence[ExperimentConfig]) -> None:
             )
 
 
-def _seed_axes(seeds: dict[str, Any], taken: set[str]) -> dict[str, list[dict[str, int]]]:
+def _seed_axes(seeds: dict[str, Any], taken: set[str]) -> dict[str, list[Any]]:
     """`{model_seed+data_seed: 2, split_seed: 3}` to two axes: what is joined moves together, the rest is crossed."""
     named = [name for together in seeds for name in str(together).split("+")]
     if not set(named) <= set(SEEDS) or len(set(named)) < len(named):
@@ -170,10 +177,12 @@ def _seed_axes(seeds: dict[str, Any], taken: set[str]) -> dict[str, list[dict[st
     if set(named) & taken:
         raise ValueError(f"`seeds` has {', '.join(sorted(set(named) & taken))}, which settings or grid set too.")
     for together, number in seeds.items():
-        if type(number) is not int or number < 1:
-            raise ValueError(f"`seeds.{together}` (={number!r}) must be a whole number from 1 on.")
+        if type(number) is not int or not 1 <= number <= MOST_SEEDS:
+            raise ValueError(f"`seeds.{together}` (={number!r}) must be a whole number from 1 to {MOST_SEEDS:,}.")
     return {
-        together: [dict.fromkeys(together.split("+"), seed) for seed in range(1, number + 1)]
+        together: [
+            seed if together in SEEDS else dict.fromkeys(together.split("+"), seed) for seed in range(1, number + 1)
+        ]
         for together, number in seeds.items()
     }
 
