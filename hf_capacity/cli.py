@@ -1,6 +1,7 @@
 """The command line, `hf-capacity`. Each command loads its room inside, so that `--help` loads none."""
 
 import signal
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,13 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+
+
+class Engine(StrEnum):
+    """What does the runs: processes of this machine, or a Ray cluster."""
+
+    LOCAL = "local"
+    RAY = "ray"
 
 
 def _refuse(error: Exception) -> typer.Exit:
@@ -35,16 +43,30 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be done, and how long it may take.")
     ] = False,
+    engine: Annotated[Engine, typer.Option(help="Processes on this machine, or Ray.")] = Engine.LOCAL,
+    address: Annotated[
+        str | None, typer.Option(help="Of a Ray cluster: auto or HOST:PORT; by default Ray on this machine alone.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help=f"Do more than {MANY_RUNS:,} runs without asking back.")] = False,
 ) -> None:
     """Train and measure every run of a study. Repeat the command to finish what was stopped."""
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, _stop)
-    from .results import Damaged, check_folder, claim_folder, read_record
-    from .run_folder import RunFolder
+    from .results import check_folder, claim_folder, read_record
+    from .run_folder import states
     from .sweep.plan import check_tasks, read_study
 
     try:
+        if address is not None and engine is not Engine.RAY:
+            raise ValueError(f"`--address` (={address}) goes with `--engine ray`.")
+        if workers and engine is Engine.RAY:
+            raise ValueError(
+                f"`--workers` (={workers}) goes with `--engine local`: Ray does what its nodes have room for."
+            )
+        if output and ":/" in str(output):  # a `Path` keeps one of two slashes
+            raise ValueError(
+                f"`--output` (={output}): object stores are out of scope, name a path that every node mounts."
+            )
         plan = read_study(study, overrides or [])
         if plan.num_runs > MANY_RUNS and not yes:
             raise ValueError(
@@ -57,18 +79,13 @@ def run(
         check_tasks(runs)
         if not dry_run:
             claim_folder(output, plan.name)
+        found = states(output, runs)
     except (ValueError, OSError) as error:
         raise _refuse(error) from None
 
     typer.echo(plan.description)
     finished, to_do = [], []
-    for config in runs:
-        state = "to do"
-        try:
-            if RunFolder(output, config).done():
-                state = "done"
-        except Damaged as damage:
-            state = f"to do again: {damage}"
+    for config, state in zip(runs, found, strict=True):
         (finished if state == "done" else to_do).append(config)
         if dry_run or state not in ("done", "to do"):
             typer.echo(f"{config.run_id}  {config.steps} steps  {state}")
@@ -86,10 +103,20 @@ def run(
         return
 
     try:
-        failures = run_local(to_do, output, plan.name, workers or num_cores())
+        if engine is Engine.RAY:
+            from .sweep.ray_pool import run_ray
+
+            failures = run_ray(to_do, output, plan.name, address=address, **plan.resources)
+        else:
+            failures = run_local(to_do, output, plan.name, workers or num_cores())
+    except ValueError as error:
+        raise _refuse(error) from None
     except SystemExit:
         typer.echo("\nStopped. The same command goes on from the last checkpoints.", err=True)
         raise
+    except OSError as error:
+        typer.echo(f"Error: {error}\nThe same command goes on from the last checkpoints.", err=True)
+        raise typer.Exit(1) from None
     if failures:
         typer.echo(f"{len(failures)} of {len(to_do)} runs failed; the same command tries them again:", err=True)
         for run_id, cause in failures.items():
@@ -105,10 +132,32 @@ def report(folder: Annotated[Path, typer.Argument(help="A study's folder, such a
 
     try:
         path = write_report(folder)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         raise _refuse(error) from None
     typer.echo(path.read_text())
     typer.echo(f"Written: {path}")
+
+
+@app.command()
+def results(
+    folder: Annotated[Path, typer.Argument(help="A study's folder, such as runs/quick.")],
+    output: Annotated[Path | None, typer.Option(help="Export all columns: a .csv or .parquet file.")] = None,
+) -> None:
+    """Print a study's finished runs, a line each, or export them as a table."""
+    from .display import show_results
+    from .results import export_results, load_results, read_unfinished
+
+    try:
+        table = load_results(folder)
+        unfinished = read_unfinished(folder)
+        if output:
+            export_results(table, output)
+    except (ValueError, OSError) as error:
+        raise _refuse(error) from None
+    if output:
+        typer.echo(f"Written: {output}, {len(table)} runs. Without a result: {len(unfinished)} runs.")
+    else:
+        show_results(table, unfinished)
 
 
 Source = Annotated[str, typer.Argument(metavar="MODEL", help="A run's folder, or a model on the Hub.")]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import functools
 import hashlib
 import json
 import re
@@ -141,7 +142,7 @@ class ExperimentConfig:
         if isinstance(model, dict) and model.get("name") is not None:
             if model["name"] not in LADDER:
                 raise ValueError(f"unknown rung {model['name']!r}; the ladder has {', '.join(LADDER)}")
-            return dataclasses.asdict(LADDER[model["name"]]) | model
+            return vars(LADDER[model["name"]]) | model
         if isinstance(model, dict) and "n_embd" in model:
             return {"n_inner": model["n_embd"]} | model
         return model
@@ -170,21 +171,26 @@ class ExperimentConfig:
             ValueError: A key is unknown or missing, or a value impossible.
         """
         try:
-            return TypeAdapter(cls).validate_python(settings)
+            return _adapter().validate_python(settings)
         except ValidationError as error:
             raise ValueError("; ".join(_explain(mistake) for mistake in error.errors())) from None
 
     def to_dict(self) -> dict[str, Any]:
         """The whole config as plain JSON types; `from_dict` of it is the same config."""
-        return TypeAdapter(ExperimentConfig).dump_python(self, mode="json")
+        return _adapter().dump_python(self, mode="json")
 
-    @property
+    @functools.cached_property  # a study of ten thousand runs asks for it again and again
     def run_id(self) -> str:
         """Readable prefix and a digest of the whole config and the protocol version."""
         identity = json.dumps([PROTOCOL_VERSION, self.to_dict()], sort_keys=True)
         task = re.sub(r"[^A-Za-z0-9_.]+", "-", self.task.path).strip("-.")
         digest = hashlib.sha256(identity.encode()).hexdigest()[:8]
         return f"{task}-{self.model.label}-s{self.model_seed}-{digest}"
+
+
+@functools.cache
+def _adapter() -> TypeAdapter[ExperimentConfig]:
+    return TypeAdapter(ExperimentConfig)
 
 
 def _explain(mistake: dict[str, Any]) -> str:

@@ -1,13 +1,21 @@
-"""What a person at the terminal sees: how far each run is, and how a model was marked."""
+"""What a person at the terminal sees: how far each run is, how a model was marked, and the runs of a study."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from .config import ExperimentConfig
+from .config import ExperimentConfig, ModelConfig
+
+
+if TYPE_CHECKING:
+    import pandas
+
+ABSENT = "-"
+# Of the runs without a result so many of each sort are named.
+NAMED = 10
 
 
 class Display:
@@ -117,3 +125,63 @@ def _name(task: dict[str, Any]) -> str:
 
 def _floor(floor: float | None) -> str:
     return "" if floor is None else f"{floor:.3f}"
+
+
+def show_results(table: "pandas.DataFrame", unfinished: dict[str, str | None]) -> None:
+    """Prints the finished runs, a line each, with the settings that differ between runs of one task and model.
+
+    Args:
+        table: As `load_results` gives it.
+        unfinished: As `read_unfinished` gives it.
+    """
+    sizes = zip(
+        *(table[f"config.model.{key}"].tolist() for key in ("name", "n_layer", "n_head", "n_embd")), strict=True
+    )
+    models = [_model(*size) for size in sizes]
+    settings = table[[name for name in table if name.startswith("config.")]]
+    values_a_cell = settings.astype(str).groupby([table["config.task.path"].to_numpy(), models]).nunique().max()
+    texts = {"run": _texts(table, "run_id"), "trained on": _texts(table, "config.task.path"), "model": models}
+    for name in settings.columns[values_a_cell > 1]:
+        texts[name.removeprefix("config.")] = _texts(table, name)
+    numbers = {
+        "parameters": _texts(table, "num_parameters", "{:,}".format),
+        **{rate: _fractions(table, f"last.counts.{rate}") for rate in ("fit", "extrapolation", "recall")},
+        "loss": _texts(table, "last.loss", "{:.3f}".format),
+        "late solved": _fractions(table, "late_evaluations_solved", ("solved", "evaluations")),
+    }
+    # By hand: rich takes five seconds for ten thousand lines, and breaks them where nobody looks at a terminal.
+    columns = [_aligned(name, column, str.ljust) for name, column in texts.items()]
+    columns += [_aligned(name, column, str.rjust) for name, column in numbers.items()]
+    print("\n".join("  ".join(line) for line in zip(*columns, strict=True)))
+    failed = [f"{run_id} failed: {cause}" for run_id, cause in unfinished.items() if cause]
+    open_ = [f"{run_id} is not finished" for run_id, cause in unfinished.items() if not cause]
+    for lines in (failed, open_):
+        for line in lines[:NAMED]:
+            print(line)
+        if lines[NAMED:]:
+            print(f"... and {len(lines) - NAMED} more like this")
+
+
+def _model(name: str | None, n_layer: int, n_head: int, n_embd: int) -> str:
+    if isinstance(name, str):
+        return name
+    return ModelConfig(n_layer=n_layer, n_head=n_head, n_embd=n_embd, n_inner=n_embd).label
+
+
+def _texts(table: "pandas.DataFrame", name: str, spell: Callable[[Any], str] = str) -> list[str]:
+    if name not in table:
+        return [ABSENT] * len(table)
+    return [
+        spell(value) if known else ABSENT
+        for value, known in zip(table[name].tolist(), table[name].notna(), strict=True)
+    ]
+
+
+def _fractions(table: "pandas.DataFrame", name: str, pair: tuple[str, str] = ("correct", "questions")) -> list[str]:
+    counts = zip(*(_texts(table, f"{name}.{number}", "{:,}".format) for number in pair), strict=True)
+    return [ABSENT if ABSENT in count else "/".join(count) for count in counts]
+
+
+def _aligned(name: str, column: Sequence[str], justify: Callable[[str, int], str]) -> list[str]:
+    width = max(map(len, [name, *column]))
+    return [justify(text, width) for text in [name, *column]]

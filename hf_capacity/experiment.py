@@ -35,6 +35,9 @@ from .trainer import CapacityTrainer, build_loss, implementation_fault, step_imp
 
 logger = logging.getLogger(__name__)
 
+# How `torch.save` says that a file could not be written to its end.
+TORCH_CANNOT_WRITE = ("inline_container", "iostream error")
+
 # Told now and then: the step, and the newest row of the learning curve.
 Progress = Callable[[int, dict[str, Any] | None], None]
 
@@ -80,9 +83,11 @@ def run_experiment(
             [record] = broadcast_object_list([_finished(folder) if is_writer else None])
             return record or _train(config, study, folder, args, is_writer, progress, callbacks)
         except Exception as error:
+            if any(words in str(error) for words in TORCH_CANNOT_WRITE):
+                error = OSError(f"no space left on device, or none granted, for a checkpoint in {folder.path}")
             if is_writer:
                 folder.write_failure(f"{type(error).__name__}: {error}", traceback.format_exc())
-            raise
+            raise error
 
 
 def _finished(folder: RunFolder) -> dict[str, Any] | None:

@@ -8,7 +8,8 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 # Seconds to wait for a run folder: a killed command's workers need a moment to notice and let go.
 LOCK_PATIENCE = 10
+# Threads that look whether runs are done.
+READERS = 8
 
 
 class RunLocked(RuntimeError):
@@ -79,8 +82,9 @@ class RunFolder:
         if record["run_id"] != self.config.run_id:
             raise Damaged(f"{self.record} belongs to run {record['run_id']}.")
         for name, digest in record["files"].items():
-            if not (self.path / name).exists() or sha256(self.path / name) != digest:
-                raise Damaged(f"{self.path / name} is not the file that the record vouches for.")
+            path = self.path / name
+            if not path.exists() or sha256(path) != digest:
+                raise Damaged(f"{path} is not the file that the record vouches for.")
         return True
 
     def begin(self, session: dict[str, Any]) -> list[dict[str, Any]]:
@@ -162,9 +166,33 @@ class RunFolder:
         write_atomically(self.record, f"{{\n{lines}\n}}\n")
 
     def write_failure(self, cause: str, traceback: str) -> None:
-        """Writes why the run failed; the same command tries again."""
+        """Writes why the run failed; the same command tries again.
+
+        Raises:
+            OSError: There is no room for that either.
+        """
         self.path.mkdir(parents=True, exist_ok=True)  # its process may have died before it made one
         write_atomically(self.failure, json.dumps({"cause": cause, "traceback": traceback}, indent=1) + "\n")
+
+
+def states(output: Path, runs: Sequence[ExperimentConfig]) -> list[str]:
+    """How each run stands in a study's folder: `done`, `to do`, or `to do again: WHY`.
+
+    Every file that a record vouches for is read and compared, by several threads: most of the time goes into waiting
+    for a disk that has to be asked, or for a network.
+
+    Raises:
+        OSError: A file is there and cannot be read.
+    """
+
+    def state(run: ExperimentConfig) -> str:
+        try:
+            return "done" if RunFolder(output, run).done() else "to do"
+        except Damaged as damage:
+            return f"to do again: {damage}"
+
+    with ThreadPoolExecutor(max_workers=READERS) as pool:
+        return list(pool.map(state, runs))
 
 
 def _is_whole(checkpoint: Path) -> bool:

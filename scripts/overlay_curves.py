@@ -16,7 +16,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from hf_capacity.figures import DPI, STYLE, WIDTH, model_label, task_label
+from hf_capacity.report.cells import model_label, task_label
+from hf_capacity.report.curves import DPI, STYLE, WIDTH
 from hf_capacity.results import read_curve, read_records, write_atomically
 
 

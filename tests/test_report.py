@@ -3,81 +3,23 @@
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from made_records import ARITHMETIC, BOTH, CAPITALS, add_run, add_runs, arithmetic
 from PIL import Image
 
 from hf_capacity.config import ExperimentConfig
-from hf_capacity.figures import model_label
 from hf_capacity.published import published_accuracy, published_curve
-from hf_capacity.report import render_table, write_report
-from hf_capacity.results import read_records
-from hf_capacity.statistics import wilson_interval
+from hf_capacity.report import write_report
+from hf_capacity.report.cells import cells_of, model_label
+from hf_capacity.report.withheld_sums import _tally
+from hf_capacity.results import read_curve, read_records
 
 
 PUBLISHED = Path(__file__).parent.parent / "hf_capacity" / "published"
-FLOORS = {"fit": 18 / 196, "extrapolation": 0.0, "recall": 1 / 50}
-ARITHMETIC = {"fit": [196, 196], "extrapolation": [1, 4]}
-CAPITALS = {"recall": [4, 50]}
-BOTH = {"fit": [98, 196], "extrapolation": [0, 4], "recall": [49, 50]}
-
-
-def evaluation(step, counts):
-    """What a record, and a row of a learning curve, say of one evaluation that counted `counts`."""
-    published = {}
-    if "fit" in counts:
-        published = {"addition": [counts["fit"][0] // 2 - 9, 91], "subtraction": [counts["fit"][0] // 2 - 8, 91]}
-    if "recall" in counts:
-        published["capital"] = counts["recall"]
-    rates = {name: counts[name][0] / counts[name][1] if name in counts else None for name in FLOORS}
-    floors = {name: floor for name, floor in FLOORS.items() if name in counts}
-    return {
-        "step": step,
-        "loss": 0.74614,
-        **rates,
-        "counts": counts,
-        "intervals_over_questions_of_one_model": {name: wilson_interval(*count) for name, count in counts.items()},
-        "published_scoring": published,
-        "floors": floors,
-    }
-
-
-def add_run(study, task, model, counts, best=None, **settings):
-    """A finished run as `experiment` leaves it, its files and weights apart."""
-    config = ExperimentConfig(task=task, model=model, block_size=24, batch_size=576, **settings)
-    nothing = {name: [0, questions] for name, (_, questions) in counts.items()}
-    curve = [evaluation(0, nothing), evaluation(15_000, best or counts), evaluation(config.steps, counts)]
-    record = {
-        "schema_version": 1,
-        "run_id": config.run_id,
-        "study": study.name,
-        "config": config.to_dict(),
-        "num_parameters": 1582 if config.model.n_embd == 14 else 5516,
-        "num_parameters_without_positions": 1456,
-        "last": curve[2],
-        "best_on_withheld": curve[1],
-        "late_evaluations_solved": [3, 24] if "extrapolation" in counts else None,
-        "provenance": {
-            "started": "2026-01-01T00:00:00+00:00",
-            "finished": "2026-01-01T00:01:30+00:00",
-            "seconds": 90.0,
-            "resumed_from": [1000] if task == "capitals" else [],
-            "host": "somewhere",
-            "versions": {"torch": "2.13.0"},
-            "git_commit": "0123456789ab",
-            "device": "cpu" if task == "arithmetic" else "cuda:0",
-            "num_threads": 1,
-            "training_step_fault": None,
-        },
-        "files": {},
-    }
-    folder = study / config.run_id
-    folder.mkdir(parents=True)
-    (folder / "config.yaml").write_text("")
-    (folder / "learning_curve.jsonl").write_text("".join(json.dumps(row) + "\n" for row in curve))
-    (folder / "record.json").write_text(json.dumps(record))
 
 
 @pytest.fixture
@@ -96,7 +38,6 @@ def test_the_table_is_as_written_by_hand(study):
 | arithmetic | *floor* |            |                   |  18/196 |           0/4 |      - |       |                  |             |
 | capitals   | n14     |      1,582 |             1,456 |       - |             - |   4/50 | 0.746 |                - |           - |
 | capitals   | *floor* |            |                   |       - |             - |   1/50 |       |                  |             |"""  # noqa: E501
-    assert render_table(read_records(study)) == expected
     assert expected in write_report(study).read_text()
 
 
@@ -138,10 +79,10 @@ def test_n14_is_at_full_accuracy_in_27_published_evaluations():
 
 
 def test_the_figures_show_something_and_come_out_the_same_again(study):
-    names = ("report.md", "learning_curves.png", "capacity.png")
+    names = ("learning_curves.png", "capacity.png", "report.md", "report.html")
     write_report(study)
     first = {name: (study / name).read_bytes() for name in names}
-    for name in names[1:]:
+    for name in names[:2]:
         with Image.open(io.BytesIO(first[name])) as image:
             image.verify()
         with Image.open(io.BytesIO(first[name])) as image:
@@ -170,19 +111,72 @@ def test_cells_that_are_not_the_studys_are_compared_with_nothing(tmp_path):
     assert model_label(record) == ExperimentConfig.from_dict(record["config"]).model.label == "L2-d32-h2"
 
 
-def test_runs_of_one_cell_keep_their_own_rows(study):
-    add_run(study, "arithmetic", "n14", ARITHMETIC, model_seed=2)
-    add_run(study, "arithmetic", "n28", ARITHMETIC, model_seed=5)
-    page = write_report(study).read_text()
-    rows = [[cell.strip() for cell in line.split("|")[1:4]] for line in render_table(read_records(study)).split("\n")]
-    assert rows[0] == ["trained on", "model", "differs in"]
-    assert rows[2:5] == [
-        ["arithmetic", "n14", "model_seed=2"],
-        ["arithmetic", "n14", "model_seed=1337"],
+def rows_under(heading, page):
+    """The cells of the first table under a heading, its header and rule left out."""
+    table = [line for line in page.split(heading)[1].split("\n## ")[0].splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in table[2:]]
+
+
+def test_runs_that_differ_in_seeds_are_one_row_with_intervals(tmp_path):
+    add_runs(tmp_path / "s", "arithmetic", "n14", [arithmetic(right) for right in (4, 4, 4, 0)])
+    add_runs(tmp_path / "s", "arithmetic", "n28", [arithmetic(0)])
+    page = write_report(tmp_path / "s").read_text()
+    n14, n28, floor = rows_under("## Last checkpoint", page)
+    # The mean of 1, 1, 1, 0: of the 256 resamples 13 (5 %) have a mean of 0.25 or less, and one of 0;
+    # Wilson's interval of 3/4 as in his table.
+    assert n14[4:8] == ["4", "1.000 (all alike)", "0.750 (0.250 to 1.000)", "-"]
+    assert n14[8] == "3/4 (0.30 to 0.95)"
+    assert n28[4:8] == ["1", "196/196", "0/4", "-"]
+    assert floor[5:8] == ["18/196", "0/4", "-"]
+    assert "1 to 4 runs a cell, n beside each figure" in page
+    assert "Seeds: model_seed 1 to 4; data_seed 1 to 4; split_seed 1 to 4." in page
+
+
+def test_settings_that_set_cells_apart_are_told(tmp_path):
+    for weight_decay in (0.0, 0.1):
+        add_runs(tmp_path / "s", "arithmetic", "n14", [arithmetic(4)] * 2, weight_decay=weight_decay)
+    add_runs(tmp_path / "s", "arithmetic", "n28", [arithmetic(4)] * 2)
+    rows = rows_under("## Last checkpoint", write_report(tmp_path / "s").read_text())
+    assert [row[:3] for row in rows] == [
         ["arithmetic", "n28", ""],
+        ["arithmetic", "n14", "weight_decay=0"],
+        ["arithmetic", "n14", "weight_decay=0.1"],
+        ["arithmetic", "*floor*", ""],
     ]
-    assert "**1 to 2 runs a cell**" in page
-    assert "model_seed 2, 1337, 5;" in page
+
+
+def test_the_html_page_holds_all_it_shows(tmp_path):
+    add_runs(tmp_path / "s", {"path": "arithmetic", "name": "rotating_pair"}, "n14", [arithmetic(4)] * 2)
+    page = write_report(tmp_path / "s").read_text()
+    html = (tmp_path / "s" / "report.html").read_text()
+    assert html.count('src="data:image/png;base64,') == page.count("![") == 2
+    assert 'name="viewport"' in html
+    # Nothing is fetched: the one outside address is a link to the paper.
+    assert set(re.findall(r'(?:src|href)="(?!data:)([^"]*)"', html)) == {"https://arxiv.org/abs/2506.09099"}
+    assert html.count("<table>") == html.count('<div class="wide"><table>') == page.count("\n\n| ")
+    for heading in re.findall(r"^## (.*)$", page, flags=re.MULTILINE):
+        assert f"<h2>{heading}</h2>" in html
+
+
+def test_the_heat_map_shows_which_sums_come_out_right(tmp_path):
+    """Two runs withhold {1, 2}, of which one is right; one withholds {0, 9} and is wrong; the rest stays grey."""
+    task = {"path": "arithmetic", "name": "rotating_pair"}
+    ones, nines = ("<1+2=", "<2+1=", "<1-2=", "<2-1="), ("<0+9=", "<9+0=", "<0-9=", "<9-0=")
+    for seed, prompts, right in ((1, ones, 4), (2, ones, 0), (3, nines, 0)):
+        add_run(tmp_path / "s", task, "n14", arithmetic(right), prompts=prompts, model_seed=seed)
+    cells = cells_of(read_records(tmp_path / "s"))
+    curves = {record["run_id"]: read_curve(record["folder"]) for record in cells[0].records}
+    right, asked = _tally([curves[record["run_id"]][-1]["withheld"] for record in cells[0].records])["+"]
+    assert asked.sum() == 6
+    assert {(a, b): (right[a, b], asked[a, b]) for a, b in zip(*np.nonzero(asked), strict=True)} == {
+        (1, 2): (1, 2), (2, 1): (1, 2), (0, 9): (0, 1), (9, 0): (0, 1),
+    }  # fmt: skip
+    write_report(tmp_path / "s")
+    with Image.open(tmp_path / "s" / "withheld_sums.png") as image:
+        assert image.width == 1400
+        colors = {color for _, color in image.convert("RGB").getcolors(1 << 20)}
+    # cividis at 0, at one half, and what was never withheld
+    assert {(0, 34, 78), (125, 124, 120), (239, 239, 239)} <= colors
 
 
 def test_how_it_was_run_is_told(study):
@@ -229,13 +223,3 @@ def test_there_must_be_a_finished_run(study, tmp_path):
     with pytest.raises(ValueError, match=r"no finished run .*is not finished"):
         write_report(study)
     assert not (study / "report.md").exists()
-
-
-def test_wilson_intervals():
-    assert wilson_interval(4, 4) == pytest.approx((0.51, 1.0), abs=0.005)
-    assert wilson_interval(0, 4) == pytest.approx((0.0, 0.49), abs=0.005)
-    # The textbook's formula, with z = 1.959964.
-    z, n, share = 1.959964, 50, 0.08
-    middle, half = share + z**2 / (2 * n), z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    expected = ((middle - half) / (1 + z**2 / n), (middle + half) / (1 + z**2 / n))
-    assert wilson_interval(4, 50) == pytest.approx(expected, rel=1e-6)

@@ -1,13 +1,29 @@
 import json
 import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+import yaml
 
 from hf_capacity import run_folder as run_folder_room
 from hf_capacity.config import ExperimentConfig
 from hf_capacity.experiment import run_experiment
-from hf_capacity.results import Damaged, check_folder, claim_folder, load_results, read_curve, read_records
-from hf_capacity.run_folder import RunFolder, RunLocked
+from hf_capacity.results import (
+    Damaged,
+    check_folder,
+    claim_folder,
+    load_results,
+    read_curve,
+    read_record,
+    read_records,
+    read_unfinished,
+    write_atomically,
+)
+from hf_capacity.run_folder import RunFolder, RunLocked, states
 
 
 RUN = ExperimentConfig(
@@ -165,3 +181,92 @@ def test_a_failure_can_be_written_before_the_folder_is_there(tmp_path):
     folder = RunFolder(tmp_path, RUN)
     folder.write_failure("its process was killed by SIGKILL", "")
     assert json.loads(folder.failure.read_text())["cause"] == "its process was killed by SIGKILL"
+
+
+def test_what_cannot_be_read_is_no_reason_to_do_a_run_again(finished):
+    folder, _ = finished
+    assert states(folder.path.parent, [RUN]) == ["done"]
+    (folder.path / "model.safetensors").unlink()
+    (folder.path / "model.safetensors").mkdir()
+    with pytest.raises(OSError, match=r"model\.safetensors"):
+        states(folder.path.parent, [RUN])
+
+
+# A full disk. In the end the run, and what it leaves, is the undisturbed one.
+
+LONG = {"task": "arithmetic", "block_size": 9, "batch_size": 8, "steps": 60, "save_steps": 10}
+FIRST = LONG | {"model": "n14", "eval_steps": 1}
+
+
+def assert_same(folder, undisturbed):
+    assert {path.name for path in folder.iterdir()} == {path.name for path in undisturbed.iterdir()}
+    record = read_record(undisturbed)
+    for name in record["files"]:
+        assert (folder / name).read_bytes() == (undisturbed / name).read_bytes(), name
+    assert read_record(folder)["last"] == record["last"]
+
+
+def test_a_run_whose_disk_fills_up_anywhere_fails_with_that_cause_and_goes_on_when_there_is_room(tmp_path):
+    own_disk = ["unshare", "--user", "--map-root-user", "--mount"]
+    if not shutil.which("unshare") or subprocess.run([*own_disk, "true"], capture_output=True).returncode:
+        pytest.skip("nobody but root may mount a small disk here")
+    # In a row of the curve, in each file of a checkpoint, and in the files and the record at the end.
+    moments = [[3, 0], [19, 0], [19, 8], [19, 28], [19, 60], [33, 44], [41, 0], ["end", 0], ["end", 8], ["end", 20]]
+    (tmp_path / "disk").mkdir()
+    program = [*own_disk, sys.executable, str(Path(__file__).with_name("full_disk.py"))]
+    words = [str(tmp_path / "disk"), str(tmp_path / "copy"), json.dumps(FIRST), json.dumps(moments)]
+    child = subprocess.run([*program, *words], capture_output=True, text=True, check=False)
+    assert child.returncode == 0, child.stderr
+    causes = json.loads(child.stdout)
+    assert len(causes) == len(moments)
+    assert all("no space left on device" in cause.lower() for cause in causes), causes
+    run = ExperimentConfig.from_dict(FIRST)
+    resumed = read_record(tmp_path / "copy" / run.run_id)["provenance"]["resumed_from"]
+    assert (resumed[0], resumed[-1]) == (10, 60)
+    run_experiment(run, tmp_path / "undisturbed", study="s")
+    assert_same(tmp_path / "copy" / run.run_id, tmp_path / "undisturbed" / run.run_id)
+
+
+def test_runs_whose_files_find_no_room_say_so_stop_no_other_and_go_on_by_the_same_command(tmp_path):
+    # No file may grow beyond so many bytes: a real refusal of the system in mid-run that takes no root. The curve of
+    # the first run comes to it, and the optimiser of the second.
+    most_bytes = 30_000
+    second = LONG | {"model": "n28", "eval_steps": 20}
+    third = LONG | {"model": "n14", "eval_steps": 20}
+    causes = {"File too large": FIRST, "no space left on device": second, None: third}
+    runs = {cause: ExperimentConfig.from_dict(settings) for cause, settings in causes.items()}
+    for run in runs.values():
+        run_experiment(run, tmp_path / "undisturbed", study="s")
+    (tmp_path / "s.yaml").write_text(yaml.safe_dump({"grid": {"run": list(causes.values())}}))
+    limited = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({most_bytes}, resource.RLIM_INFINITY))"
+    code = "from hf_capacity.cli import app; app(['run', 's.yaml', '--workers', '1'])"
+
+    def call(code):
+        return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path)
+
+    failed, output = call(f"{limited}; {code}"), tmp_path / "runs" / "s"
+    assert failed.returncode == 1
+    assert "2 of 3 runs failed; the same command tries them again" in failed.stderr
+    assert "Traceback" not in failed.stdout + failed.stderr
+    for cause, run in runs.items():
+        if cause:
+            assert re.search(rf"{run.run_id}: OSError: .*{cause}", failed.stderr)
+            assert cause in read_unfinished(output)[run.run_id]
+    assert [record["run_id"] for record in read_records(output)] == [runs[None].run_id]
+    again = call(code)
+    assert again.returncode == 0, again.stderr
+    assert "s: 3 runs, 1 done, 2 to do" in again.stdout
+    for run in runs.values():
+        assert_same(output / run.run_id, tmp_path / "undisturbed" / run.run_id)
+
+
+def test_what_cannot_be_written_whole_leaves_what_was_there(tmp_path):
+    path = tmp_path / "x.json"
+    write_atomically(path, "before")
+    code = (
+        "import resource; from pathlib import Path; from hf_capacity.results import write_atomically; "
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)); write_atomically(Path({str(path)!r}), bytes(2000))"
+    )
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert f"File too large: '{path}'" in child.stderr
+    assert [(left.name, left.read_text()) for left in tmp_path.iterdir()] == [("x.json", "before")]

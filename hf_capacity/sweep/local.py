@@ -67,7 +67,8 @@ def run_local(runs: Sequence[ExperimentConfig], output: Path, study: str, num_wo
                         workers.remove(worker)
                         if worker.run:
                             failures[run_id] = content
-                            RunFolder(output, worker.run).write_failure(content, "")
+                            with contextlib.suppress(OSError):  # a full disk must not stop the other runs
+                                RunFolder(output, worker.run).write_failure(content, "")
                             display.failed(run_id, content)
                         if pending:
                             workers.append(Worker(output, study))
@@ -125,9 +126,6 @@ def work(line: Connection, output: Path, study: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    # One thread a run: the runs are what is done at once. Set before torch is loaded.
-    os.environ["OMP_NUM_THREADS"] = "1"
-    os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
 
     def tell(kind: str, content: Any) -> None:
         try:
@@ -135,7 +133,32 @@ def work(line: Connection, output: Path, study: str) -> None:
         except BrokenPipeError:  # nobody is at the other end: stopped, not failed
             os._exit(1)
 
-    logging.getLogger("hf_capacity").addHandler(LineHandler(tell))
+    while True:
+        try:
+            run = line.recv()
+        except EOFError:
+            return
+        try:
+            do_run(run, output, study, tell)
+        except Exception as error:  # whatever it is, it is reported, and must not stop the other runs
+            tell("failed", f"{type(error).__name__}: {error}")
+        else:
+            tell("done", None)
+
+
+def do_run(run: ExperimentConfig, output: Path, study: str, tell: Callable[[str, Any], None]) -> None:
+    """Does one run in this process, a worker of whatever engine, with one torch thread.
+
+    Args:
+        run: What is to be done.
+        output: The study's folder.
+        study: Its name.
+        tell: Called with "progress" and what `Display.progress` takes, and with "log" and a line.
+    """
+    # One thread a run: the runs are what is done at once. Set before torch is loaded.
+    os.environ["OMP_NUM_THREADS"] = "1"
+    os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
+    logging.getLogger("hf_capacity").handlers = [LineHandler(tell)]
     logging.getLogger("hf_capacity").propagate = False
 
     import torch
@@ -150,17 +173,7 @@ def work(line: Connection, output: Path, study: str) -> None:
     def progress(step: int, row: dict[str, Any] | None) -> None:
         tell("progress", (step, row and {name: row[name] for name in Display.SHOWN}))
 
-    while True:
-        try:
-            run = line.recv()
-        except EOFError:
-            return
-        try:
-            run_experiment(run, output, study=study, progress=progress)
-        except Exception as error:  # whatever it is, it is reported, and must not stop the other runs
-            tell("failed", f"{type(error).__name__}: {error}")
-        else:
-            tell("done", None)
+    run_experiment(run, output, study=study, progress=progress)
 
 
 def _end_with_parent() -> None:

@@ -1,0 +1,89 @@
+"""The finding in words, written from the records: of opposite records it says the opposite, of few ones nothing."""
+
+from collections.abc import Sequence
+
+from ..statistics import compare_independent
+from .cells import Cell, Ladder
+from .tables import has_withheld, mean_text, p_text, share_text
+
+
+# Of five runs a side the exact test can reach p = 0.008, of three it cannot reach 0.05.
+FEWEST_RUNS = 5
+SIGNIFICANT = 0.05
+# What Barron & White (2025) claim of a rate along their ladder, by training set: whether it falls or rises with size.
+CLAIMS = {("arithmetic", "extrapolation"): "falls", ("capitals", "recall"): "rises", ("both", "recall"): "rises"}
+QUESTIONS = {"extrapolation": "withheld equations", "recall": "facts"}
+
+
+def finding(ladders: Sequence[Ladder]) -> list[str]:
+    """What the records say of the study's claim, a paragraph for each ladder and rate, with n and intervals.
+
+    Args:
+        ladders: As `ladders_of` gives them; those of a single size say nothing of size.
+
+    Returns:
+        Markdown paragraphs; "nothing can be concluded" where a cell has fewer than five runs.
+    """
+    paragraphs = []
+    for ladder in ladders:
+        for rate in QUESTIONS:
+            if len(ladder.cells) > 1 and all(rate in cell.rates for cell in ladder.cells):
+                paragraphs.append(_along_the_ladder(ladder, rate))
+        if ladder.cells[0].task.startswith("both"):
+            paragraphs.append(_together(ladder))
+    return paragraphs or ["There is one size only, so nothing can be said of size."]
+
+
+def _along_the_ladder(ladder: Ladder, rate: str) -> str:
+    small, large = ladder.cells[0], ladder.cells[-1]
+    on = f"Trained on {ladder.title},"
+    if min(small.num_runs, large.num_runs) < FEWEST_RUNS:
+        return (
+            f"{on} **nothing can be concluded** about {rate} and size: {_runs(small)} of {small.model} and "
+            f"{_runs(large)} of {large.model}, where {FEWEST_RUNS} of each are the least."
+        )
+    p_value = compare_independent(small.values(rate), large.values(rate))
+    means = {cell.model: cell.mean(cell.values(rate)) for cell in ladder.cells}
+    trend = "falls" if means[small.model].value > means[large.model].value else "rises"
+    told = p_value < SIGNIFICANT
+    verdict = f"{rate} **{trend}** with size" if told else f"whether {rate} changes with size **cannot be told**"
+    ends = [
+        f"{cell.model} ({cell.num_parameters:,} parameters) gets {mean_text(means[cell.model], '{:.2f}')} of the "
+        f"{QUESTIONS[rate]} right over {_runs(cell)}"
+        for cell in (small, large)
+    ]
+    sentences = [f"{on} {verdict}: {', '.join(ends)}; permutation test, p {_equals(p_value)}."]
+    best = max(ladder.cells, key=lambda cell: means[cell.model].value)
+    if means[best.model].value > max(means[small.model].value, means[large.model].value):
+        sentences.append(f"It is highest in between: {best.model} gets {mean_text(means[best.model], '{:.2f}')}.")
+    if rate == "extrapolation":
+        sentences.append(f"Runs with every withheld equation right: {_all_right(ladder.cells)}.")
+    claim = CLAIMS.get((ladder.task.split(" (")[0], rate))
+    if claim:
+        agreement = "leave it open" if not told else "agree" if claim == trend else "**contradict it**"
+        sentences.append(f"The study claims that it {claim}; these runs {agreement}.")
+    return " ".join(sentences)
+
+
+def _together(ladder: Ladder) -> str:
+    cells = [cell for cell in ladder.cells if has_withheld(cell)]
+    some = any(any(cell.all_right("extrapolation")) for cell in cells)
+    few = min(cell.num_runs for cell in cells) < FEWEST_RUNS
+    left = f" So few runs **conclude nothing**: {FEWEST_RUNS} of each size are the least." if few else ""
+    return (
+        f"Of models trained on {ladder.title}, the study claims that none of any size gets every withheld equation "
+        f"right; here {'**some do**' if some else 'none does either'}: {_all_right(cells)}.{left}"
+    )
+
+
+def _all_right(cells: Sequence[Cell]) -> str:
+    return ", ".join(f"{cell.model} {share_text(cell.share(cell.all_right('extrapolation')))}" for cell in cells)
+
+
+def _runs(cell: Cell) -> str:
+    return f"{cell.num_runs} run" + ("s" if cell.num_runs > 1 else "")
+
+
+def _equals(p_value: float) -> str:
+    text = p_text(p_value)
+    return text if text.startswith("<") else f"= {text}"

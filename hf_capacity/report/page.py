@@ -1,0 +1,167 @@
+"""The page itself, in Markdown and in HTML."""
+
+import base64
+import re
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from markdown_it import MarkdownIt
+
+from ..published import published_curve
+from ..results import read_curve, read_records, read_unfinished, write_atomically
+from .analyses import critical_table, paired_table, timing_table, withheld_table
+from .cells import RATES, SEEDS, Record, cells_of, flatten, ladders_of, model_label, spelled, task_label
+from .curves import draw_capacity, draw_learning_curves
+from .findings import finding
+from .tables import ABSENT, cell_table, choice_table, comparison_table, markdown_table, questions_interval_table
+from .withheld_sums import draw_withheld_sums
+
+
+def write_report(folder: Path) -> Path:
+    """Writes `report.md`, the same page as `report.html`, and the figures into a study's folder.
+
+    The HTML page holds its figures itself and needs no network. The same runs give the same bytes.
+
+    Args:
+        folder: The study's folder, such as `runs/too_big_to_think`.
+
+    Returns:
+        The path of `report.md`.
+
+    Raises:
+        ValueError: There is no such folder or no finished run in it, or a record or a curve is damaged.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is no folder: name a study's, or make it with `hf-capacity run STUDY`.")
+    missing = [
+        f"{run_id} failed: {cause}" if cause else f"{run_id} is not finished"
+        for run_id, cause in read_unfinished(folder).items()
+    ]
+    records = read_records(folder)
+    if not records:
+        found = "; ".join(missing) or "it holds no run at all"
+        raise ValueError(f"{folder} has no finished run ({found}): `hf-capacity run STUDY` trains some.")
+    curves = {record["run_id"]: read_curve(record["folder"]) for record in records}
+    cells = cells_of(records)
+    ladders = ladders_of(cells)
+    records = [record for cell in cells for record in cell.records]
+    figures = {
+        "learning_curves.png": draw_learning_curves(ladders, curves),
+        "capacity.png": draw_capacity(ladders),
+        "withheld_sums.png": draw_withheld_sums(cells, curves),
+    }
+    page = _render(
+        "report.md.jinja",
+        study=records[0]["study"],
+        records=records,
+        seeds=_seeds(records),
+        missing=missing,
+        finding=finding(ladders),
+        fewest_runs=min(cell.num_runs for cell in cells),
+        most_runs=max(cell.num_runs for cell in cells),
+        crossed=any(cell.is_crossed for cell in cells),
+        has_published_curves=any(published_curve(cell.task, cell.model) for cell in cells),
+        has_withheld_sums=bool(figures["withheld_sums.png"]),
+        minutes=_minutes(records),
+        asked=_asked(records),
+        table=cell_table(cells),
+        intervals=questions_interval_table(cells),
+        choice=choice_table(cells),
+        withheld=withheld_table(cells, curves),
+        comparison=comparison_table(cells),
+        paired=paired_table(cells),
+        critical=critical_table(cells),
+        timing=timing_table(cells, curves),
+        surroundings=_settings_table(records, [_surroundings(record) for record in records]),
+        settings=_settings_table(records, [record["config"] for record in records]),
+    )
+    figures = {name: image for name, image in figures.items() if image}
+    for name, image in figures.items():
+        write_atomically(folder / name, image)
+    write_atomically(folder / "report.html", _html(page, figures))
+    write_atomically(folder / "report.md", page)
+    return folder / "report.md"
+
+
+def _render(template: str, **content: Any) -> str:
+    jinja = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
+    text = jinja.from_string(files(__package__).joinpath(template).read_text(encoding="utf-8")).render(content)
+    return re.sub(r"\n{3,}", "\n\n", text)  # where a section is left out
+
+
+def _html(page: str, figures: dict[str, bytes]) -> str:
+    """The Markdown page as one file: its figures lie inside, and wide tables scroll by themselves."""
+    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(page)
+    for name, image in figures.items():
+        body = body.replace(f'src="{name}"', f'src="data:image/png;base64,{base64.b64encode(image).decode()}"')
+    body = re.sub(r"<table>.*?</table>", r'<div class="wide">\g<0></div>', body, flags=re.DOTALL)
+    return _render("report.html.jinja", title=page.splitlines()[0].removeprefix("# "), body=body)
+
+
+def _settings_table(records: Sequence[Record], settings: Sequence[dict[str, Any]]) -> str:
+    """What holds for all runs, or for which of them; settings that no run has are left out.
+
+    Args:
+        records: Run records.
+        settings: The settings of each record, nested as they may be.
+    """
+    flat = [dict(flatten(setting)) for setting in settings]
+    rows = []
+    for key in dict.fromkeys(key for setting in flat for key in setting):
+        values = [spelled(setting.get(key)) for setting in flat]
+        if set(values) != {ABSENT}:
+            rows.append([key, _where(values, records)])
+    return markdown_table(["setting", "value"], rows, num_texts=2)
+
+
+def _where(values: Sequence[str], records: Sequence[Record]) -> str:
+    """One value for all runs; else each value with the names that tell which runs have it, or with their number."""
+    if len(set(values)) == 1:
+        return values[0]
+    for name in (task_label, model_label, lambda record: f"{task_label(record)} {model_label(record)}"):
+        names = list(map(name, records))
+        if len(set(zip(names, values, strict=True))) == len(set(names)):
+            held_by = {
+                value: dict.fromkeys(n for n, v in zip(names, values, strict=True) if v == value) for value in values
+            }
+            return "; ".join(f"{value} ({', '.join(held_by[value])})" for value in held_by)
+    return "; ".join(f"{value} ({number} of the runs)" for value, number in Counter(values).items())
+
+
+def _asked(records: Sequence[Record]) -> str:
+    names = {"fit": "seen", "extrapolation": "withheld", "recall": "facts"}
+    asked = {
+        rate: sorted({record["last"]["counts"].get(rate, [0, 0])[1] for record in records} - {0}) for rate in RATES
+    }
+    return ", ".join(f"{names[rate]} n = {', '.join(map(str, numbers))}" for rate, numbers in asked.items() if numbers)
+
+
+def _seeds(records: Sequence[Record]) -> str:
+    """Which seeds there were: `model_seed 1 to 10; data_seed 1337; split_seed 2, 5`."""
+    told = []
+    for name in SEEDS:
+        seeds = sorted({record["config"][name] for record in records})
+        in_a_row = len(seeds) > 2 and seeds[-1] - seeds[0] == len(seeds) - 1
+        told.append(f"{name} {f'{seeds[0]} to {seeds[-1]}' if in_a_row else ', '.join(map(str, seeds))}")
+    return "; ".join(told)
+
+
+def _minutes(records: Sequence[Record]) -> float:
+    """Wall-clock time from the first start to the last finish."""
+    times = [
+        datetime.fromisoformat(record["provenance"][moment])
+        for record in records
+        for moment in ("started", "finished")
+    ]
+    return (max(times) - min(times)).total_seconds() / 60
+
+
+def _surroundings(record: Record) -> dict[str, Any]:
+    told_elsewhere = {"started", "finished", "seconds", "host", "resumed_from"}
+    return {key: value for key, value in record["provenance"].items() if key not in told_elsewhere}

@@ -1,0 +1,78 @@
+"""Which sums generalise: a heat map of the withheld equations."""
+
+import math
+import re
+from collections.abc import Sequence
+from textwrap import fill
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from .cells import Cell
+from .curves import DPI, MOST_COLUMNS, STYLE, WIDTH, Curves, png
+
+
+SUM = re.compile(r"<(\d)([+-])(\d)=")
+
+
+def draw_withheld_sums(cells: Sequence[Cell], curves: Curves) -> bytes | None:
+    """Which sums generalise: of the runs in which an equation was withheld, the share that gets it right at the end.
+
+    Args:
+        cells: In the order of the report's tables.
+        curves: The learning curve of each run, by run id.
+
+    Returns:
+        A PNG image, or None where no two runs withhold different sums.
+    """
+    tallies = {}
+    for cell in cells:
+        withheld = [curves[record["run_id"]][-1]["withheld"] for record in cell.records]
+        if all(map(SUM.fullmatch, set().union(*withheld))) and len({frozenset(asked) for asked in withheld}) > 1:
+            tallies[cell.task, cell.model, cell.differs] = _tally(withheld)
+    if not tallies:
+        return None
+    num_columns = 2 if len(tallies) <= MOST_COLUMNS else 4
+    num_rows = math.ceil(2 * len(tallies) / num_columns)
+    with matplotlib.rc_context(STYLE | {"axes.grid": False, "axes.spines.left": False, "axes.spines.bottom": False}):
+        figure = Figure(figsize=(WIDTH, num_rows * (7.6 / num_columns + 0.25) + 0.8), dpi=DPI, layout="constrained")
+        axes = figure.subplots(num_rows, num_columns, squeeze=False).flatten()
+        for (name, tally), pair in zip(tallies.items(), axes.reshape(-1, 2), strict=False):
+            for axis, sign in zip(pair, "+-", strict=True):
+                image = _draw_sums(axis, *tally[sign], with_counts=num_columns == 2)
+                told = [name[0] if len({task for task, *_ in tallies}) > 1 else "", name[2]]
+                lines = [fill(line, 60 // num_columns) for line in told if line]
+                axis.set_title("\n".join([*lines, f"{name[1]}: a {sign} b"]))
+        for axis in axes[2 * len(tallies) :]:
+            axis.set_visible(False)
+        figure.colorbar(
+            image, ax=axes.tolist(), location="top", aspect=60, label="share of the runs that get it right"
+        )
+        return png(figure)
+
+
+def _tally(withheld: Sequence[dict[str, bool]]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """For each sign, how often `a sign b` was right and how often it was withheld, both of shape (10, 10)."""
+    tally = {sign: (np.zeros((10, 10), int), np.zeros((10, 10), int)) for sign in "+-"}
+    for verdicts in withheld:
+        for prompt, right in verdicts.items():
+            a, sign, b = SUM.fullmatch(prompt).groups()
+            tally[sign][0][int(a), int(b)] += right
+            tally[sign][1][int(a), int(b)] += 1
+    return tally
+
+
+def _draw_sums(axis: Axes, right: np.ndarray, asked: np.ndarray, *, with_counts: bool) -> Any:
+    share = np.divide(right, asked, out=np.full(asked.shape, np.nan), where=asked > 0)
+    image = axis.imshow(share, cmap="cividis", vmin=0, vmax=1, origin="lower")
+    axis.set(xlabel="b", ylabel="a", xticks=range(10), yticks=range(10))
+    axis.tick_params(length=0)
+    axis.set_facecolor("#EFEFEF")  # never withheld
+    if with_counts:
+        for a, b in zip(*np.nonzero(asked), strict=True):
+            color = "white" if share[a, b] < 0.5 else "black"
+            axis.text(b, a, f"{right[a, b]}/{asked[a, b]}", ha="center", va="center", fontsize=7, color=color)
+    return image

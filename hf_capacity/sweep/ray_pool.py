@@ -1,0 +1,291 @@
+"""The Ray engine: each run a task on a node of a cluster that has room for it, tried again when its node dies."""
+
+import contextlib
+import os
+import secrets
+import signal
+import socket
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from ..config import ExperimentConfig
+from ..display import Display
+from ..results import claim_folder
+from ..run_folder import RunFolder, RunLocked
+from .local import do_run, num_cores
+
+
+if TYPE_CHECKING:
+    from ray.util.queue import Queue
+
+# How often a run is tried again. Generous, since a try that finds its folder still locked by a lost node ends after
+# `LOCK_PATIENCE`, and a file server may keep a dead machine's locks for a minute or two.
+RETRIES = 10
+SECONDS_BETWEEN_NEWS = 0.2
+SECONDS_TO_CONNECT = 5
+# Ray would print the last lines of a dead node's log, and colours into files.
+QUIET = {"RAY_DEDUP_LOGS_SKIP_REGEX": "Raylet is terminated", "RAY_COLOR_PREFIX": "0"}
+# Ray would look for a cluster that is not there for minutes. It reads these when it is imported.
+PATIENCE = {
+    "RAY_NUM_REDIS_GET_RETRIES": "1",
+    "RAY_py_gcs_connect_timeout_s": str(SECONDS_TO_CONNECT),
+    "RAY_GCS_SERVER_REQUEST_TIMEOUT_SECONDS": str(SECONDS_TO_CONNECT),
+}
+
+
+def run_ray(
+    runs: Sequence[ExperimentConfig],
+    output: Path,
+    study: str,
+    *,
+    address: str | None,
+    num_cpus: float,
+    num_gpus: float,
+) -> dict[str, str]:
+    """Does the runs on a Ray cluster, as many at once as its nodes have room for.
+
+    A run whose worker or node dies is tried again, elsewhere if need be, and goes on from its last checkpoint.
+
+    Args:
+        runs: What is to be done, in this order as room comes free.
+        output: The study's folder, on a path that every node mounts.
+        study: Its name.
+        address: `auto` or HOST:PORT of a cluster that this machine is a node of; None starts Ray on this machine
+            alone, for as long as the runs take.
+        num_cpus: What of a node a run takes.
+        num_gpus: Likewise; a fraction lets several runs share one.
+
+    Returns:
+        Of each run that failed, its id and the cause.
+
+    Raises:
+        ValueError: Ray is not installed, there is no cluster at the address, or no node of it has what a run takes.
+    """
+    if not runs:
+        return {}
+    output = output.absolute()
+    cluster = _started() if address is None else _connected(address)
+    with _signals_held() as signals, cluster as ray, Display(runs) as display:
+        _check_resources(ray.nodes(), num_cpus, num_gpus)
+        claim_folder(output, study)
+        news = _news_on_this_node(ray)
+        options = {"num_cpus": num_cpus, "num_gpus": num_gpus, "max_retries": RETRIES, "retry_exceptions": [RunLocked]}
+        do = ray.remote(**options)(do_task)
+        tasks = {do.remote(run, output, study, news): RunFolder(output, run) for run in runs}
+        try:
+            return _follow(ray, tasks, news, display, signals)
+        except ray.exceptions.RayError as error:
+            raise ConnectionError(f"Ray is gone from this machine: {_in_a_line(error)}") from None
+
+
+def _follow(
+    ray: ModuleType, tasks: dict[Any, RunFolder], news: "Queue", display: Display, signals: list[int]
+) -> dict[str, str]:
+    """Shows how the runs go until all have ended, or a signal came. Gives the causes of those that failed."""
+    failures, begun = {}, set()
+    while tasks and not signals:
+        ended, _ = ray.wait(list(tasks), timeout=SECONDS_BETWEEN_NEWS)
+        for run_id, kind, content in news.get_nowait_batch(news.qsize()):
+            if kind == "progress":
+                display.progress(run_id, *content)
+            elif kind == "log":
+                display.log(f"{run_id}: {content}")
+            else:
+                assert kind == "begun"
+                if run_id in begun:
+                    display.log(f"{run_id}: its worker was lost; it goes on, on {content}")
+                begun.add(run_id)
+        for task in ended:
+            folder = tasks.pop(task)
+            cause = _cause_of_failure(ray, task, folder)
+            if cause:
+                failures[folder.config.run_id] = cause
+                display.failed(folder.config.run_id, cause)
+            else:
+                display.done(folder.config.run_id)
+    return failures
+
+
+def _cause_of_failure(ray: ModuleType, task: Any, folder: RunFolder) -> str | None:
+    """What an ended task gave, or why Ray gave it up."""
+    try:
+        return ray.get(task)
+    except RunLocked as error:
+        return f"RunLocked: {error.cause}"
+    except ray.exceptions.RayError as error:
+        cause = f"given up after {RETRIES + 1} tries: {_in_a_line(error)}"
+        with contextlib.suppress(OSError):  # a full disk must not stop the other runs
+            folder.write_failure(cause, str(error))
+        return cause
+
+
+def do_task(run: ExperimentConfig, output: Path, study: str, news: "Queue") -> str | None:
+    """What a worker does, on whatever node it is: one run. Gives the cause if it failed.
+
+    Raises:
+        RunLocked: Another process writes this run, perhaps of a node that Ray has lost sight of: to be tried again.
+    """
+    told = []
+
+    def tell(kind: str, content: Any) -> None:
+        # Not waited for: while a worker waits, Ray gives its CPU to another run.
+        told[:] = [news.actor.put.remote((run.run_id, kind, content))]
+
+    host = socket.gethostname()
+    tell("begun", host)
+    try:
+        if not (output / "study.yaml").exists():
+            raise FileNotFoundError(
+                f"{output} is not there on {host}: `--output` must be a path that every node mounts."
+            )
+        do_run(run, output, study, tell)
+    except RunLocked as error:
+        tell("log", f"{error} It is tried again.")
+        raise
+    except Exception as error:  # whatever it is, it is reported, and must not be tried again
+        return f"{type(error).__name__}: {error}"
+    finally:
+        # What was told arrives before the end does.
+        import ray
+
+        ray.wait(told, timeout=SECONDS_TO_CONNECT)
+    return None
+
+
+@contextlib.contextmanager
+def _connected(address: str) -> Iterator[ModuleType]:
+    """Ray, connected to the cluster at the address."""
+    for name, seconds in PATIENCE.items():
+        os.environ.setdefault(name, seconds)
+    ray = _imported()
+    address = _checked_address(address)
+    with _session(ray, f"no way into a Ray cluster at `--address` {address} from this machine", address=address):
+        yield ray
+
+
+@contextlib.contextmanager
+def _started() -> Iterator[ModuleType]:
+    """Ray, started on this machine alone, and ended afterwards."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # Ray would leave a key in the home folder.
+    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    ray = _imported()
+    # Not where temporary files are by default: sockets lie in it, whose paths may have some hundred characters.
+    where = os.environ.get("RAY_TMPDIR", "/tmp")
+    with tempfile.TemporaryDirectory(prefix="ray-", dir=where, ignore_cleanup_errors=True) as folder:
+        arguments = {
+            "address": "local",
+            "num_cpus": num_cores(),
+            "object_store_memory": 80 * 2**20,
+            "include_dashboard": False,
+            "_temp_dir": folder,
+        }
+        with _session(ray, "Ray cannot be started on this machine", **arguments):
+            yield ray
+
+
+def _imported() -> ModuleType:
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    try:
+        import ray
+    except ImportError:
+        raise ValueError(
+            "`--engine ray` needs Ray, which is not installed: pip install 'hf-capacity[ray]', or go without --engine."
+        ) from None
+    return ray
+
+
+@contextlib.contextmanager
+def _session(ray: ModuleType, complaint: str, **arguments: Any) -> Iterator[None]:
+    # In a thread, since Ray takes SIGTERM to itself in the main one. What Ray starts ends with the thread.
+    with ThreadPoolExecutor(1) as thread:
+        try:
+            try:
+                thread.submit(ray.init, **arguments, logging_level="ERROR", log_to_driver=False).result()
+            except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+                raise ValueError(f"{complaint}: {_in_a_line(error)}") from None
+            # Beneath Python's handler Ray has put one that prints addresses.
+            signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
+            yield
+        finally:
+            ray.shutdown()
+
+
+@contextlib.contextmanager
+def _signals_held() -> Iterator[list[int]]:
+    """Holds SIGINT and SIGTERM back until the end, and gives those that came: what a handler raises while Ray is at
+    work crashes it, or has its exit code changed. The second one is meant at once."""
+    came = []
+
+    def note(number: int, frame: Any) -> None:
+        came.append(number)
+        if len(came) > 1:
+            raise KeyboardInterrupt
+
+    handlers = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield came
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
+
+
+def _checked_address(address: str) -> str:
+    """The address, `auto` replaced by `RAY_ADDRESS` where that is set, once somebody answers there."""
+    if address == "auto":
+        address = os.environ.get("RAY_ADDRESS") or address
+    if "://" in address:
+        raise ValueError(
+            f"`--address` (={address}) is for Ray Client, which this engine does not use: run the command on a node "
+            "of the cluster, with `--address auto`."
+        )
+    if address == "auto":
+        return address
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal():
+        raise ValueError(f"`--address` (={address}) must be `auto` or HOST:PORT, such as 10.0.0.1:6379.")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), SECONDS_TO_CONNECT).close()
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise ValueError(
+            f"no Ray cluster answers at `--address` {address} ({error}): "
+            "`ray start --head` starts one, and says its address."
+        ) from None
+    return address
+
+
+def _check_resources(nodes: Sequence[dict[str, Any]], num_cpus: float, num_gpus: float) -> None:
+    """Refuses what no node has: Ray would wait for ever for one that does."""
+    have = {
+        (node["NodeManagerHostname"], node["Resources"].get("CPU", 0), node["Resources"].get("GPU", 0))
+        for node in nodes
+        if node["Alive"]
+    }
+    if not any(cpus >= num_cpus and gpus >= num_gpus for _, cpus, gpus in have):
+        listed = "; ".join(f"{host} has {cpus:g} CPUs and {gpus:g} GPUs" for host, cpus, gpus in sorted(have))
+        raise ValueError(
+            f"no node has the {num_cpus:g} CPUs and {num_gpus:g} GPUs that a run of this study takes: {listed}. "
+            "Ask for less under `resources` in the study, or add a node."
+        )
+
+
+def _news_on_this_node(ray: ModuleType) -> "Queue":
+    """Where runs tell how they go: here, so that the death of another node does not take it along."""
+    from ray.util.queue import Queue
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    return Queue(
+        actor_options={"num_cpus": 0, "max_restarts": -1, "max_task_retries": -1, "scheduling_strategy": here}
+    )
+
+
+def _in_a_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]
