@@ -1,5 +1,7 @@
 """What cells say together, of records whose answer is known: the same, the opposite, and too few."""
 
+import itertools
+
 import pytest
 from made_records import PROMPTS, add_run, add_runs, arithmetic
 
@@ -117,8 +119,20 @@ def test_runs_with_seeds_and_splits_of_their_own_are_independent_and_crossed_one
     assert (independent.is_crossed, crossed.is_crossed) == (False, True)
     assert independent.share(independent.all_right("extrapolation")) == (2, 3, wilson_interval(2, 3))
     assert crossed.mean(crossed.values("extrapolation")).interval == crossed_bootstrap_interval(table_SP)
+    # Two seeds cross three splits: tests may count on two.
+    assert crossed.units(crossed.values("extrapolation")) == pytest.approx([2 / 3, 1.25 / 3])
+    assert independent.units([1, 0, 2]) == [1, 0, 2]
     solved_SP = [[value == 1 for value in row] for row in table_SP]
     assert crossed.share(crossed.all_right("extrapolation")) == (3, 6, crossed_bootstrap_interval(solved_SP))
+
+
+def test_crossed_runs_do_not_pass_for_independent_ones(study):
+    for model, right in (("n14", 4), ("n56", 0)):
+        for seed, split in itertools.product((1, 2), range(1, 7)):
+            add_run(study, "arithmetic", model, arithmetic(right), model_seed=seed, data_seed=seed, split_seed=split)
+    [paragraph] = told(study)
+    assert "**nothing can be concluded**" in paragraph
+    assert "12 runs (2 independent ones) of n14" in paragraph
 
 
 def test_interventions_are_compared_in_pairs(study):

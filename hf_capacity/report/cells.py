@@ -97,6 +97,14 @@ class Cell:
             interval = crossed_bootstrap_interval(self._crossed(happened)) or interval
         return Share(count, total, interval)
 
+    def units(self, values: Sequence[float]) -> list[float]:
+        """What tests may take as independent: one number a run or, of a crossed cell, one mean a seed or a split,
+        whichever there are fewer of."""
+        if not self.is_crossed:
+            return list(values)
+        table_SP = self._crossed(values)
+        return np.nanmean(table_SP, axis=int(table_SP.shape[0] <= table_SP.shape[1])).tolist()
+
     def all_right(self, rate: str, part: str = "last") -> list[bool]:
         """Of every run, whether it gets every question of a rate right."""
         return [value == 1 for value in self.values(rate, part)]

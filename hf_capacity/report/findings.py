@@ -37,12 +37,13 @@ def finding(ladders: Sequence[Ladder]) -> list[str]:
 def _along_the_ladder(ladder: Ladder, rate: str) -> str:
     small, large = ladder.cells[0], ladder.cells[-1]
     on = f"Trained on {ladder.title},"
-    if min(small.num_runs, large.num_runs) < FEWEST_RUNS:
+    units = [cell.units(cell.values(rate)) for cell in (small, large)]
+    if min(map(len, units)) < FEWEST_RUNS:
         return (
             f"{on} **nothing can be concluded** about {rate} and size: {_runs(small)} of {small.model} and "
             f"{_runs(large)} of {large.model}, where {FEWEST_RUNS} of each are the least."
         )
-    p_value = compare_independent(small.values(rate), large.values(rate))
+    p_value = compare_independent(*units)
     means = {cell.model: cell.mean(cell.values(rate)) for cell in ladder.cells}
     trend = "falls" if means[small.model].value > means[large.model].value else "rises"
     told = p_value < SIGNIFICANT
@@ -81,7 +82,8 @@ def _all_right(cells: Sequence[Cell]) -> str:
 
 
 def _runs(cell: Cell) -> str:
-    return f"{cell.num_runs} run" + ("s" if cell.num_runs > 1 else "")
+    text = f"{cell.num_runs} run" + ("s" if cell.num_runs > 1 else "")
+    return f"{text} ({len(cell.units(cell.values('loss')))} independent ones)" if cell.is_crossed else text
 
 
 def _equals(p_value: float) -> str:

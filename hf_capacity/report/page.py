@@ -79,7 +79,7 @@ def write_report(folder: Path) -> Path:
         critical=critical_table(cells),
         timing=timing_table(cells, curves),
         surroundings=_settings_table(records, [_surroundings(record) for record in records]),
-        settings=_settings_table(records, [record["config"] for record in records]),
+        settings=_settings_table(records, [_without_seeds(record["config"]) for record in records]),
     )
     figures = {name: image for name, image in figures.items() if image}
     for name, image in figures.items():
@@ -150,6 +150,10 @@ def _seeds(records: Sequence[Record]) -> str:
         in_a_row = len(seeds) > 2 and seeds[-1] - seeds[0] == len(seeds) - 1
         told.append(f"{name} {f'{seeds[0]} to {seeds[-1]}' if in_a_row else ', '.join(map(str, seeds))}")
     return "; ".join(told)
+
+
+def _without_seeds(config: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in config.items() if key not in SEEDS}
 
 
 def _minutes(records: Sequence[Record]) -> float:

@@ -209,8 +209,9 @@ def _session(ray: ModuleType, complaint: str, **arguments: Any) -> Iterator[None
                 thread.submit(ray.init, **arguments, logging_level="ERROR", log_to_driver=False).result()
             except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
                 raise ValueError(f"{complaint}: {_in_a_line(error)}") from None
-            # Beneath Python's handler Ray has put one that prints addresses.
+            # Beneath Python's handler Ray has put one that prints addresses, and sets an alarm that aborts us.
             signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
+            signal.alarm(0)
             yield
         finally:
             ray.shutdown()
