@@ -38,7 +38,7 @@ class CriticalCapacity(NamedTuple):
     estimate: float | None
     slope: float | None
     interval: tuple[float, float] | None
-    bracket: tuple[float, float] | None
+    brackets: tuple[tuple[float, float], ...]
     direction: Literal["rising", "falling"]
 
 
@@ -163,11 +163,11 @@ def compare_paired_events(treated: Sequence[bool], control: Sequence[bool]) -> P
 def critical_capacity(num_parameters: ArrayLike, rates: ArrayLike) -> CriticalCapacity:
     """Size at which a rate (recall, extrapolation) crosses one half: a logistic fit in the logarithm of the size.
 
-    In place of the fit (Papke & Wooldridge 1996, J. Appl. Econom. 11, 619) there is a bracket if there are fewer than
-    8 sizes, if the fit crosses one half outside of them, or if the data separate: right and wrong answers lie apart,
-    at most one size holding both, so that a curve fits the better the steeper it is (Albert & Anderson 1984,
-    Biometrika 71, 1). The bracket is that of the sizes between which the mean rate crosses one half, from before its
-    first crossing to after its last; if it never does, (largest, inf) or (0, smallest).
+    In place of the fit (Papke & Wooldridge 1996, J. Appl. Econom. 11, 619) there are brackets if there are fewer than
+    8 sizes, if the mean rate rises above one half and falls again (or the other way), if the fit crosses it outside of
+    the sizes, or if the data separate: right and wrong answers lie apart, at most one size holding both, so that a
+    curve fits the better the steeper it is (Albert & Anderson 1984, Biometrika 71, 1). A bracket is the two sizes
+    between which the mean rate crosses one half; if it never does, (largest, inf) or (0, smallest).
 
     The interval resamples runs within each size, one fewer than there are or it would be too narrow (Rao & Wu 1988,
     J. Am. Stat. Assoc. 83, 231). It is None if a size has a single run, or if more than 5 % of the resamples separate
@@ -178,7 +178,7 @@ def critical_capacity(num_parameters: ArrayLike, rates: ArrayLike) -> CriticalCa
         rates: The run's rate, between 0 and 1.
 
     Returns:
-        Estimate in parameters, slope in logits per natural logarithm of the size, bootstrap 95 % interval, bracket
+        Estimate in parameters, slope in logits per natural logarithm of the size, bootstrap 95 % interval, brackets
         (None for what is not given), and the direction of the trend, "rising" where there is none.
     """
     sizes, rates = _columns(num_parameters=num_parameters, rates=rates)
@@ -191,17 +191,17 @@ def critical_capacity(num_parameters: ArrayLike, rates: ArrayLike) -> CriticalCa
     log_sizes_K = np.log(sizes_K)
     # The sign of the fitted slope is that of the covariance, which is known even where there is no fit.
     direction = "falling" if (np.log(sizes) - np.log(sizes).mean()) @ rates < -1e-9 else "rising"
-    if len(sizes_K) >= 8:
+    above_K = rates_K >= 0.5
+    if len(sizes_K) >= 8 and (above_K[0] != above_K[-1] or len(set(above_K)) == 1):
         [crossing], [slope] = _fit_logistic(log_sizes_K, rates_K[None], num_runs_K)
         if log_sizes_K[0] <= crossing <= log_sizes_K[-1]:
             interval = _interval_of_crossing(log_sizes_K, runs_K, slope) if num_runs_K.min() > 1 else None
-            return CriticalCapacity(float(np.exp(crossing)), float(slope), interval, None, direction)
-    above_K = rates_K >= 0.5
-    crossings = np.flatnonzero(above_K[1:] != above_K[:-1])
-    if not len(crossings):
+            return CriticalCapacity(float(np.exp(crossing)), float(slope), interval, (), direction)
+    crossings = np.flatnonzero(above_K[1:] != above_K[:-1]).tolist()
+    if not crossings:
         crossings = [len(sizes_K) - 1] if above_K[0] == (direction == "falling") else [-1]
     edges = [0.0, *sizes_K.tolist(), np.inf]
-    return CriticalCapacity(None, None, None, (edges[crossings[0] + 1], edges[crossings[-1] + 2]), direction)
+    return CriticalCapacity(None, None, None, tuple((edges[k + 1], edges[k + 2]) for k in crossings), direction)
 
 
 def first_lasting(steps: Sequence[int], reached: Sequence[bool], in_a_row: int = 3) -> int | None:

@@ -160,7 +160,7 @@ def test_the_logistic_fit_is_that_of_the_textbook():
     assert fit.slope * np.log(10) == pytest.approx(34.27, abs=0.005)
     assert np.log10(fit.estimate) * fit.slope * np.log(10) == pytest.approx(60.72, abs=0.005)
     assert fit.interval[0] < fit.estimate < fit.interval[1]
-    assert (fit.bracket, fit.direction) == (None, "rising")
+    assert (fit.brackets, fit.direction) == ((), "rising")
 
 
 @pytest.mark.parametrize("slope", [2.0, -1.5])
@@ -194,15 +194,13 @@ def test_the_fit_finds_the_parameters_the_data_were_drawn_with(slope):
 
 
 @pytest.mark.parametrize(
-    ("rates", "bracket", "direction"),
+    ("rates", "brackets", "direction"),
     [
         ([0] * 6 + [1] * 4, (32_000, 64_000), "rising"),
-        ([1] * 6 + [0] * 4, (32_000, 64_000), "falling"),
         # Quasi-separated: one size holds right and wrong answers.
         ([0] * 5 + [0.3] + [1] * 4, (32_000, 64_000), "rising"),
         ([0] * 5 + [0.5] + [1] * 4, (16_000, 32_000), "rising"),
         ([1] * 5 + [0.5] + [0] * 4, (32_000, 64_000), "falling"),
-        # Separated but for the rounding of the rates.
         ([0] * 4 + [1e-12, 1 - 1e-12] + [1] * 4, (16_000, 32_000), "rising"),
         # Never there, or there from the first; with data that do not separate, and with a flat curve.
         ([0] * 10, (512_000, np.inf), "rising"),
@@ -211,18 +209,20 @@ def test_the_fit_finds_the_parameters_the_data_were_drawn_with(slope):
         (np.linspace(0.9, 0.6, 10), (512_000, np.inf), "falling"),
         (np.linspace(0.6, 0.9, 10), (0, 1000), "rising"),
         (np.linspace(0.4, 0.1, 10), (0, 1000), "falling"),
-        ([0.6] + [0.4] * 8 + [0.6], (1000, 512_000), "rising"),
-        # Fewer than eight sizes.
+        # Up and down again: neither a rising nor a falling curve.
+        ([0.6] + [0.4] * 8 + [0.6], [(1000, 2000), (256_000, 512_000)], "rising"),
+        ([0.2, 0.8, 0.8, 0.3] + [0.1] * 6, [(1000, 2000), (4000, 8000)], "falling"),
         ([0, 0.1, 0.3, 0.6, 0.5, 0.9, 1], (4000, 8000), "rising"),
-        ([0, 0.6, 0.3, 0.6, 1], (1000, 8000), "rising"),
+        ([0, 0.6, 0.3, 0.6, 1], [(1000, 2000), (2000, 4000), (4000, 8000)], "rising"),
         ([0.2], (1000, np.inf), "rising"),
     ],
 )
-def test_a_bracket_stands_where_no_fit_can(rates, bracket, direction):
+def test_brackets_stand_where_no_fit_can(rates, brackets, direction):
+    expected = (None, None, None, tuple(brackets) if isinstance(brackets, list) else (brackets,), direction)
     sizes = SIZES[: len(rates)]
-    assert critical_capacity(sizes, rates) == (None, None, None, bracket, direction)
+    assert critical_capacity(sizes, rates) == expected
     twice, order = np.repeat(rates, 2), np.random.default_rng(0).permutation(2 * len(rates))
-    assert critical_capacity(np.repeat(sizes, 2)[order], twice[order]) == (None, None, None, bracket, direction)
+    assert critical_capacity(np.repeat(sizes, 2)[order], twice[order]) == expected
 
 
 def test_where_the_interval_of_a_fit_ends():

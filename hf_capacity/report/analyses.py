@@ -48,9 +48,9 @@ def critical_table(cells: Sequence[Cell]) -> str:
             found = critical_capacity(*zip(*points, strict=True))
             crossing = ABSENT if found.estimate is None else f"{found.estimate:,.0f}"
             interval = ABSENT if found.interval is None else _between(found.interval)
-            bracket = ABSENT if found.bracket is None else _between(found.bracket)
+            brackets = ", ".join(map(_between, found.brackets)) or ABSENT
             sizes = str(len({size for size, _ in points}))
-            rows.append([ladder.task, ladder.differs, rate, found.direction, sizes, crossing, interval, bracket])
+            rows.append([ladder.task, ladder.differs, rate, found.direction, sizes, crossing, interval, brackets])
     header = ["trained on", "differs in", "rate", "direction", "sizes", "by fit", "95 %", "between neighbours"]
     return markdown_table(header, rows, num_texts=4) if rows else ""
 

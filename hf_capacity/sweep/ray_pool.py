@@ -27,13 +27,18 @@ if TYPE_CHECKING:
 RETRIES = 10
 SECONDS_BETWEEN_NEWS = 0.2
 SECONDS_TO_CONNECT = 5
-# Ray would print the last lines of a dead node's log, and colours into files.
-QUIET = {"RAY_DEDUP_LOGS_SKIP_REGEX": "Raylet is terminated", "RAY_COLOR_PREFIX": "0"}
-# Ray would look for a cluster that is not there for minutes. It reads these when it is imported.
+# Read by Ray when it is imported. It would print a dead node's log, what its connections go through, and colours.
+QUIET = {
+    "RAY_BACKEND_LOG_LEVEL": "error",
+    "RAY_COLOR_PREFIX": "0",
+    "RAY_DEDUP_LOGS_SKIP_REGEX": "Raylet is terminated",
+}
+# Likewise: it would look for a cluster that is not there for minutes.
 PATIENCE = {
-    "RAY_NUM_REDIS_GET_RETRIES": "1",
-    "RAY_py_gcs_connect_timeout_s": str(SECONDS_TO_CONNECT),
     "RAY_GCS_SERVER_REQUEST_TIMEOUT_SECONDS": str(SECONDS_TO_CONNECT),
+    "RAY_NUM_REDIS_GET_RETRIES": "1",
+    "RAY_gcs_rpc_server_connect_timeout_s": "1",
+    "RAY_py_gcs_connect_timeout_s": str(SECONDS_TO_CONNECT),
 }
 
 
@@ -114,10 +119,10 @@ def _cause_of_failure(ray: ModuleType, task: Any, folder: RunFolder) -> str | No
     """What an ended task gave, or why Ray gave it up."""
     try:
         return ray.get(task)
-    except RunLocked as error:
-        return f"RunLocked: {error.cause}"
+    except ray.exceptions.RayTaskError as error:  # still locked, or this package is not there on the node
+        return str(error).strip().splitlines()[-1]
     except ray.exceptions.RayError as error:
-        cause = f"given up after {RETRIES + 1} tries: {_in_a_line(error)}"
+        cause = f"Ray gave it up: {_in_a_line(error)}"
         with contextlib.suppress(OSError):  # a full disk must not stop the other runs
             folder.write_failure(cause, str(error))
         return cause
