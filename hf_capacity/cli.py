@@ -78,7 +78,7 @@ def run(
         check_folder(output, plan.name)
         check_tasks(runs)
         if not dry_run:
-            claim_folder(output, plan.name)
+            claim_folder(output, plan.name, plan.description)
         found = states(output, runs)
     except (ValueError, OSError) as error:
         raise _refuse(error) from None

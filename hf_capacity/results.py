@@ -244,8 +244,8 @@ def export_results(table: "pandas.DataFrame", path: Path) -> None:
         raise ValueError(f"`--output` (={path}) must end in .csv or .parquet.")
 
 
-def claim_folder(output: Path, study: str) -> None:
-    """Makes `output` the folder of `study`.
+def claim_folder(output: Path, study: str, description: str = "") -> None:
+    """Makes `output` the folder of `study`; `description` is what its report will say that it asks.
 
     Raises:
         ValueError: It is another study's or an earlier protocol's, or holds something else.
@@ -254,7 +254,16 @@ def claim_folder(output: Path, study: str) -> None:
     check_folder(output, study)
     if not claim.exists():
         claim.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(claim, yaml.safe_dump({"study": study, "protocol": PROTOCOL_VERSION}, sort_keys=False))
+        content = {"study": study, "protocol": PROTOCOL_VERSION, "description": description}
+        write_atomically(claim, yaml.safe_dump(content, sort_keys=False, width=120))
+
+
+def read_description(folder: Path) -> str:
+    """What a study's folder says that the study asks; nothing if it does not say."""
+    try:
+        return str(yaml.safe_load((Path(folder) / "study.yaml").read_text()).get("description") or "").strip()
+    except (OSError, yaml.YAMLError, UnicodeDecodeError, AttributeError):
+        return ""
 
 
 def check_folder(output: Path, study: str) -> None:

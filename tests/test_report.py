@@ -192,6 +192,12 @@ def test_how_it_was_run_is_told(study):
     assert "seen n = 196, withheld n = 4, facts n = 50" in page
 
 
+def test_what_the_study_asks_is_told_where_its_folder_says_so(study):
+    assert write_report(study).read_text().startswith("# two_cells\n\n2 runs")
+    (study / "study.yaml").write_text("study: two_cells\nprotocol: 2\ndescription: Is it so?\n")
+    assert write_report(study).read_text().startswith("# two_cells\n\nIs it so?\n\n2 runs")
+
+
 def test_intervals_over_the_questions_are_told_and_named_so(study):
     page = write_report(study).read_text()
     [row] = [line for line in page.splitlines() if line.startswith("| capitals") and " to " in line]

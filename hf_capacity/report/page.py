@@ -13,7 +13,7 @@ from jinja2 import Environment, StrictUndefined
 from markdown_it import MarkdownIt
 
 from ..published import published_curve
-from ..results import read_curve, read_records, read_unfinished, write_atomically
+from ..results import read_curve, read_description, read_records, read_unfinished, write_atomically
 from .analyses import critical_table, paired_table, timing_table, withheld_table
 from .cells import RATES, SEEDS, Record, cells_of, flatten, ladders_of, model_label, spelled, task_label
 from .curves import draw_capacity, draw_learning_curves
@@ -59,6 +59,7 @@ def write_report(folder: Path) -> Path:
     page = _render(
         "report.md.jinja",
         study=records[0]["study"],
+        description=read_description(folder),
         records=records,
         seeds=_seeds(records),
         missing=missing,
