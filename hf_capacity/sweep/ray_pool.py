@@ -27,18 +27,17 @@ if TYPE_CHECKING:
 RETRIES = 10
 SECONDS_BETWEEN_NEWS = 0.2
 SECONDS_TO_CONNECT = 5
-# Read by Ray when it is imported. It would print a dead node's log, what its connections go through, and colours.
+# Read by Ray when it is imported: it would print the log of a dead node, tracebacks, and colours into files.
 QUIET = {
-    "RAY_BACKEND_LOG_LEVEL": "error",
+    "RAY_DEDUP_LOGS_SKIP_REGEX": "Raylet is terminated|Task do_task|A worker died",
     "RAY_COLOR_PREFIX": "0",
-    "RAY_DEDUP_LOGS_SKIP_REGEX": "Raylet is terminated",
 }
 # Likewise: it would look for a cluster that is not there for minutes.
 PATIENCE = {
-    "RAY_GCS_SERVER_REQUEST_TIMEOUT_SECONDS": str(SECONDS_TO_CONNECT),
     "RAY_NUM_REDIS_GET_RETRIES": "1",
     "RAY_gcs_rpc_server_connect_timeout_s": "1",
-    "RAY_py_gcs_connect_timeout_s": str(SECONDS_TO_CONNECT),
+    "RAY_gcs_server_request_timeout_seconds": "20",
+    "RAY_py_gcs_connect_timeout_s": "5",
 }
 
 
@@ -80,7 +79,7 @@ def run_ray(
         news = _news_on_this_node(ray)
         options = {"num_cpus": num_cpus, "num_gpus": num_gpus, "max_retries": RETRIES, "retry_exceptions": [RunLocked]}
         do = ray.remote(**options)(do_task)
-        tasks = {do.remote(run, output, study, news): RunFolder(output, run) for run in runs}
+        tasks = {do.options(name=run.run_id).remote(run, output, study, news): RunFolder(output, run) for run in runs}
         try:
             return _follow(ray, tasks, news, display, signals)
         except ray.exceptions.RayError as error:
@@ -102,7 +101,7 @@ def _follow(
             else:
                 assert kind == "begun"
                 if run_id in begun:
-                    display.log(f"{run_id}: its worker was lost; it goes on, on {content}")
+                    display.log(f"{run_id}: is tried again, on {content}")
                 begun.add(run_id)
         for task in ended:
             folder = tasks.pop(task)
@@ -149,7 +148,7 @@ def do_task(run: ExperimentConfig, output: Path, study: str, news: "Queue") -> s
             )
         do_run(run, output, study, tell)
     except RunLocked as error:
-        tell("log", f"{error} It is tried again.")
+        tell("log", str(error))
         raise
     except Exception as error:  # whatever it is, it is reported, and must not be tried again
         return f"{type(error).__name__}: {error}"
@@ -168,7 +167,8 @@ def _connected(address: str) -> Iterator[ModuleType]:
         os.environ.setdefault(name, seconds)
     ray = _imported()
     address = _checked_address(address)
-    with _session(ray, f"no way into a Ray cluster at `--address` {address} from this machine", address=address):
+    complaint = f"no way into a Ray cluster at `--address` {address}, one of whose nodes this machine must be"
+    with _session(ray, complaint, address=address):
         yield ray
 
 
@@ -213,7 +213,9 @@ def _session(ray: ModuleType, complaint: str, **arguments: Any) -> Iterator[None
             try:
                 thread.submit(ray.init, **arguments, logging_level="ERROR", log_to_driver=False).result()
             except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
-                raise ValueError(f"{complaint}: {_in_a_line(error)}") from None
+                # A cause is a traceback in words, whose last line counts.
+                words = str(error.__cause__).strip().split("\n")[-1] if error.__cause__ else str(error)
+                raise ValueError(f"{complaint}: {' '.join(words.split())}") from None
             # Beneath Python's handler Ray has put one that prints addresses, and sets an alarm that aborts us.
             signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
             signal.alarm(0)
@@ -224,13 +226,13 @@ def _session(ray: ModuleType, complaint: str, **arguments: Any) -> Iterator[None
 
 @contextlib.contextmanager
 def _signals_held() -> Iterator[list[int]]:
-    """Holds SIGINT and SIGTERM back until the end, and gives those that came: what a handler raises while Ray is at
-    work crashes it, or has its exit code changed. The second one is meant at once."""
+    """Holds SIGINT and SIGTERM back until the end, and gives those that came."""
+    # What a handler raises in the midst of Ray crashes it, or loses its exit code.
     came = []
 
     def note(number: int, frame: Any) -> None:
         came.append(number)
-        if len(came) > 1:
+        if len(came) > 1:  # meant at once
             raise KeyboardInterrupt
 
     handlers = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
