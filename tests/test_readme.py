@@ -33,6 +33,11 @@ LONG = {
         "needs the runs of the line before",
         "hf-capacity report model_cards/too_big_to_think",
     ),
+    "hf-capacity results runs/quick": ("needs the runs of the line before", "hf-capacity results model_cards/quick"),
+    "hf-capacity results runs/quick --output quick.parquet": (
+        "needs the runs of the line before",
+        "hf-capacity results model_cards/quick --output quick.parquet",
+    ),
     "hf-capacity evaluate runs/quick/arithmetic-n14-s1337-*": (
         "needs the runs of the line before",
         "hf-capacity evaluate --help",
@@ -40,6 +45,15 @@ LONG = {
     'hf-capacity ask runs/quick/arithmetic-n14-s1337-* "<5+7="': (
         "needs the runs of the line before",
         "hf-capacity ask --help",
+    ),
+    "hf-capacity run quick --engine ray": (
+        "trains nine cells for minutes; test_ray_pool.py runs a shorter study",
+        "hf-capacity run quick --engine ray --dry-run",
+    ),
+    "ray start --head": ("would leave a cluster behind; test_ray_pool.py has one of its own", "ray start --help"),
+    "hf-capacity run quick --engine ray --address auto --output /mnt/shared/quick": (
+        "needs a cluster, and a folder that its nodes mount",
+        "hf-capacity run quick --engine ray --address auto --output runs/shared --dry-run",
     ),
     "accelerate launch scripts/train.py --config configs/quick.yaml task=arithmetic model=n14": (
         "trains for half a minute",
