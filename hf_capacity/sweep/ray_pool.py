@@ -133,6 +133,8 @@ def do_task(run: ExperimentConfig, output: Path, study: str, news: "Queue") -> s
     Raises:
         RunLocked: Another process writes this run, perhaps of a node that Ray has lost sight of: to be tried again.
     """
+    import ray
+
     told = []
 
     def tell(kind: str, content: Any) -> None:
@@ -153,10 +155,7 @@ def do_task(run: ExperimentConfig, output: Path, study: str, news: "Queue") -> s
     except Exception as error:  # whatever it is, it is reported, and must not be tried again
         return f"{type(error).__name__}: {error}"
     finally:
-        # What was told arrives before the end does.
-        import ray
-
-        ray.wait(told, timeout=SECONDS_TO_CONNECT)
+        ray.wait(told, timeout=SECONDS_TO_CONNECT)  # what was told arrives before the end does
     return None
 
 
