@@ -46,14 +46,11 @@ LONG = {
         "needs the runs of the line before",
         "hf-capacity ask --help",
     ),
-    "hf-capacity run quick --engine ray": (
-        "trains nine cells for minutes; test_ray_pool.py runs a shorter study",
-        "hf-capacity run quick --engine ray --dry-run",
-    ),
     "ray start --head": ("would leave a cluster behind; test_ray_pool.py has one of its own", "ray start --help"),
-    "hf-capacity run quick --engine ray --address auto --output /mnt/shared/quick": (
+    "ray start --address=HEAD:6379": ("needs the cluster of the line before", "ray start --help"),
+    "hf-capacity run seeds --engine ray --address auto --output /shared/runs/seeds": (
         "needs a cluster, and a folder that its nodes mount",
-        "hf-capacity run quick --engine ray --address auto --output runs/shared --dry-run",
+        "hf-capacity run seeds --engine ray --address auto --output runs/on_a_cluster --dry-run",
     ),
     "accelerate launch scripts/train.py --config configs/quick.yaml task=arithmetic model=n14": (
         "trains for half a minute",
