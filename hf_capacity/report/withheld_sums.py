@@ -3,7 +3,6 @@
 import math
 import re
 from collections.abc import Sequence
-from textwrap import fill
 from typing import Any
 
 import matplotlib
@@ -37,15 +36,19 @@ def draw_withheld_sums(cells: Sequence[Cell], curves: Curves) -> bytes | None:
         return None
     num_columns = 2 if len(tallies) <= MOST_COLUMNS else 4
     num_rows = math.ceil(2 * len(tallies) / num_columns)
+    title_height = 0.25 + 0.15 * max(bool(differs) * (1 + differs.count(",")) for _, _, differs in tallies)
     with matplotlib.rc_context(STYLE | {"axes.grid": False, "axes.spines.left": False, "axes.spines.bottom": False}):
-        figure = Figure(figsize=(WIDTH, num_rows * (7.6 / num_columns + 0.25) + 0.8), dpi=DPI, layout="constrained")
+        figure = Figure(
+            figsize=(WIDTH, num_rows * (7.6 / num_columns + title_height) + 0.8), dpi=DPI, layout="constrained"
+        )
         axes = figure.subplots(num_rows, num_columns, squeeze=False).flatten()
         for (name, tally), pair in zip(tallies.items(), axes.reshape(-1, 2), strict=False):
             for axis, sign in zip(pair, "+-", strict=True):
                 image = _draw_sums(axis, *tally[sign], with_counts=num_columns == 2)
-                told = [name[0] if len({task for task, *_ in tallies}) > 1 else "", name[2]]
-                lines = [fill(line, 60 // num_columns) for line in told if line]
-                axis.set_title("\n".join([*lines, f"{name[1]}: a {sign} b"]))
+                told = [name[0] if len({task for task, *_ in tallies}) > 1 else "", *name[2].split(", ")]
+                axis.set_title(
+                    "\n".join([*filter(None, told), f"{name[1]}: a {sign} b"]), fontsize=18 / num_columns + 4
+                )
         for axis in axes[2 * len(tallies) :]:
             axis.set_visible(False)
         figure.colorbar(
@@ -67,8 +70,9 @@ def _tally(withheld: Sequence[dict[str, bool]]) -> dict[str, tuple[np.ndarray, n
 
 def _draw_sums(axis: Axes, right: np.ndarray, asked: np.ndarray, *, with_counts: bool) -> Any:
     share = np.divide(right, asked, out=np.full(asked.shape, np.nan), where=asked > 0)
+    digits = range(0, 10, 1 if with_counts else 3)
     image = axis.imshow(share, cmap="cividis", vmin=0, vmax=1, origin="lower")
-    axis.set(xlabel="b", ylabel="a", xticks=range(10), yticks=range(10))
+    axis.set(xlabel="b", ylabel="a", xticks=digits, yticks=digits)
     axis.tick_params(length=0)
     axis.set_facecolor("#EFEFEF")  # never withheld
     if with_counts:
