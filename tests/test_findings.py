@@ -90,10 +90,14 @@ def test_an_outcome_that_chance_explains_is_left_open(study):
 def test_a_maximum_in_between_is_told(study):
     add_ladder(study, "arithmetic", [arithmetic(1)] * 5, WRONG)
     add_runs(study, "arithmetic", "n28", RIGHT)
-    assert (
-        "It is highest in between: n28 (3,164) gets 1.00 (all alike); against the two ends p = 0.0079 and = 0.0079, "
-        in (told(study)[0])
-    )
+    expected = "n28 (3,164) gets 1.00 (all alike) over 5 runs; against the two ends p = 0.0079 and = 0.0079, without a"
+    assert f"It is highest in between: {expected}" in told(study)[0]
+
+
+def test_a_maximum_of_one_run_is_not_tested(study):
+    add_ladder(study, "arithmetic", [arithmetic(1)] * 5, WRONG)
+    add_runs(study, "arithmetic", "n28", RIGHT[:1])
+    assert "It is highest in between: n28 (3,164) gets 1.00 over 1 run. Runs with" in told(study)[0]
 
 
 @pytest.mark.parametrize(("right", "verdict"), [(0, "none does either: n14 0/5"), (4, "**some do**: n14 5/5")])

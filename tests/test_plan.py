@@ -179,6 +179,7 @@ def test_a_study_without_a_grid_is_one_run():
         ("seeds: {model_seed: 1000000000}", [], "must be a whole number from 1 to 100,000"),
         ("seeds: {model_seed: 2}", ["seeds=no"], r"`seeds.model_seed` \(=False\) must be a whole number"),
         ("{seeds: {model_seed: 2}, settings: {model_seed: 1}}", [], "`seeds` has model_seed, which settings or grid"),
+        ("settings: {}", ["seeds=3"], "study 's' has no `seeds` to change"),
         ("resources: {gpus: 1}", [], "unknown key `resources.gpus`; known: num_cpus, num_gpus"),
         ("resources: {num_gpus: -1}", [], r"`resources.num_gpus` \(=-1\) must be a number, such as 1 or 0.25"),
         ("settings: {task: arithmetic}", ["steps.x=1"], r"`steps` \(=\{'x': 1\}\): input should be a valid integer"),

@@ -56,12 +56,13 @@ def _along_the_ladder(ladder: Ladder, rate: str) -> str:
     sentences = [f"{on} {verdict}: {', '.join(ends)}; permutation test, p {_equals(p_value)}."]
     best = max(ladder.cells, key=lambda cell: means[cell.model].value)
     if means[best.model].value > max(means[small.model].value, means[large.model].value):
-        against = [_equals(compare_independent(best.units(best.values(rate)), unit)) for unit in units]
-        sentences.append(
-            f"It is highest in between: {best.model} ({best.num_parameters:,}) gets "
-            f"{mean_text(means[best.model], '{:.2f}')}; against the two ends p {' and '.join(against)}, without a "
-            "correction for its having been picked."
-        )
+        picked = best.units(best.values(rate))
+        sentence = f"It is highest in between: {best.model} ({best.num_parameters:,}) gets "
+        sentence += f"{mean_text(means[best.model], '{:.2f}')} over {_runs(best)}"
+        if len(picked) >= FEWEST_RUNS:
+            against = [_equals(compare_independent(picked, unit)) for unit in units]
+            sentence += f"; against the two ends p {' and '.join(against)}, without a correction for its being picked"
+        sentences.append(f"{sentence}.")
     if rate == "extrapolation":
         sentences.append(f"Runs with every withheld equation right: {_all_right(ladder.cells)}.")
     claim = CLAIMS.get((ladder.task.split(" (")[0], rate))

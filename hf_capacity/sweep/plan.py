@@ -115,7 +115,9 @@ def read_study(source: str, overrides: Sequence[str] = ()) -> Study:
         if axis not in KEYS and not all(isinstance(entry, dict) for entry in entries):
             raise ValueError(f"`grid.{axis}` is no key of a run, so its entries must be mappings that set such keys.")
     asked = dict(map(_parsed, overrides))
-    if "seeds" in asked and seeds:
+    if "seeds" in asked and not seeds:
+        raise ValueError(f"study {path.stem!r} has no `seeds` to change: its YAML would have to name them.")
+    if "seeds" in asked:
         seeds = dict.fromkeys(seeds, asked.pop("seeds"))
     grid |= _seed_axes(seeds, taken={*settings, *grid})
     changes = {}
