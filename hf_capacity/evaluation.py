@@ -14,6 +14,8 @@ from torch.nn.functional import cross_entropy
 
 # Windows that go through the model at once when the loss of the text is taken: keeps the logits in the cache.
 WINDOWS_A_PASS = 512
+# More than any answer of the study; a line that has not ended by then never will.
+LONGEST_LINE = 64
 
 
 @dataclass(frozen=True)

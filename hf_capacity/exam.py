@@ -17,6 +17,8 @@ from .metrics.capacity_tradeoff.scoring import floors, score
 from .results import Damaged, write_atomically
 
 
+# So many withheld questions are told with what a model writes for them.
+TOLD = 50
 # The last part of a run in which it counts how often every withheld question is right.
 LATE_SHARE = 1 / 5
 
@@ -100,6 +102,19 @@ class Exam:
             "published_scoring": published,
             "withheld": withheld,
         }
+
+    def answers_to_withheld(self, write: Callable[[str], str]) -> list[dict[str, str]]:
+        """What is written for the first withheld questions: `prompt`, the right `answer` with its end, `written`.
+
+        Args:
+            write: A prompt to what the model goes on with, up to the end of the line.
+        """
+        columns = (self.questions[column] for column in ("prompt", "answer", "end", "seen"))
+        withheld = [question for *question, seen in zip(*columns, strict=True) if seen is False][:TOLD]
+        return [
+            {"prompt": prompt, "answer": answer + end.rstrip(), "written": write(prompt).rstrip()}
+            for prompt, answer, end in withheld
+        ]
 
 
 def findings(curve: list[dict[str, Any]]) -> dict[str, Any]:

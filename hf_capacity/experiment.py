@@ -23,7 +23,7 @@ from transformers import TrainerCallback, TrainingArguments
 
 from .batches import WindowBatches
 from .config import ExperimentConfig
-from .evaluation import mean_loss, predict
+from .evaluation import LONGEST_LINE, mean_loss, predict, write
 from .exam import Exam, findings
 from .kernel import FusedLoss
 from .models import build_model, count_parameters
@@ -151,6 +151,10 @@ def _train(config, study, folder, args, is_writer, progress, callbacks) -> dict[
     if curve[-1]["step"] != config.steps:
         trainer.evaluate()
 
+    def write_line(prompt: str) -> str:
+        newline = tokenizer.get_vocab().get("\n")
+        return tokenizer.decode(write(model, encode(tokenizer, prompt), LONGEST_LINE, stop=newline))
+
     num_parameters, num_parameters_without_positions = count_parameters(model)
     record = {
         "run_id": config.run_id,
@@ -160,6 +164,7 @@ def _train(config, study, folder, args, is_writer, progress, callbacks) -> dict[
         "num_parameters_without_positions": num_parameters_without_positions,
         "task_digest": exam.identity["digest"],
         **findings(curve),
+        "answers_to_withheld": exam.answers_to_withheld(write_line),
         "provenance": {
             "started": sessions[0]["started"] if sessions else None,
             "finished": _now(),

@@ -13,13 +13,9 @@ from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 
 from .config import TaskConfig
-from .evaluation import predict, write
+from .evaluation import LONGEST_LINE, predict, write
 from .exam import Exam
 from .tokenizer import encode
-
-
-# More than any answer of the study; a line that has not ended by then never will.
-LONGEST_LINE = 64
 
 
 @dataclass(frozen=True, kw_only=True)
