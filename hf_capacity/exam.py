@@ -17,8 +17,8 @@ from .metrics.capacity_tradeoff.scoring import floors, score
 from .results import Damaged, write_atomically
 
 
-# So many withheld questions are told with what a model writes for them.
-TOLD = 50
+# So many withheld questions, and seen ones of each kind, are told with what a model writes for them.
+WITHHELD_TOLD, SEEN_TOLD = 50, 3
 # The last part of a run in which it counts how often every withheld question is right.
 LATE_SHARE = 1 / 5
 
@@ -103,17 +103,23 @@ class Exam:
             "withheld": withheld,
         }
 
-    def answers_to_withheld(self, write: Callable[[str], str]) -> list[dict[str, str]]:
-        """What is written for the first withheld questions: `prompt`, the right `answer` with its end, `written`.
+    def answers(self, write: Callable[[str], str]) -> list[dict[str, Any]]:
+        """What is written for the first withheld questions, and for a few seen ones of each kind.
 
         Args:
             write: A prompt to what the model goes on with, up to the end of the line.
+
+        Returns:
+            A row a question: `prompt`, the right `answer` with its end mark, `written`, `seen`.
         """
-        columns = (self.questions[column] for column in ("prompt", "answer", "end", "seen"))
-        withheld = [question for *question, seen in zip(*columns, strict=True) if seen is False][:TOLD]
+        columns = (self.questions[column] for column in ("prompt", "answer", "end", "kind", "seen"))
+        questions = list(zip(*columns, strict=True))
+        told = [question for question in questions if question[-1] is False][:WITHHELD_TOLD]
+        for kind in dict.fromkeys(self.questions["kind"]):
+            told += [question for question in questions if question[-2:] == (kind, True)][:SEEN_TOLD]
         return [
-            {"prompt": prompt, "answer": answer + end.rstrip(), "written": write(prompt).rstrip()}
-            for prompt, answer, end in withheld
+            {"prompt": prompt, "answer": answer + end.rstrip(), "written": write(prompt).rstrip(), "seen": seen}
+            for prompt, answer, end, _kind, seen in told
         ]
 
 

@@ -164,7 +164,7 @@ def _train(config, study, folder, args, is_writer, progress, callbacks) -> dict[
         "num_parameters_without_positions": num_parameters_without_positions,
         "task_digest": exam.identity["digest"],
         **findings(curve),
-        "answers_to_withheld": exam.answers_to_withheld(write_line),
+        "answers": exam.answers(write_line),
         "provenance": {
             "started": sessions[0]["started"] if sessions else None,
             "finished": _now(),
