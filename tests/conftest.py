@@ -50,3 +50,12 @@ def cache(tmp_path, monkeypatch) -> Path:
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
     return tmp_path / "cache"
+
+
+@pytest.fixture
+def hub():
+    """A Hub on this machine alone, for child processes: two users, and an organisation of one of them."""
+    from loopback_hub import LoopbackHub
+
+    with LoopbackHub(users={"token-of-ada": "ada", "token-of-bob": "bob"}, organisations={"lab": ["ada"]}) as hub:
+        yield hub
