@@ -6,13 +6,10 @@ import json
 import os
 import random
 import re
-import runpy
-import shutil
 import subprocess
 import sys
 import timeit
 from pathlib import Path
-from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -267,34 +264,14 @@ print({{"evaluate", "datasets", "torch", "transformers"}} & set(sys.modules))
     assert run_python(code, tmp_path) == "set()\n"
 
 
-def test_the_folder_stands_alone(tmp_path):
-    shutil.copytree(FOLDER, tmp_path / FOLDER.name, ignore=shutil.ignore_patterns("__pycache__"))
-    code = f"""
-import sys
-import evaluate
-result = evaluate.load("./capacity_tradeoff").compute(**{COLUMNS!r})
-assert not any(name.split(".")[0] == "hf_capacity" for name in sys.modules)
-print(result["counts"])
-"""
-    assert run_python(code, tmp_path) == f"{COUNTS}\n"
-
-
 def test_the_folder_is_a_space_that_asks_for_all_it_imports():
     front = yaml.safe_load((FOLDER / "README.md").read_text(encoding="utf-8").split("---\n")[1])
     assert {"title", "emoji", "colorFrom", "colorTo", "sdk_version", "pinned", "description"} < set(front)
-    assert (front["sdk"], front["license"], front["tags"]) == ("gradio", "apache-2.0", ["evaluate", "metric"])
+    assert (front["sdk"], front["license"]) == ("gradio", "apache-2.0")
+    assert {"evaluate", "metric"} <= set(front["tags"])
     assert (FOLDER / front["app_file"]).is_file()
     source = "".join(script.read_text(encoding="utf-8") for script in FOLDER.glob("*.py"))
     import_line = r"^ *(?:import (?=[\w.]+(?: as \w+)?$)|from (?=[\w.]+ import ))(\w+)"
     imported = set(re.findall(import_line, source, re.MULTILINE)) - set(sys.stdlib_module_names)
     required = set(re.findall(r"^\w+", (FOLDER / "requirements.txt").read_text(encoding="utf-8"), re.MULTILINE))
     assert imported == required | {"gradio"}  # which the Space installs by its `sdk`
-
-
-def test_the_page_scores_its_example_and_tells_mistakes(metric, monkeypatch):
-    monkeypatch.setitem(sys.modules, "gradio", MagicMock(Error=RuntimeError))  # gradio itself is only on the Space
-    page = runpy.run_path(str(FOLDER / "app.py"))
-    counts = {"exact_match": [2, 4], "recall": [1, 2], "fit": [1, 1], "extrapolation": [0, 1]}
-    assert page["score_table"](page["EXAMPLE"])["counts"] == counts
-    with pytest.raises(RuntimeError, match="`seen` must hold True, False or None, but 'perhaps' "):
-        page["score_table"]([["5+3=", "8", "8", "addition", "rule", "perhaps"]])

@@ -20,15 +20,15 @@ metric = evaluate.load(str(Path(__file__).with_name("capacity_tradeoff.py")))
 
 
 def score_table(rows: list[list[str]]) -> dict:
-    prompts, predictions, references, kind, ability, seen = (list(column) for column in zip(*rows, strict=True))
+    columns = {name: [row[place] for row in rows] for place, name in enumerate(COLUMNS)}
     try:
         return metric.compute(
-            predictions=predictions,
-            references=references,
-            kind=kind,
-            ability=ability,
-            seen=[SEEN.get(flag, flag) for flag in seen],
-            prompts=prompts,
+            predictions=columns["prediction"],
+            references=columns["reference"],
+            kind=columns["kind"],
+            ability=columns["ability"],
+            seen=[SEEN.get(flag, flag) for flag in columns["seen"]],
+            prompts=columns["prompt"],
         )
     except ValueError as error:
         raise gr.Error(str(error)) from error

@@ -100,8 +100,9 @@ class CapacityTradeoff(evaluate.Metric):
         super().add_batch(**columns)
 
     def add(self, *, prediction=None, reference=None, **kwargs):
-        """Adds one question."""
-        self.add_batch(predictions=[prediction], references=[reference], **{name: [kwargs[name]] for name in kwargs})
+        """Adds one question. (`evaluate.combine` says `predictions` and `references` here too.)"""
+        question = {"predictions": prediction, "references": reference, **kwargs}
+        self.add_batch(**{name: [value] for name, value in question.items()})
 
     def _compute(self, predictions, references, kind, ability, seen, prompts=None) -> dict:
         correct = [prediction == reference for prediction, reference in zip(predictions, references, strict=True)]
