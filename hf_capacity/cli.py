@@ -162,6 +162,9 @@ def results(
 
 Source = Annotated[str, typer.Argument(metavar="MODEL", help="A run's folder, or a model on the Hub.")]
 Step = Annotated[int | None, typer.Option(help="A kept checkpoint; by default the last.")]
+ModelRevision = Annotated[
+    str | None, typer.Option(help="Of a model on the Hub: a branch or tag, such as seed-2 or step-500.")
+]
 
 
 @app.command()
@@ -169,6 +172,7 @@ def evaluate(
     source: Source,
     task: Annotated[str | None, typer.Option(help="For a model that does not say what it learned.")] = None,
     step: Step = None,
+    revision: ModelRevision = None,
 ) -> None:
     """Score a model on the questions of its task."""
     import yaml
@@ -177,8 +181,10 @@ def evaluate(
     from .inference import evaluate_model
 
     try:
-        marks = evaluate_model(source, yaml.safe_load(task) if task else None, step=step)
-    except ValueError as error:
+        marks = evaluate_model(source, yaml.safe_load(task) if task else None, step=step, revision=revision)
+    except yaml.YAMLError:
+        raise _refuse(ValueError(f"`--task` (={task}) is neither a name nor YAML.")) from None
+    except (ValueError, OSError) as error:
         raise _refuse(error) from None
     show_marks(marks)
 
@@ -188,13 +194,14 @@ def ask(
     source: Source,
     prompt: Annotated[str, typer.Argument(help='Such as "<5+7=".')],
     step: Step = None,
+    revision: ModelRevision = None,
 ) -> None:
     """Let a model go on from a prompt to the end of the line."""
     from .inference import ask as ask_model
 
     try:
-        written = ask_model(source, prompt, step=step)
-    except ValueError as error:
+        written = ask_model(source, prompt, step=step, revision=revision)
+    except (ValueError, OSError) as error:
         raise _refuse(error) from None
     typer.echo(prompt + written)
 

@@ -48,13 +48,12 @@ class TeacherForcing:
         block_size: int,
         device: torch.device | str = "cpu",
     ):
+        _check(questions)
         rows: dict[int, list[list[int]]] = {}  # by their length
         place_K, target_K, question_K, answer_K = [], [], [], []
         for index, (prompt, answer, end) in enumerate(
             zip(questions["prompt"], questions["answer"], questions["end"], strict=True)
         ):
-            if not (prompt and answer and end):
-                raise ValueError(f"question {index} needs a prompt, an answer and an end: {(prompt, answer, end)}.")
             ids = encode(prompt + answer + end)
             for token in range(len(prompt), len(ids)):
                 if token == len(prompt) or token > block_size:
@@ -104,6 +103,33 @@ class TeacherForcing:
     def _all_of_each_question(self, right_K: torch.Tensor) -> torch.Tensor:
         wrong_Q = torch.zeros(self.num_questions, device=right_K.device)
         return wrong_Q.index_add_(0, self.question_K, (~right_K).float()) == 0
+
+
+def _check(questions: Mapping[str, Sequence[str]]) -> None:
+    for index, parts in enumerate(zip(questions["prompt"], questions["answer"], questions["end"], strict=True)):
+        if not all(parts):
+            raise ValueError(f"question {index} needs a prompt, an answer and an end: {parts}.")
+
+
+def verdicts_on_text(
+    questions: Mapping[str, Sequence[str]], write: Callable[[Sequence[str], Sequence[int]], Sequence[str]]
+) -> Verdicts:
+    """Decides every question by what a model writes, whatever its tokens are; the verdicts are `TeacherForcing`'s.
+
+    Args:
+        questions: As for `TeacherForcing`.
+        write: Prompts, and how many tokens are enough for each, to what follows them: no token is less than a byte.
+    """
+    _check(questions)
+    targets = [answer + end for answer, end in zip(questions["answer"], questions["end"], strict=True)]
+    texts = write(questions["prompt"], [len(target.encode()) for target in targets])
+    correct, published = [], []
+    for text, target, answer, kind in zip(texts, targets, questions["answer"], questions["kind"], strict=True):
+        correct.append(text.startswith(target))
+        following = text.removeprefix(answer)[:1]  # none where the model ends its text
+        closed = following in ("", target[-1]) if kind == "capital" else following not in tuple("0123456789")
+        published.append(correct[-1] or (text.startswith(answer) and closed))
+    return Verdicts(torch.tensor(correct), torch.tensor(published))
 
 
 @torch.no_grad()

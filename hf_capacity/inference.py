@@ -1,21 +1,36 @@
 """A trained model, from a folder or the Hub: scored on its task, or asked something."""
 
 import json
+import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+import torch
 import transformers
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
+from huggingface_hub.utils import HFValidationError, validate_repo_id
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from dataset_builders import TASKS
 
 from .config import TaskConfig
-from .evaluation import LONGEST_LINE, predict, write
+from .evaluation import LONGEST_LINE, Verdicts, predict, verdicts_on_text, write
 from .exam import Exam
-from .tokenizer import encode
+from .generation import continuations, num_positions
+from .model_folder import is_on_the_hub, model_folder
+from .tokenizer import encode, reads_characters
+
+
+# Of what a library says of a model that it cannot load; some list every model that they can.
+LONGEST_CAUSE = 300
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,54 +38,83 @@ class TrainedModel:
     """A model that can be asked, and the folder that it came from."""
 
     model: PreTrainedModel
-    tokenizer: PreTrainedTokenizerFast
+    tokenizer: PreTrainedTokenizerBase
     folder: Path
 
-    def answer(self, prompt: str) -> str:
-        """What the model writes after `prompt`, greedily, to the end of the line.
+    @cached_property
+    def reads_characters(self) -> bool:
+        """Whether one character is one token, so that its answers need not be generated to be judged."""
+        return reads_characters(self.tokenizer)
+
+    def lines(self, prompts: Sequence[str]) -> list[str]:
+        """What the model writes after each prompt, greedily, to the end of the line.
 
         Raises:
-            ValueError: The prompt is empty, or has a character that the model does not know.
+            ValueError: A prompt is empty, or has a character that the model does not know.
         """
-        if not prompt:
+        if not all(prompts):
             raise ValueError("the prompt is empty: give the model something to go on from, such as '<5+7='.")
-        newline = self.tokenizer.get_vocab().get("\n")
-        return self.tokenizer.decode(write(self.model, encode(self.tokenizer, prompt), LONGEST_LINE, stop=newline))
+        if self.reads_characters:
+            newline = self.tokenizer.get_vocab().get("\n")
+            written = [write(self.model, encode(self.tokenizer, prompt), LONGEST_LINE, newline) for prompt in prompts]
+            texts = [self.tokenizer.decode(ids) for ids in written]
+        else:
+            texts = continuations(self.model, self.tokenizer, prompts, [LONGEST_LINE] * len(prompts), "\n")
+        return [text.partition("\n")[0] for text in texts]
+
+    def verdicts(self, exam: Exam) -> Verdicts:
+        """Which questions of an exam the model gets right: in one pass, or by writing its answers.
+
+        Raises:
+            ValueError: A question has a character that the model does not know.
+        """
+        if not self.reads_characters:
+            return verdicts_on_text(exam.questions, partial(continuations, self.model, self.tokenizer))
+        sheet = exam.sheet(partial(encode, self.tokenizer), num_positions(self.model), self.model.device)
+        return sheet.verdicts(partial(predict, self.model))
 
 
-def load_model(source: str | Path, step: int | None = None) -> TrainedModel:
-    """Loads a model of single characters; only safetensors, and no code of the model's own.
+def load_model(source: str | Path, step: int | None = None, revision: str | None = None) -> TrainedModel:
+    """Loads any causal language model, in float32, with its tokenizer; only safetensors, and no code of its own.
 
     Args:
         source: A run's folder, any folder of a causal language model, or a Hub id.
         step: The step of a kept checkpoint; by default the last one.
+        revision: Of a model on the Hub, a branch, tag or commit; by default `main`.
 
     Raises:
         ValueError: There is no such model, or it is not one that can be scored here.
     """
-    folder = _folder_of(str(source))
-    if step is not None:
-        kept = sorted(int(path.name.removeprefix("step-")) for path in folder.glob("step-*"))
-        if step not in kept:
-            raise ValueError(f"`--step` (={step}) was not kept in {source}: kept are {kept or 'none'}.")
-        folder = folder / f"step-{step}"
-    if not (folder / "config.json").exists():
-        raise ValueError(f"{source} is no model: it has no config.json. {_likely_reason(folder)}".rstrip())
-    if not (folder / "model.safetensors").exists():
-        raise ValueError(f"{source} has no model.safetensors: pickled weights are not read, for they can run code.")
+    folder = model_folder(source, step, revision)
     transformers.utils.logging.disable_progress_bar()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder)
-        model = AutoModelForCausalLM.from_pretrained(folder, use_safetensors=True).eval()
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise ValueError(f"{source} cannot be loaded as a causal language model: {error}") from error
-    if any(len(token) != 1 for token in tokenizer.get_vocab()):
-        raise ValueError(f"the tokens of {source} are not single characters: such models cannot be scored yet.")
-    return TrainedModel(model=model, tokenizer=tokenizer, folder=folder)
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        model, found = AutoModelForCausalLM.from_pretrained(
+            folder,
+            trust_remote_code=False,
+            use_safetensors=True,
+            dtype=torch.float32,  # in fewer bits, what else is in a batch would decide between near ties
+            output_loading_info=True,
+        )
+    except Exception as error:  # somebody else's files can be wrong in any way
+        cause = textwrap.shorten(str(error), LONGEST_CAUSE)
+        raise ValueError(f"{source} cannot be loaded as a causal language model: {cause}") from error
+    if found["missing_keys"]:
+        raise ValueError(
+            f"{source} is no causal language model: its weights have no {sorted(found['missing_keys'])[0]}, without "
+            "which it would write at random."
+        )
+    # Greedy, whatever a model comes with: penalties, several beams, forced tokens.
+    model.generation_config = GenerationConfig(eos_token_id=model.generation_config.eos_token_id)
+    return TrainedModel(model=model.eval(), tokenizer=tokenizer, folder=folder)
 
 
 def evaluate_model(
-    source: str | Path, task: str | dict[str, Any] | None = None, *, step: int | None = None
+    source: str | Path,
+    task: str | dict[str, Any] | None = None,
+    *,
+    step: int | None = None,
+    revision: str | None = None,
 ) -> dict[str, Any]:
     """Scores a model on the questions of its task.
 
@@ -81,6 +125,7 @@ def evaluate_model(
         source: As in `load_model`.
         task: A task name, or a mapping of `TaskConfig`'s fields. Only needed where the model carries none.
         step: As in `load_model`.
+        revision: As in `load_model`.
 
     Returns:
         The metric `capacity_tradeoff`'s output, with `task`, and with what the model writes for each withheld prompt.
@@ -88,50 +133,63 @@ def evaluate_model(
     Raises:
         ValueError: The model cannot be loaded, no task is known, or `task` contradicts the one that the model carries.
     """
-    trained = load_model(source, step)
-    identity_path = trained.folder / "task.json"
-    asked = {"path": task} if isinstance(task, str) else task
-    if identity_path.exists():
-        identity = json.loads(identity_path.read_text())
-        carried = identity["task"]
-        differing = [key for key, value in (asked or {}).items() if carried.get(key) != value]
-        if differing:
-            raise ValueError(
-                f"`--task` (={task!r}) contradicts what {source} was trained on, {carried}: leave `--task` out."
-            )
-        exam = Exam(TaskConfig(**carried), identity["split_seed"])
-        exam.check_identity(trained.folder)
-    elif asked is None:
-        raise ValueError(f"{source} does not say what it was trained on: name a task, such as `--task arithmetic`.")
-    else:
-        exam = Exam(TaskConfig(**asked), split_seed=1337, unseen_training_text=True)
-    model, tokenizer = trained.model, trained.tokenizer
-    sheet = exam.sheet(partial(encode, tokenizer), model.config.max_position_embeddings, model.device)
-    marks = exam.mark(sheet.verdicts(partial(predict, model)))
-    written = {prompt: trained.answer(prompt).rstrip() for prompt in marks["withheld"]}
-    return {"task": exam.identity["task"], **marks, "written_for_withheld": written}
+    trained = load_model(source, step, revision)
+    exam = _exam(trained, source, {"path": task} if isinstance(task, str) else task)
+    marks = exam.mark(trained.verdicts(exam))
+    withheld = list(marks["withheld"])
+    written = [line.rstrip() for line in trained.lines(withheld)]
+    return {"task": exam.identity["task"], **marks, "written_for_withheld": dict(zip(withheld, written, strict=True))}
 
 
-def ask(source: str | Path, prompt: str, *, step: int | None = None) -> str:
+def ask(source: str | Path, prompt: str, *, step: int | None = None, revision: str | None = None) -> str:
     """What the model of `source` writes after `prompt`, greedily, to the end of the line (see `load_model`)."""
-    return load_model(source, step).answer(prompt).rstrip("\n")
+    return load_model(source, step, revision).lines([prompt])[0]
 
 
-def _folder_of(source: str) -> Path:
-    path = Path(source)
-    if path.is_dir():
-        return path
-    if path.exists():
-        raise ValueError(f"{source} is a file: name the folder of a model.")
+def _exam(trained: TrainedModel, source: str | Path, asked: Any) -> Exam:
+    path = trained.folder / "task.json"
+    if not path.exists():
+        if asked is None:
+            raise ValueError(
+                f"{source} does not say what it was trained on: name a task, such as `--task arithmetic`."
+            )
+        return Exam(_task(asked, f"`--task` (={asked!r})"), split_seed=1337, unseen_training_text=True)
     try:
-        return Path(snapshot_download(source, allow_patterns=["*.json", "*.safetensors"]))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ValueError(f"{source!r} is no folder, and no model on the Hub that can be reached: {reason}") from None
+        identity = json.loads(path.read_bytes())
+        carried, split_seed = identity["task"], int(identity["split_seed"])
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(f"{source} cannot be scored: its task.json names no `task` and `split_seed`.") from None
+    task = _task(carried, f"`task` in the task.json of {source} (={carried!r})")
+    if asked is not None and (not isinstance(asked, dict) or not asked.items() <= carried.items()):
+        raise ValueError(
+            f"`--task` (={asked!r}) contradicts what {source} was trained on, {carried}: leave `--task` out."
+        )
+    if not _is_within_reach(task.path, source):
+        raise ValueError(
+            f"{source} was trained on {task.path!r}, which is neither one of {', '.join(TASKS)} nor a dataset on the "
+            "Hub: it cannot be scored here."
+        )
+    exam = Exam(task, split_seed)
+    exam.check_identity(trained.folder)
+    return exam
 
 
-def _likely_reason(folder: Path) -> str:
-    if (folder / "config.yaml").exists():
-        return "Its run is not finished: repeat `hf-capacity run`."
-    runs = sorted(path.parent.name for path in folder.glob("*/config.json"))
-    return f"It holds runs: name one of them, such as {folder / runs[0]}." if runs else ""
+def _task(fields: Any, name: str) -> TaskConfig:
+    try:
+        return TaskConfig(**fields)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{name} is no task: a name is expected, such as arithmetic, or a mapping of path, name and parameters."
+        ) from None
+
+
+def _is_within_reach(path: str, source: str | Path) -> bool:
+    if path in TASKS:
+        return True
+    if Path(path).exists():  # for a model from elsewhere it would be another task that happens to have this path
+        return not is_on_the_hub(source)
+    try:
+        validate_repo_id(path)
+    except HFValidationError:
+        return False
+    return "/" in path  # else `datasets` would take it for a format, such as csv, and read what lies around

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 
 def build_tokenizer(text: str, model_max_length: int) -> PreTrainedTokenizerFast:
@@ -44,6 +44,15 @@ def encode(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
             f"{''.join(unknown)!r} in {text[:40]!r} is outside the alphabet {alphabet!r}: use its characters only."
         )
     return [vocabulary[character] for character in text]
+
+
+def reads_characters(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Whether one character is one token, there and back and with nothing added: whether `encode` is what it does."""
+    vocabulary = tokenizer.get_vocab()
+    if any(len(token) != 1 for token in vocabulary):
+        return False
+    alphabet, ids = "".join(vocabulary), list(vocabulary.values())
+    return tokenizer(alphabet, verbose=False)["input_ids"] == ids and tokenizer.decode(ids) == alphabet
 
 
 def save_tokenizer(tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:

@@ -9,7 +9,19 @@ import pytest
 
 
 ROOT = Path(__file__).parent.parent
-LEAVES = {"kernel", "tokenizer", "models", "batches", "evaluation", "results", "statistics", "published", "display"}
+LEAVES = {
+    "kernel",
+    "tokenizer",
+    "models",
+    "batches",
+    "evaluation",
+    "generation",
+    "model_folder",
+    "results",
+    "statistics",
+    "published",
+    "display",
+}
 # What each room may use of the others; whatever is not named here may use anything inside its functions.
 ALLOWED = {
     "config": set(),
@@ -20,7 +32,7 @@ ALLOWED = {
     "run_folder": {"config", "results"},
     "trainer": {"config", "batches", "kernel"},
     "exam": {"config", "evaluation", "results", "metrics", "dataset_builders"},
-    "inference": {"config", "tokenizer", "evaluation", "exam"},
+    "inference": {"config", "tokenizer", "evaluation", "generation", "model_folder", "exam", "dataset_builders"},
     "experiment": {*LEAVES, "config", "exam", "run_folder", "trainer", "metrics", "dataset_builders"},
     "report": {"results", "published", "statistics"},
     "sweep": {"config", "results", "run_folder", "display", "dataset_builders"},

@@ -3,9 +3,12 @@ import shutil
 
 import pytest
 import torch
+from foreign_models import trained
 from transformers import AutoModelForCausalLM, AutoTokenizer, pipeline
+from typer.testing import CliRunner
 
-from hf_capacity import ask, evaluate_model
+from hf_capacity import ask, evaluate_model, inference
+from hf_capacity.cli import app
 from hf_capacity.inference import load_model
 from hf_capacity.results import read_curve, read_record
 
@@ -124,3 +127,144 @@ def test_a_prompt_it_cannot_read_is_refused(half_trained):
         ask(half_trained["arithmetic"], "<5*7=")
     with pytest.raises(ValueError, match="the prompt is empty"):
         ask(half_trained["arithmetic"], "")
+
+
+def change(path, **values):
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "its task.json names no `task` and `split_seed`"),
+        ("[]", "its task.json names no `task` and `split_seed`"),
+        ('{"task": {"path": "arithmetic"}}', "its task.json names no `task` and `split_seed`"),
+        ('{"task": {"path": "arithmetic"}, "split_seed": [1]}', "its task.json names no `task` and `split_seed`"),
+        ('{"task": {"paths": "arithmetic"}, "split_seed": 1}', r"`task` in the task.json of .* is no task: a name is"),
+        ('{"task": "arithmetic", "split_seed": 1}', r"`task` in the task.json of .* \(='arithmetic'\) is no task"),
+        ('{"task": {"path": "arithmetic"}, "split_seed": 1337}', "or its text has changed since"),
+        (
+            '{"task": {"path": "/home/somebody/task"}, "split_seed": 1}',
+            "was trained on '/home/somebody/task', which is",
+        ),
+        ('{"task": {"path": "../task"}, "split_seed": 1}', r"was trained on '../task', which is neither one of arith"),
+    ],
+)
+def test_what_travels_with_a_model_is_read_with_care(copy, text, message):
+    (copy / "task.json").write_text(text)
+    with pytest.raises(ValueError, match=message) as caught:
+        evaluate_model(copy)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("path", ["mine", "data/mine", "../mine", "csv"])
+def test_a_model_from_the_hub_names_no_task_of_this_machine(copy, tmp_path, monkeypatch, path):
+    (tmp_path / "here" / "data" / "mine").mkdir(parents=True)
+    (tmp_path / "here" / "mine").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setattr(inference, "model_folder", lambda source, step, revision: copy)
+    change(copy / "task.json", task={"path": path})
+    with pytest.raises(
+        ValueError, match=f"ada/model was trained on '{path}', which is neither one of arithmetic, .* nor"
+    ):
+        evaluate_model("ada/model")
+
+
+@pytest.mark.parametrize("task", [5, ["arithmetic"], {"pathh": "arithmetic"}, {"path": 1}, {5: 1}])
+def test_a_task_that_is_none_is_refused(copy, task):
+    (copy / "task.json").unlink()
+    with pytest.raises(ValueError, match=r"`--task` \(=.*\) is no task: a name is expected, such as arithmetic"):
+        evaluate_model(copy, task)
+
+
+@pytest.fixture(scope="module")
+def foreign(tmp_path_factory):
+    """The folder of a model of another architecture, whose tokens are of several characters."""
+    folder = tmp_path_factory.mktemp("foreign")
+    model, tokenizer, _ = trained("llama")
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def foreign_copy(foreign, tmp_path):
+    return shutil.copytree(foreign, tmp_path / "foreign")
+
+
+def test_a_model_of_any_tokens_is_scored_and_asked(foreign, tmp_path):
+    marks = evaluate_model(foreign, "both")
+    right, questions = marks["counts"]["exact_match"]
+    assert questions == 250
+    assert 50 < right < 250
+    assert marks["published_scoring"]["capital"][0] > 30
+    assert marks["recall"] is None
+    assert ask(foreign, "Capital of Austria is ") == "Vienna "
+    sharded = shutil.copytree(foreign, tmp_path / "sharded", ignore=shutil.ignore_patterns("model.safetensors"))
+    AutoModelForCausalLM.from_pretrained(foreign).save_pretrained(sharded, max_shard_size="20KB")
+    assert not (sharded / "model.safetensors").exists()
+    assert evaluate_model(sharded, "both") == marks
+
+
+def test_scores_are_taken_in_full_precision(foreign, tmp_path):
+    AutoModelForCausalLM.from_pretrained(foreign, dtype="bfloat16").save_pretrained(tmp_path)
+    AutoTokenizer.from_pretrained(foreign).save_pretrained(tmp_path)
+    assert AutoModelForCausalLM.from_pretrained(tmp_path).dtype == torch.bfloat16
+    assert load_model(tmp_path).model.dtype == torch.float32
+
+
+def test_only_greedy_decoding_counts(foreign, foreign_copy):
+    settings = {"do_sample": True, "temperature": 2.0, "num_beams": 2, "repetition_penalty": 9.0, "min_new_tokens": 9}
+    change(foreign_copy / "generation_config.json", **settings)
+    assert evaluate_model(foreign_copy, "capitals") == evaluate_model(foreign, "capitals")
+
+
+def test_a_model_that_travels_with_its_task_tells_what_it_writes_for_the_withheld(foreign_copy, half_trained):
+    shutil.copy(half_trained["both"] / "task.json", foreign_copy)
+    marks = evaluate_model(foreign_copy)
+    assert marks["recall"] > 0.6
+    assert set(marks["written_for_withheld"]) == set(marks["withheld"])
+    assert marks["written_for_withheld"]["<5+7="] == ask(foreign_copy, "<5+7=")
+
+
+@pytest.mark.parametrize(
+    ("file", "values", "message"),
+    [
+        (
+            "config.json",
+            {"num_hidden_layers": 2},
+            r"its weights have no model.layers.1.*, without which it would write",
+        ),
+        (
+            "config.json",
+            {"model_type": "t5"},
+            "cannot be loaded as a causal language model: Unrecognized configuration",
+        ),
+        (
+            "config.json",
+            {"num_attention_heads": "two"},
+            "cannot be loaded as a causal language model: Validation error",
+        ),
+        ("config.json", {"auto_map": {"AutoConfig": "modeling.Config"}}, "wants to run code of its own"),
+    ],
+)
+def test_a_folder_that_contradicts_itself_is_refused_in_a_line(foreign_copy, file, values, message):
+    change(foreign_copy / file, **values)
+    with pytest.raises(ValueError, match=message) as caught:
+        load_model(foreign_copy)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--task", "{"], "Error: `--task` (={) is neither a name nor YAML."),
+        (["--revision", "seed-2"], "Error: `--revision` (=seed-2) is for models on the Hub"),
+        (["--revision", "seed-2", "--step", "50"], "both name a state of the model: give one."),
+    ],
+)
+def test_a_mistake_at_the_terminal_is_one_line(foreign, words, message):
+    result = CliRunner().invoke(app, ["evaluate", str(foreign), *words])
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert message in result.stderr

@@ -46,6 +46,10 @@ LONG = {
         "needs the runs of the line before",
         "hf-capacity ask --help",
     ),
+    "hf-capacity evaluate openai-community/gpt2 --task arithmetic": (
+        "needs the Hub; test_inference.py scores such a model",
+        "hf-capacity evaluate --help",
+    ),
     "ray start --head": ("would leave a cluster behind; test_ray_pool.py has one of its own", "ray start --help"),
     "ray start --address=HEAD:6379": ("needs the cluster of the line before", "ray start --help"),
     "hf-capacity run seeds --engine ray --address auto --output /shared/runs/seeds": (
