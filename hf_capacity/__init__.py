@@ -11,7 +11,7 @@ _ROOMS = {
     "ExperimentConfig": "config",
     "ask": "inference",
     "evaluate_model": "inference",
-    "load_results": "results",
+    "load_results": "results_table",
     "run_experiment": "experiment",
     "write_report": "report",
 }

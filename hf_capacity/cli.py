@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from .cli_publish import publish, refuse
+
 
 # A grid grows by multiplication: from so many runs on, it may be a slip.
 MANY_RUNS = 1_000
@@ -16,6 +18,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.add_typer(publish, name="publish")
 
 
 class Engine(StrEnum):
@@ -23,11 +26,6 @@ class Engine(StrEnum):
 
     LOCAL = "local"
     RAY = "ray"
-
-
-def _refuse(error: Exception) -> typer.Exit:
-    typer.echo(f"Error: {error}", err=True)
-    return typer.Exit(2)
 
 
 def _stop(signal_number, frame):
@@ -81,7 +79,7 @@ def run(
             claim_folder(output, plan.name, plan.description)
         found = states(output, runs)
     except (ValueError, OSError) as error:
-        raise _refuse(error) from None
+        raise refuse(error) from None
 
     typer.echo(plan.description)
     finished, to_do = [], []
@@ -110,7 +108,7 @@ def run(
         else:
             failures = run_local(to_do, output, plan.name, workers or num_cores())
     except ValueError as error:
-        raise _refuse(error) from None
+        raise refuse(error) from None
     except SystemExit:
         typer.echo("\nStopped. The same command goes on from the last checkpoints.", err=True)
         raise
@@ -133,7 +131,7 @@ def report(folder: Annotated[Path, typer.Argument(help="A study's folder, such a
     try:
         path = write_report(folder)
     except (ValueError, OSError) as error:
-        raise _refuse(error) from None
+        raise refuse(error) from None
     typer.echo(path.read_text())
     typer.echo(f"Written: {path}")
 
@@ -145,7 +143,8 @@ def results(
 ) -> None:
     """Print a study's finished runs, a line each, or export them as a table."""
     from .display import show_results
-    from .results import export_results, load_results, read_unfinished
+    from .results import read_unfinished
+    from .results_table import export_results, load_results
 
     try:
         table = load_results(folder)
@@ -153,7 +152,7 @@ def results(
         if output:
             export_results(table, output)
     except (ValueError, OSError) as error:
-        raise _refuse(error) from None
+        raise refuse(error) from None
     if output:
         typer.echo(f"Written: {output}, {len(table)} runs. Without a result: {len(unfinished)} runs.")
     else:
@@ -183,9 +182,9 @@ def evaluate(
     try:
         marks = evaluate_model(source, yaml.safe_load(task) if task else None, step=step, revision=revision)
     except yaml.YAMLError:
-        raise _refuse(ValueError(f"`--task` (={task}) is neither a name nor YAML.")) from None
+        raise refuse(ValueError(f"`--task` (={task}) is neither a name nor YAML.")) from None
     except (ValueError, OSError) as error:
-        raise _refuse(error) from None
+        raise refuse(error) from None
     show_marks(marks)
 
 
@@ -202,8 +201,24 @@ def ask(
     try:
         written = ask_model(source, prompt, step=step, revision=revision)
     except (ValueError, OSError) as error:
-        raise _refuse(error) from None
+        raise refuse(error) from None
     typer.echo(prompt + written)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(help="A study's folder, such as runs/quick.")],
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Of the page; by default the first free one from 7860 on.")
+    ] = None,
+) -> None:
+    """Open a page, for this machine only, on which every model of a study answers what you type."""
+    from .demo import serve
+
+    try:
+        serve(folder, port, lambda address: typer.echo(f"Open {address} in a browser; Ctrl-C ends it."))
+    except (ValueError, OSError) as error:
+        raise refuse(error) from None
 
 
 if __name__ == "__main__":

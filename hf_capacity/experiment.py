@@ -50,6 +50,8 @@ def run_experiment(
     progress: Progress = lambda step, row: None,
     callbacks: Sequence[TrainerCallback] = (),
     report_to: str = "none",
+    publish: Callable[[Path], Any] | None = None,
+    hub_model_id: str | None = None,
 ) -> dict[str, Any]:
     """Trains and measures one model, or goes on where an earlier call was stopped, or only reads the finished record.
 
@@ -60,6 +62,8 @@ def run_experiment(
         progress: Called as training goes on.
         callbacks: More callbacks for the `Trainer`.
         report_to: A tracker that the `Trainer` knows: `trackio`, `tensorboard`, `wandb`.
+        publish: Called with the folder of the finished run, to push it to the Hub.
+        hub_model_id: The private repository that the `Trainer` makes for it before it trains.
 
     Returns:
         The run's record (see `results`).
@@ -70,7 +74,15 @@ def run_experiment(
     """
     transformers.utils.logging.disable_progress_bar()  # the Trainer would draw one for every checkpoint
     folder = RunFolder(Path(output), config)
-    args = training_arguments(config, str(folder.path), report_to=report_to, run_name=config.run_id, project=study)
+    hub = {"push_to_hub": True, "hub_model_id": hub_model_id, "hub_private_repo": True, "hub_strategy": "end"}
+    args = training_arguments(
+        config,
+        str(folder.path),
+        report_to=report_to,
+        run_name=config.run_id,
+        project=study,
+        **(hub if publish else {}),
+    )
     if config.batch_size % args.world_size:
         raise ValueError(
             f"`batch_size` (={config.batch_size}) must be divisible by the number of processes (={args.world_size})."
@@ -81,11 +93,15 @@ def run_experiment(
     with folder.lock() if is_writer else contextlib.nullcontext():
         try:
             [record] = broadcast_object_list([_finished(folder) if is_writer else None])
-            return record or _train(config, study, folder, args, is_writer, progress, callbacks)
+            if record is None:
+                return _train(config, study, folder, args, is_writer, progress, callbacks, publish)
+            if publish and is_writer:
+                publish(folder.path)
+            return record
         except Exception as error:
             if any(words in str(error) for words in TORCH_CANNOT_WRITE):
                 error = OSError(f"no space left on device, or none granted, for a checkpoint in {folder.path}")
-            if is_writer:
+            if is_writer and not folder.record.exists():  # else it is the publishing that failed
                 folder.write_failure(f"{type(error).__name__}: {error}", traceback.format_exc())
             raise error
 
@@ -99,7 +115,7 @@ def _finished(folder: RunFolder) -> dict[str, Any] | None:
         return None
 
 
-def _train(config, study, folder, args, is_writer, progress, callbacks) -> dict[str, Any]:
+def _train(config, study, folder, args, is_writer, progress, callbacks, publish) -> dict[str, Any]:
     began = time.monotonic()
     exam = Exam(config.task, config.split_seed)
     tokenizer = build_tokenizer(exam.text, config.block_size)
@@ -146,7 +162,9 @@ def _train(config, study, folder, args, is_writer, progress, callbacks) -> dict[
         _save_model(where, model, tokenizer, exam)
 
     keeper = Keeper(folder, config.keep_checkpoints, progress, save)
-    trainer = CapacityTrainer(model, config, loss, args, batches, evaluation, callbacks=[keeper, *callbacks])
+    trainer = CapacityTrainer(
+        model, config, loss, args, batches, evaluation, publish=publish, callbacks=[keeper, *callbacks]
+    )
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if curve[-1]["step"] != config.steps:
         trainer.evaluate()
@@ -179,6 +197,8 @@ def _train(config, study, folder, args, is_writer, progress, callbacks) -> dict[
         save(folder.path)
         folder.write_record(record)
         folder.remove_checkpoints()
+    if publish:
+        trainer.push_to_hub()
     return record
 
 

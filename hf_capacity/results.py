@@ -15,34 +15,17 @@ A run is a folder:
 import hashlib
 import json
 import os
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
 from .config import PROTOCOL_VERSION, ExperimentConfig
 
 
-if TYPE_CHECKING:
-    import pandas
-
 SCHEMA_VERSION = 1
 # What of a record is there whenever the version is right.
 PARTS = {"run_id": str, "config": dict, "last": dict, "files": dict}
-
-# Where a record has two numbers in a list, and what a table calls them.
-TALLY, ENDS = ("correct", "questions"), ("low", "high")
-PAIRS = {"late_evaluations_solved": ("solved", "evaluations")} | {
-    f"{evaluation}.{name}": pair
-    for evaluation in ("last", "best_on_withheld")
-    for name, pair in {
-        "counts": TALLY,
-        "kinds": TALLY,
-        "published_scoring": TALLY,
-        "intervals_over_questions_of_one_model": ENDS,
-    }.items()
-}
 
 
 class Damaged(ValueError):
@@ -93,6 +76,12 @@ def read_record(run_folder: Path) -> dict[str, Any]:
     return record
 
 
+def record_text(record: dict[str, Any]) -> str:
+    """A record as its file has it, one key a line with its value beside it: small, and still readable."""
+    lines = ",\n".join(f" {json.dumps(key)}: {json.dumps(value)}" for key, value in record.items())
+    return f"{{\n{lines}\n}}\n"
+
+
 def read_records(folder: Path) -> list[dict[str, Any]]:
     """All finished runs of a study's folder, sorted by run id, each with its `folder`.
 
@@ -135,17 +124,21 @@ def _is_of_this_protocol(record: dict[str, Any]) -> bool:
 
 def read_unfinished(folder: Path) -> dict[str, str | None]:
     """The runs of a study's folder that have no record, sorted by run id, each with the cause if it failed."""
-    unfinished = {}
-    for run in sorted(path for path in Path(folder).iterdir() if not (path / "record.json").exists()):
-        if (run / "failure.json").exists():
-            try:
-                cause = json.loads((run / "failure.json").read_bytes())["cause"]
-            except (ValueError, TypeError, KeyError):
-                cause = "failure.json does not say why"
-            unfinished[run.name] = " ".join(str(cause).split())
-        elif (run / "config.yaml").exists():
-            unfinished[run.name] = None
-    return unfinished
+    runs = sorted(path for path in Path(folder).iterdir() if not (path / "record.json").exists())
+    causes = {run: failure_cause(run) for run in runs}
+    return {run.name: cause for run, cause in causes.items() if cause or (run / "config.yaml").exists()}
+
+
+def failure_cause(run_folder: Path) -> str | None:
+    """Why a run failed, in a line; None for a run that did not."""
+    path = run_folder / "failure.json"
+    if not path.exists():
+        return None
+    try:
+        cause = json.loads(path.read_bytes())["cause"]
+    except (ValueError, TypeError, KeyError):
+        cause = "failure.json does not say why"
+    return " ".join(str(cause).split())
 
 
 def read_curve(run_folder: Path) -> list[dict[str, Any]]:
@@ -162,86 +155,6 @@ def read_curve(run_folder: Path) -> list[dict[str, Any]]:
         return [json.loads(line) for line in lines]
     except ValueError:
         raise Damaged(f"{path} has a row that is not readable as JSON.") from None
-
-
-def load_results(folder: str | Path) -> "pandas.DataFrame":
-    """All finished runs of a study's folder as a table that CSV and Parquet can hold too.
-
-    A row a run. The columns are the keys of `record.json` but `files`, nested ones joined by dots, and `folder`:
-    `run_id`, `study`, `config.model.n_embd`, `config.model_seed`, `num_parameters`, `last.loss`, `last.fit`,
-    `best_on_withheld.step`, `provenance.seconds` and so on. A pair of numbers is two columns: `.correct` and
-    `.questions` of counts, `.low` and `.high` of intervals, `late_evaluations_solved.solved` and `.evaluations`.
-    Any other list is JSON text (`config.keep_checkpoints`), a value that a run has not is missing. Records alone are
-    read: whether the files beside them are whole is seen by `hf-capacity run`.
-
-    Args:
-        folder: The study's folder, such as `runs/quick`.
-
-    Returns:
-        The table, sorted by run id.
-
-    Raises:
-        ValueError: There is no finished run in the folder, or a record is damaged.
-    """
-    import pandas
-
-    records = read_records(Path(folder))
-    if not records:
-        raise ValueError(f"{folder} has no finished run: train some with `hf-capacity run STUDY --output {folder}`.")
-    rows = [_cells(record | {"files": {}, "folder": str(record["folder"])}) for record in records]
-    names = dict.fromkeys(name for row in rows for name in row)
-    return pandas.DataFrame({name: _column([row.get(name) for row in rows]) for name in names})
-
-
-def _cells(content: dict[str, Any], prefix: str = "", pair: Sequence[str] = ()) -> dict[str, Any]:
-    """A table's row, names to values; `pair` names the two numbers of the lists that lie in `content`."""
-    row = {}
-    for key, value in content.items():
-        name = prefix + key
-        ends = PAIRS.get(name, pair)
-        if isinstance(value, dict):
-            row |= _cells(value, f"{name}.", ends)
-        elif ends and (value is None or isinstance(value, list)):
-            row |= zip((f"{name}.{end}" for end in ends), value or (None, None), strict=True)
-        else:
-            row[name] = json.dumps(value) if isinstance(value, list) else value
-    return row
-
-
-def _column(values: list[Any]) -> "pandas.Series":
-    """A column of one type: where runs have values of several, each is told as JSON."""
-    import pandas
-
-    types = {type(value) for value in values}
-    has_gaps = type(None) in types
-    types.discard(type(None))
-    if types == {int}:
-        return pandas.Series(values, dtype="Int64" if has_gaps else "int64")
-    if types == {bool}:
-        return pandas.Series(values, dtype="boolean" if has_gaps else "bool")
-    if types in ({float}, {int, float}):
-        return pandas.Series(values, dtype="float64")
-    if len(types) > 1:
-        values = [None if value is None else json.dumps(value) for value in values]
-    return pandas.Series(values)
-
-
-def export_results(table: "pandas.DataFrame", path: Path) -> None:
-    """Writes a table as `load_dataset("csv", ...)` or `load_dataset("parquet", ...)` reads it.
-
-    Args:
-        table: As `load_results` gives it.
-        path: The file; its ending says which of the two.
-
-    Raises:
-        ValueError: The ending is neither `.csv` nor `.parquet`.
-    """
-    if path.suffix == ".csv":
-        write_atomically(path, table.to_csv(index=False))
-    elif path.suffix == ".parquet":
-        write_atomically(path, table.to_parquet(index=False))
-    else:
-        raise ValueError(f"`--output` (={path}) must end in .csv or .parquet.")
 
 
 def claim_folder(output: Path, study: str, description: str = "") -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from .config import ExperimentConfig
-from .results import SCHEMA_VERSION, Damaged, read_curve, read_record, sha256, write_atomically
+from .results import SCHEMA_VERSION, Damaged, read_curve, read_record, record_text, sha256, write_atomically
 
 
 logger = logging.getLogger(__name__)
@@ -158,9 +158,7 @@ class RunFolder:
         paths = [path for path in sorted(self.path.iterdir()) if path.is_file() and not path.name.startswith(".")]
         files = {path.name: sha256(path) for path in paths if path.name not in ("sessions.jsonl", "record.json")}
         whole = {"schema_version": SCHEMA_VERSION} | record | {"files": files}
-        # One key a line, its value beside it: small, and still readable.
-        lines = ",\n".join(f" {json.dumps(key)}: {json.dumps(value)}" for key, value in whole.items())
-        write_atomically(self.record, f"{{\n{lines}\n}}\n")
+        write_atomically(self.record, record_text(whole))
 
     def write_failure(self, cause: str, traceback: str) -> None:
         """Writes why the run failed; the same command tries again.

@@ -3,6 +3,7 @@
 import functools
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -95,6 +96,7 @@ class CapacityTrainer(Trainer):
         args: As made by `training_arguments`.
         batches: The windows to train on; distinct ones for the kernel.
         evaluation: Called at every evaluation, gives the metrics to log (a flat mapping of numbers).
+        publish: What `push_to_hub` does with the run's folder.
         kwargs: What else a `Trainer` takes, such as `callbacks`.
     """
 
@@ -106,12 +108,13 @@ class CapacityTrainer(Trainer):
         args: TrainingArguments,
         batches: WindowBatches,
         evaluation: Callable[[int], dict[str, float]],
+        publish: Callable[[Path], Any] | None = None,
         **kwargs: Any,
     ):
         # The Trainer insists on an evaluation set where it is to evaluate; ours is what `evaluation` closes over.
         super().__init__(model=model, args=args, eval_dataset=[], **kwargs)
         self.remove_callback(PrinterCallback)
-        self.config, self.batches, self.evaluation = config, batches, evaluation
+        self.config, self.batches, self.evaluation, self.publish = config, batches, evaluation, publish
         batches.first_batch = lambda: self.state.global_step
         self.loss = loss
         num_weights = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
@@ -166,6 +169,11 @@ class CapacityTrainer(Trainer):
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
+
+    def push_to_hub(self, *args: Any, **kwargs: Any) -> None:
+        """Publishes the finished run. The stock method would upload its arguments, a pickle, and an empty card."""
+        if self.is_world_process_zero():
+            self.publish(Path(self.args.output_dir))
 
 
 def training_arguments(config: ExperimentConfig, output_dir: str, **kwargs: Any) -> TrainingArguments:

@@ -30,6 +30,8 @@ def main(
     report_to: Annotated[
         Literal["none", "tensorboard", "trackio", "wandb"], typer.Option(help="Who hears of the run.")
     ] = "none",
+    push_to_hub: Annotated[bool, typer.Option("--push-to-hub", help="Publish the finished run, privately.")] = False,
+    hub_model_id: Annotated[str | None, typer.Option(help="USER/NAME; by default yours, after the run.")] = None,
 ) -> None:
     if report_to != "none" and not importlib.util.find_spec(report_to):
         raise ValueError(f"`--report-to` (={report_to}) is not installed: pip install {report_to}.")
@@ -40,6 +42,18 @@ def main(
         raise ValueError(f"{config} asks for {len(runs)} runs: choose one, such as task=arithmetic model=n14.")
     [run] = runs
     is_main = PartialState(cpu=not torch.cuda.is_available()).is_main_process
+    publish, explained_errors = None, contextlib.nullcontext()
+    if push_to_hub:
+        from hf_capacity.hub import explained, log_in, model_repository, upload
+
+        hub_model_id = hub_model_id or run.run_id
+        if "/" not in hub_model_id:
+            hub_model_id = f"{log_in()}/{hub_model_id}"
+        explained_errors = explained(hub_model_id)
+
+        def publish(folder: Path) -> None:
+            upload([model_repository(folder, *hub_model_id.split("/"))], public=False, tell=typer.echo)
+
     with Display(runs) if is_main else contextlib.nullcontext() as display:
 
         def progress(step, row):
@@ -47,7 +61,16 @@ def main(
                 display.progress(run.run_id, step, row)
 
         output = output or Path("runs") / study.name
-        run_experiment(run, output, study=study.name, progress=progress, report_to=report_to)
+        with explained_errors:
+            run_experiment(
+                run,
+                output,
+                study=study.name,
+                progress=progress,
+                report_to=report_to,
+                publish=publish,
+                hub_model_id=hub_model_id,
+            )
         if is_main:
             display.done(run.run_id)
 

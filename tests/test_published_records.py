@@ -9,8 +9,11 @@ import yaml
 
 from hf_capacity.config import ExperimentConfig
 from hf_capacity.exam import findings
+from hf_capacity.hub.cards import eval_results_file, ladder_card, model_card
+from hf_capacity.hub.contents import addresses
 from hf_capacity.report import write_report
-from hf_capacity.results import read_curve, read_records
+from hf_capacity.report.cells import cells_of
+from hf_capacity.results import read_curve, read_description, read_records
 from hf_capacity.sweep.plan import read_study
 
 
@@ -77,3 +80,22 @@ def test_every_row_of_the_readmes_speed_table_is_the_benchmarks():
     assert [[cell.strip() for cell in row] for row in rows] == [
         [row[column].strip() for column in (0, 1, 3, 6, 8, 10)] for row in measured
     ]
+
+
+@pytest.mark.parametrize("folder", [folder for folder in STUDIES if (folder / "cards").exists()], ids=lambda f: f.name)
+def test_published_cards_are_made_from_their_records(folder):
+    cells = cells_of(read_records(folder))
+    rungs = addresses(folder.name, cells, "hf-capacity")
+    assert ladder_card(cells, rungs, read_description(folder)) == (folder / "README.md").read_text()
+    made = {}
+    for cell, address in zip(cells, rungs, strict=True):
+        card = folder / "cards" / address.repo_id.split("/")[1]
+        made[card / "README.md"] = model_card(cell, 0, address)
+        scores = f".eval_results/{address.dataset_id.split('/')[1]}.yaml"
+        made[card / scores] = eval_results_file(cell.records[0], address)
+    assert {path: path.read_text() for path in made} == made
+    assert set(made) == {path for path in (folder / "cards").rglob("*") if path.suffix in (".md", ".yaml")}
+
+
+def test_there_are_published_cards():
+    assert (ROOT / "model_cards" / "too_big_to_think" / "cards").exists()

@@ -50,6 +50,21 @@ LONG = {
         "needs the Hub; test_inference.py scores such a model",
         "hf-capacity evaluate --help",
     ),
+    "hf auth login": ("asks for a token", "hf auth login --help"),
+    "hf-capacity publish study runs/quick": (
+        "needs the runs of the line before, and the Hub; test_publish.py has one",
+        "hf-capacity publish study --help",
+    ),
+    "hf-capacity publish dataset arithmetic": ("needs the Hub", "hf-capacity publish dataset arithmetic --dry-run"),
+    "hf-capacity publish metric": ("needs the Hub", "hf-capacity publish metric --dry-run"),
+    "hf-capacity publish study runs/quick --dry-run": (
+        "needs the runs of the line before; test_publish.py has some",
+        "hf-capacity publish model --help",
+    ),
+    "accelerate launch scripts/train.py --config configs/quick.yaml task=arithmetic model=n14 --push-to-hub": (
+        "needs the Hub; test_train_script.py has one",
+        "accelerate launch --help",
+    ),
     "ray start --head": ("would leave a cluster behind; test_ray_pool.py has one of its own", "ray start --help"),
     "ray start --address=HEAD:6379": ("needs the cluster of the line before", "ray start --help"),
     "hf-capacity run seeds --engine ray --address auto --output /shared/runs/seeds": (

@@ -19,13 +19,12 @@ from hf_capacity.results import (
     Damaged,
     check_folder,
     claim_folder,
-    export_results,
-    load_results,
     read_record,
     read_records,
     read_unfinished,
     sha256,
 )
+from hf_capacity.results_table import export_results, load_results
 from hf_capacity.run_folder import RunFolder, states
 from hf_capacity.sweep.plan import Study, check_tasks
 

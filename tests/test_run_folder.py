@@ -16,13 +16,13 @@ from hf_capacity.results import (
     Damaged,
     check_folder,
     claim_folder,
-    load_results,
     read_curve,
     read_record,
     read_records,
     read_unfinished,
     write_atomically,
 )
+from hf_capacity.results_table import load_results
 from hf_capacity.run_folder import RunFolder, RunLocked, states
 
 

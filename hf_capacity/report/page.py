@@ -56,12 +56,12 @@ def write_report(folder: Path) -> Path:
         "capacity.png": draw_capacity(ladders),
         "withheld_sums.png": draw_withheld_sums(cells, curves),
     }
-    page = _render(
-        "report.md.jinja",
+    page = render(
+        _template("report.md.jinja"),
         study=records[0]["study"],
         description=read_description(folder),
         records=records,
-        seeds=_seeds(records),
+        seeds=seeds_told(records),
         missing=missing,
         finding=finding(ladders),
         fewest_runs=min(cell.num_runs for cell in cells),
@@ -79,8 +79,8 @@ def write_report(folder: Path) -> Path:
         paired=paired_table(cells),
         critical=critical_table(cells),
         timing=timing_table(cells, curves),
-        surroundings=_settings_table(records, [_surroundings(record) for record in records]),
-        settings=_settings_table(records, [_without_seeds(record["config"]) for record in records]),
+        surroundings=settings_table(records, [_surroundings(record) for record in records]),
+        settings=settings_table(records, [_without_seeds(record["config"]) for record in records]),
     )
     figures = {name: image for name, image in figures.items() if image}
     for name, image in figures.items():
@@ -90,10 +90,14 @@ def write_report(folder: Path) -> Path:
     return folder / "report.md"
 
 
-def _render(template: str, **content: Any) -> str:
+def render(template: str, **content: Any) -> str:
+    """A Markdown or HTML page from a Jinja template's text; blank lines that an empty section leaves are closed up."""
     jinja = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
-    text = jinja.from_string(files(__package__).joinpath(template).read_text(encoding="utf-8")).render(content)
-    return re.sub(r"\n{3,}", "\n\n", text)  # where a section is left out
+    return re.sub(r"\n{3,}", "\n\n", jinja.from_string(template).render(content))
+
+
+def _template(name: str) -> str:
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 def _html(page: str, figures: dict[str, bytes]) -> str:
@@ -102,10 +106,10 @@ def _html(page: str, figures: dict[str, bytes]) -> str:
     for name, image in figures.items():
         body = body.replace(f'src="{name}"', f'src="data:image/png;base64,{base64.b64encode(image).decode()}"')
     body = re.sub(r"<table>.*?</table>", r'<div class="wide">\g<0></div>', body, flags=re.DOTALL)
-    return _render("report.html.jinja", title=page.splitlines()[0].removeprefix("# "), body=body)
+    return render(_template("report.html.jinja"), title=page.splitlines()[0].removeprefix("# "), body=body)
 
 
-def _settings_table(records: Sequence[Record], settings: Sequence[dict[str, Any]]) -> str:
+def settings_table(records: Sequence[Record], settings: Sequence[dict[str, Any]]) -> str:
     """What holds for all runs, or for which of them; settings that no run has are left out.
 
     Args:
@@ -143,7 +147,7 @@ def _asked(records: Sequence[Record]) -> str:
     return ", ".join(f"{names[rate]} n = {', '.join(map(str, numbers))}" for rate, numbers in asked.items() if numbers)
 
 
-def _seeds(records: Sequence[Record]) -> str:
+def seeds_told(records: Sequence[Record]) -> str:
     """Which seeds there were: `model_seed 1 to 10; data_seed 1337; split_seed 2, 5`."""
     told = []
     for name in SEEDS:

@@ -1,0 +1,150 @@
+"""The tables and sentences of cards."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from ..report.cells import RATES, SEEDS, Cell, Record
+from ..report.tables import ABSENT, fraction, has_withheld, markdown_table, mean_text, share_text
+from ..statistics import wilson_interval
+
+
+HUB = "https://huggingface.co"
+# Fewer withheld questions than this decide little, and the card says so.
+MANY_QUESTIONS = 30
+
+
+def run_revision(place: int) -> str:
+    """The branch of a cell's runs: `main`, `seed-2`, ..."""
+    return f"seed-{place + 1}" if place else "main"
+
+
+def step_revision(place: int, step: int) -> str:
+    """The tag of weights kept along the way of a run: `step-500`, `seed-2-step-500`, ..."""
+    return f"seed-{place + 1}-step-{step}" if place else f"step-{step}"
+
+
+def example(record: Record) -> dict[str, Any]:
+    """A prompt that, with its answer, fits the model's positions: the first that the record tells of, cut at words."""
+    prompt, answer = (record["answers"][0][name] for name in ("prompt", "answer"))
+    while len(prompt) + len(answer) > record["config"]["block_size"] and " " in prompt[:-1]:
+        prompt = prompt.partition(" ")[2]
+    return {"prompt": json.dumps(prompt), "max_new_tokens": len(answer)}
+
+
+def ability(counts: dict[str, list[int]]) -> str:
+    """What a model can do and what not, in a sentence of counts."""
+    deeds = {
+        "fit": ("reproduces", "rule questions that it has read"),
+        "extrapolation": ("works out", "rule questions that were withheld from it"),
+        "recall": ("knows", "facts that it has read"),
+    }
+    told = [
+        f"{verb} {'none' if right == 0 else f'all {asked}' if right == asked else right} of the"
+        f"{'' if right == asked else f' {asked}'} {questions}"
+        for rate, (verb, questions) in deeds.items()
+        for right, asked in [counts.get(rate, (0, 0))]
+        if asked
+    ]
+    listed = told[0] if len(told) == 1 else f"{', '.join(told[:-1])}, and {told[-1]}"
+    return f"It {listed}. Of what its training text has no line, nothing can be expected."
+
+
+def rates_table(record: Record) -> str:
+    """Every rate of a model at its last checkpoint, with its count, interval, floor and the study's choice."""
+    last, best = record["last"], record["best_on_withheld"]
+    rows = []
+    for rate in RATES:
+        if rate in last["counts"]:
+            right, asked = last["counts"][rate]
+            interval = " to ".join(f"{end:.3f}" for end in last["intervals_over_questions_of_one_model"][rate])
+            floor = last["floors"].get(rate)
+            rows.append([rate, f"{right}/{asked}", f"{right / asked:.3f}", interval])
+            rows[-1] += [ABSENT if floor is None else f"{floor:.3f}"]
+            rows[-1] += [f"{fraction(best['counts'][rate])} at {best['step']:,}"]
+    header = ["", "right", "rate", "95 % over questions", "floor", "best on withheld"]
+    return markdown_table(header, rows, num_texts=1)
+
+
+def answers_table(rows: Sequence[dict[str, Any]]) -> str:
+    """What a model writes for some questions; nothing where there are none."""
+    table = [
+        [
+            f"`{row['prompt']}`",
+            f"`{row['answer']}`",
+            f"`{row['written']}`" if row["written"] else "nothing",
+            "right" if row["written"].startswith(row["answer"]) else "wrong",
+        ]
+        for row in rows
+    ]
+    return markdown_table(["prompt", "right answer", "written", "verdict"], table, num_texts=4) if table else ""
+
+
+def revisions_table(cell: Cell) -> str:
+    """The runs of a cell, by what `revision=` takes."""
+    rates = cell.rates
+    rows = [
+        [
+            f"`{run_revision(place)}`",
+            *(str(record["config"][seed]) for seed in SEEDS),
+            *(fraction(record["last"]["counts"][rate]) for rate in rates),
+            f"{record['last']['loss']:.3f}",
+        ]
+        for place, record in enumerate(cell.records)
+    ]
+    return markdown_table(["revision", *SEEDS, *rates, "loss"], rows, num_texts=1)
+
+
+def over_runs(cell: Cell) -> str:
+    """What the runs of a cell come to together."""
+    if cell.num_runs == 1:
+        return "There is one run of this cell: another seed may come out otherwise."
+    means = [f"{rate} {mean_text(cell.mean(cell.values(rate)))}" for rate in cell.rates]
+    text = f"Over {cell.num_runs} runs, means with bootstrap 95 % intervals over runs: {', '.join(means)}."
+    if has_withheld(cell):
+        text += f" Runs with every withheld question right: {share_text(cell.share(cell.all_right('extrapolation')))}."
+    return text
+
+
+def training_cost(record: Record) -> str:
+    """How much training took: characters, operations, seconds."""
+    config, provenance = record["config"], record["provenance"]
+    positions = config["steps"] * config["batch_size"] * config["block_size"]
+    session = " in its last session" if provenance["resumed_from"] else ""
+    threads = f"{provenance['num_threads']} thread{'s' if provenance['num_threads'] > 1 else ''}"
+    return (
+        f"{config['steps']:,} steps of {config['batch_size']:,} windows of {config['block_size']} characters, that is "
+        f"{positions:,} characters and some {6 * record['num_parameters'] * positions:.1e} floating-point operations\n"
+        f"(six a parameter and character). It took {provenance['seconds']:,.0f} seconds{session} on the "
+        f"{provenance['device']} with {threads}."
+    )
+
+
+def limits_of(cells: Sequence[Cell]) -> list[str]:
+    """What the figures of some cells do not say."""
+    limits = []
+    counts = [record["last"]["counts"] for cell in cells for record in cell.records]
+    fewest = min((count["extrapolation"][1] for count in counts if "extrapolation" in count), default=MANY_QUESTIONS)
+    if fewest < MANY_QUESTIONS:
+        low, high = wilson_interval(fewest, fewest)
+        limits.append(
+            f"{fewest} withheld questions decide little: all of them right has a Wilson 95 % interval of {low:.2f} to "
+            f"{high:.2f}, and\n  they are not independent of each other."
+        )
+    if any(cell.num_runs == 1 for cell in cells):
+        limits.append("One run says nothing of other seeds.")
+    if any("recall" in cell.rates for cell in cells):
+        limits.append("Its facts are training text for an experiment: nobody keeps them up to date.")
+    return limits
+
+
+def models_table(cells: Sequence[Cell], model_ids: Sequence[str]) -> str:
+    """The repositories of a study's cells."""
+    rows = []
+    for cell, repo_id in zip(cells, model_ids, strict=True):
+        kept = [step_revision(0, step) for step in cell.records[0]["config"]["keep_checkpoints"]]
+        branches = [run_revision(0), run_revision(cell.num_runs - 1)]
+        revisions = " to ".join(f"`{name}`" for name in dict.fromkeys(branches))
+        revisions += f"; `{kept[0]}` to `{kept[-1]}`" if kept else ""
+        rows.append([f"[{repo_id}]({HUB}/{repo_id})", cell.title, f"{cell.num_parameters:,}", revisions])
+    return markdown_table(["repository", "trained on", "parameters", "revisions"], rows, num_texts=2)

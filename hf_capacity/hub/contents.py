@@ -1,0 +1,247 @@
+"""Finished runs, studies, tasks and the metric as repositories to publish."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..config import ExperimentConfig, packaged_path
+from ..report import write_report
+from ..report.cells import Cell, Record, cells_of, ladders_of
+from ..report.curves import draw_learning_curves
+from ..results import (
+    failure_cause,
+    read_curve,
+    read_description,
+    read_record,
+    read_records,
+    read_unfinished,
+    record_text,
+)
+from ..results_table import load_results
+from ..run_folder import RunFolder
+from .card_parts import run_revision, step_revision
+from .cards import Address, checkpoint_card, eval_results_file, ladder_card, model_card
+from .repository import Repository, Revision, repository_name
+
+
+# What of a run's folder is the model. Whatever else lies there stays: optimiser and random state, arguments, logs.
+MODEL_FILES = (
+    "config.json",
+    "generation_config.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "task.json",
+)
+# A tag of everything that is published from here.
+MARK = "hf-capacity"
+METRIC = "capacity_tradeoff"
+# What tells of the machine and of nobody else's concern.
+PRIVATE = ("host",)
+
+
+def model_repository(run: Path, namespace: str, name: str | None = None) -> Repository:
+    """One finished run as a model repository.
+
+    Args:
+        run: Its folder.
+        namespace: The user or organisation that publishes it.
+        name: The repository's name; by default the run's id.
+
+    Raises:
+        ValueError: The run is not finished, or its files are not whole.
+    """
+    run = Path(run)
+    if not run.is_dir():
+        raise ValueError(f"{run} is no folder: name a run's, such as runs/quick/RUN.")
+    if not (run / "record.json").exists():
+        runs = sorted(path.parent.name for path in run.glob("*/record.json"))
+        if runs:
+            raise ValueError(f"{run} is a study's folder: name one of its runs, or `hf-capacity publish study {run}`.")
+        cause = failure_cause(run)
+        state = f"failed ({cause})" if cause else "is no finished run"
+        raise ValueError(f"{run} {state}: `hf-capacity run` finishes it.")
+    [cell] = cells_of(_checked([read_record(run) | {"folder": run}]))
+    address = Address(
+        repo_id=f"{namespace}/{repository_name(name or run.name)}",
+        index_id=None,
+        dataset_id=published_dataset(cell.records[0]["config"]["task"]["path"], namespace),
+        marks=(MARK, f"run:{run.name}"),
+    )
+    return _cell_repository(cell, address)
+
+
+def study_repositories(folder: Path, namespace: str, name: str | None = None) -> list[Repository]:
+    """A finished study as a model repository for each of its cells and, last, a dataset repository that lists them.
+
+    Args:
+        folder: The study's folder. Its report is made anew.
+        namespace: The user or organisation that publishes it.
+        name: The name of the last repository, with which those of the models begin; by default the study's.
+
+    Raises:
+        ValueError: A run failed or is not finished, or a file is not whole.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is no folder: name a study's, such as runs/quick.")
+    unfinished = [
+        f"{run_id} failed ({cause})" if cause else f"{run_id} is not finished"
+        for run_id, cause in read_unfinished(folder).items()
+    ]
+    if unfinished:
+        raise ValueError(
+            f"{folder} is not finished: {'; '.join(unfinished[:3])}{', ...' if unfinished[3:] else ''} "
+            f"({len(unfinished)} in all). Repeat `hf-capacity run`, or move their folders away."
+        )
+    records = read_records(folder)
+    if not records:
+        raise ValueError(f"{folder} has no finished run: train some with `hf-capacity run STUDY --output {folder}`.")
+    _checked(records)
+    study, cells = repository_name(name or records[0]["study"]), cells_of(records)
+    rungs = addresses(study, cells, namespace)
+    models = [_cell_repository(cell, address) for cell, address in zip(cells, rungs, strict=True)]
+    return [*models, _index_repository(folder, cells, rungs)]
+
+
+def addresses(study: str, cells: Sequence[Cell], namespace: str) -> list[Address]:
+    """Where the cells of a study are published.
+
+    Args:
+        study: The name of its index repository.
+        cells: All of them.
+        namespace: The user or organisation that publishes it.
+    """
+    return [
+        Address(
+            repo_id=f"{namespace}/{repository_name(study, cell.task, cell.model, cell.differs)}",
+            index_id=f"{namespace}/{study}",
+            dataset_id=published_dataset(cell.records[0]["config"]["task"]["path"], namespace),
+            marks=(MARK, f"study:{study}"),
+        )
+        for cell in cells
+    ]
+
+
+def _cell_repository(cell: Cell, address: Address) -> Repository:
+    curves = {record["run_id"]: read_curve(record["folder"]) for record in cell.records}
+    picture = draw_learning_curves(ladders_of([cell]), curves)
+    kept, last = [], []
+    for place, record in enumerate(cell.records):
+        rows = {row["step"]: row for row in curves[record["run_id"]]}
+        for step in record["config"]["keep_checkpoints"]:
+            card = checkpoint_card(cell, place, step, rows.get(step), address)
+            files = {"README.md": card.encode(), **_model_files(record["folder"] / f"step-{step}")}
+            branch = f"{run_revision(place)}-checkpoints"
+            kept.append(Revision(name=step_revision(place, step), files=files, on_branch=branch))
+        files = {
+            "README.md": model_card(cell, place, address).encode(),
+            "learning_curve.png": picture,
+            "learning_curve.jsonl": record["folder"] / "learning_curve.jsonl",
+            "record.json": _public(record).encode(),
+            **_model_files(record["folder"]),
+        }
+        if address.dataset_id:
+            name = address.dataset_id.split("/")[1]
+            files[f".eval_results/{name}.yaml"] = eval_results_file(record, address).encode()
+        last.append(Revision(name=run_revision(place), files=files))
+    revisions = (*kept, *reversed(last))
+    return Repository(repo_id=address.repo_id, repo_type="model", marks=address.marks, revisions=revisions)
+
+
+def _index_repository(folder: Path, cells: Sequence[Cell], rungs: Sequence[Address]) -> Repository:
+    write_report(folder)
+    card = ladder_card(cells, rungs, read_description(folder))
+    table = load_results(folder)
+    private = ["folder", *(f"provenance.{key}" for key in PRIVATE)]
+    files: dict[str, bytes | Path] = {
+        "README.md": card.encode(),
+        "runs.parquet": table.drop(columns=private).to_parquet(index=False),
+    }
+    files |= {path.name: path for path in [folder / "report.md", folder / "study.yaml", *sorted(folder.glob("*.png"))]}
+    for cell in cells:
+        for record in cell.records:
+            files[f"{record['run_id']}/record.json"] = _public(record).encode()
+            for name in ("config.yaml", "learning_curve.jsonl"):
+                files[f"{record['run_id']}/{name}"] = record["folder"] / name
+    revision = Revision(name="main", files=files)
+    return Repository(repo_id=rungs[0].index_id, repo_type="dataset", marks=rungs[0].marks, revisions=(revision,))
+
+
+def dataset_repository(task: str, namespace: str, name: str | None = None) -> Repository:
+    """A task as a dataset repository: its card, the files of its named configs, and its builder as their source.
+
+    Args:
+        task: One of `dataset_builders.TASKS`.
+        namespace: The user or organisation that publishes it.
+        name: The repository's name; by default what studies call the task.
+
+    Raises:
+        ValueError: There is no such task.
+    """
+    from dataset_builders import TASKS
+    from dataset_builders.cards import dataset_card, task_folder
+
+    if task not in TASKS:
+        raise ValueError(f"there is no task {task!r}: publish one of {', '.join(TASKS)}.")
+    repo_id = f"{namespace}/{repository_name(name)}" if name else published_dataset(task, namespace)
+    folder = task_folder(task)
+    files: dict[str, bytes | Path] = {"README.md": dataset_card(task, repo_id).encode()}
+    files["builder.py"] = folder / "builder.py"
+    files |= {path.relative_to(folder).as_posix(): path for path in sorted((folder / "data").rglob("*.jsonl"))}
+    marks = (MARK, f"task:{published_dataset(task, namespace).split('/')[1]}")
+    return Repository(
+        repo_id=repo_id, repo_type="dataset", marks=marks, revisions=(Revision(name="main", files=files),)
+    )
+
+
+def metric_repository(namespace: str) -> Repository:
+    """The metric as a Space: `evaluate.load("NAMESPACE/capacity_tradeoff")`.
+
+    Args:
+        namespace: The user or organisation that publishes it.
+    """
+    folder = packaged_path("metrics", METRIC)
+    repo_id = f"{namespace}/{METRIC}"  # `evaluate` looks for a script of the repository's name
+    card = (folder / "README.md").read_text().replace(f"hf_capacity/metrics/{METRIC}", repo_id)
+    names = ("app.py", f"{METRIC}.py", "scoring.py", "requirements.txt")
+    files = {"README.md": card.encode(), **{name: folder / name for name in names}}
+    return Repository(
+        repo_id=repo_id, repo_type="space", marks=(MARK,), revisions=(Revision(name="main", files=files),)
+    )
+
+
+def published_dataset(task: str, namespace: str) -> str | None:
+    """The dataset repository of a task: one of ours by the name in studies, the Hub's as it is, none of a folder."""
+    from dataset_builders import TASKS
+
+    if task in TASKS:
+        return f"{namespace}/{'both' if task == 'mixture' else task}"
+    return None if Path(task).exists() else task
+
+
+def _checked(records: list[Record]) -> list[Record]:
+    """The records, if the files that they vouch for are whole and there."""
+    for record in records:
+        folder, run_id = record["folder"], record["run_id"]
+        if "answers" not in record:
+            raise ValueError(
+                f"{folder} is of an earlier version, whose records tell too little for a card: train anew."
+            )
+        if not (folder / "model.safetensors").exists():
+            raise ValueError(f"{folder} has a record but no model.safetensors: publish the folder that was trained.")
+        RunFolder(folder.parent, ExperimentConfig.from_dict(record["config"])).done()
+        for step in record["config"]["keep_checkpoints"]:
+            if not (folder / f"step-{step}" / "model.safetensors").exists():
+                raise ValueError(
+                    f"{run_id} has lost its step-{step}: take its record.json away, and repeat `hf-capacity run`."
+                )
+    return records
+
+
+def _model_files(folder: Path) -> dict[str, Path]:
+    return {name: folder / name for name in MODEL_FILES if (folder / name).exists()}
+
+
+def _public(record: Record) -> str:
+    provenance = {key: value for key, value in record["provenance"].items() if key not in PRIVATE}
+    return record_text({key: value for key, value in record.items() if key != "folder"} | {"provenance": provenance})

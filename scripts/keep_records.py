@@ -1,0 +1,40 @@
+"""Keep what a published number rests on: a finished study's records, report and cards, without its weights.
+
+    python scripts/keep_records.py runs/too_big_to_think
+
+writes `model_cards/STUDY`: what `hf-capacity publish study` publishes as the study's index, and the cards of its
+models under `cards/`.
+"""
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hf_capacity.hub import study_repositories
+
+
+NAMESPACE = "hf-capacity"
+KEPT = Path(__file__).parent.parent / "model_cards"
+# A card, its picture and its scores; the weights and what the records have already stay behind.
+OF_A_MODEL = ("README.md", "learning_curve.png", ".eval_results/")
+
+
+def main(study: Annotated[Path, typer.Argument(help="A study's folder, such as runs/quick.")]) -> None:
+    *models, index = study_repositories(study, NAMESPACE)
+    files = {name: content for name, content in index.revisions[-1].files.items() if name != "runs.parquet"}
+    for model in models:
+        name = model.repo_id.split("/")[1]
+        card = {path: model.revisions[-1].files[path] for path in model.revisions[-1].files}
+        files |= {f"cards/{name}/{path}": card[path] for path in card if path.startswith(OF_A_MODEL)}
+    kept = KEPT / index.repo_id.split("/")[1]
+    shutil.rmtree(kept, ignore_errors=True)
+    for name, content in files.items():
+        (kept / name).parent.mkdir(parents=True, exist_ok=True)
+        (kept / name).write_bytes(content if isinstance(content, bytes) else content.read_bytes())
+    typer.echo(f"Written: {kept}")
+
+
+if __name__ == "__main__":
+    typer.run(main)
