@@ -1,7 +1,7 @@
 """Greedy decoding as text, many prompts at once: for models whose tokens are not single characters."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase, StoppingCriteria
@@ -52,8 +52,11 @@ def continuations(
         )
     writer = _Writer(model, tokenizer, stop)
     texts = [""] * len(prompts)
-    # What a recurrent model has read stays with it, padding too.
-    for batch in _batches([len(row) for row in ids], max(max_new_tokens, default=0), may_pad=not model._is_stateful):
+    if model._is_stateful:  # some recurrent models read padding too, or mix up the states of several prompts
+        batches = [[index] for index in range(len(ids))]
+    else:
+        batches = _batches([len(row) + max(max_new_tokens) for row in ids])
+    for batch in batches:
         rows = writer.write([ids[index] for index in batch], [max_new_tokens[index] for index in batch])
         for index, new in zip(batch, rows, strict=True):
             texts[index] = writer.text(ids[index], new)
@@ -73,17 +76,14 @@ def _prompt_ids(tokenizer: PreTrainedTokenizerBase, prompt: str) -> list[int]:
     return ids
 
 
-def _batches(lengths: Sequence[int], num_new: int, *, may_pad: bool) -> Iterator[list[int]]:
-    """Which prompts go through the model together: those of like lengths, or of one length unless it `may_pad`."""
-    batch: list[int] = []
-    for index in sorted(range(len(lengths)), key=lengths.__getitem__):
-        is_full = (len(batch) + 1) * (lengths[index] + num_new) > TOKENS_A_BATCH
-        if batch and (is_full or not (may_pad or lengths[index] == lengths[batch[0]])):
-            yield batch
-            batch = []
-        batch.append(index)
-    if batch:
-        yield batch
+def _batches(sizes: Sequence[int]) -> list[list[int]]:
+    """Which prompts go through the model together: those of like sizes, so that little is padded."""
+    batches: list[list[int]] = []
+    for index in sorted(range(len(sizes)), key=sizes.__getitem__):
+        if not batches or (len(batches[-1]) + 1) * sizes[index] > TOKENS_A_BATCH:
+            batches.append([])
+        batches[-1].append(index)
+    return batches
 
 
 class _Writer:

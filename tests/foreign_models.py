@@ -8,9 +8,9 @@ from transformers import (
     AutoModelForCausalLM,
     GPT2Config,
     LlamaConfig,
-    MambaConfig,
     PreTrainedModel,
     PreTrainedTokenizerFast,
+    RwkvConfig,
 )
 
 from hf_capacity.config import TaskConfig
@@ -29,7 +29,7 @@ CONFIGS = {
         **VOCABULARY,
     ),
     "gpt2": GPT2Config(n_embd=32, n_layer=1, n_head=2, n_positions=32, **VOCABULARY),  # absolute ones
-    "mamba": MambaConfig(hidden_size=16, state_size=4, num_hidden_layers=1, **VOCABULARY),  # none, and no limit
+    "rwkv": RwkvConfig(hidden_size=32, num_hidden_layers=2, **VOCABULARY),  # none: it is recurrent
 }
 
 
