@@ -9,12 +9,14 @@ import pytest
 import torch
 import yaml
 from hub_terminal import Terminal
+from huggingface_hub.utils import validate_repo_id
 from loopback_hub import LoopbackHub
 from transformers import AutoModelForCausalLM
 
 from hf_capacity.config import ExperimentConfig
 from hf_capacity.experiment import run_experiment
 from hf_capacity.hub import study_repositories, write_to_disk
+from hf_capacity.hub.repository import repository_name
 from hf_capacity.results import read_record
 
 
@@ -194,6 +196,23 @@ def test_a_run_can_be_published_alone_and_to_an_organisation(hub, terminal, stud
     assert not hub.repos["model", "lab/a.b-c"].private
     assert "and is published by itself" in hub.files("lab/a.b-c")["README.md"].decode()
     assert 'pipeline("text-generation", model="lab/a.b-c")' in hub.files("lab/a.b-c")["README.md"].decode()
+
+
+@pytest.mark.parametrize(
+    ("parts", "name"),
+    [
+        (("width", "arithmetic (rotating pair)", "n14", ""), "width-arithmetic-rotating-pair-n14"),
+        (("wd", "arithmetic", "n14", "model.dropout=0.1, steps=3"), "wd-arithmetic-n14-model.dropout-0.1-steps-3"),
+        (("..a--b..", "Zürich/é"), "a-b.Z-rich"),
+    ],
+)
+def test_a_repositorys_name_is_one_that_the_hub_takes(parts, name):
+    assert repository_name(*parts) == name
+    long = repository_name(*parts, "x" * 200)
+    assert len(long) == 96
+    assert long != repository_name(*parts, "x" * 201)
+    for each in (name, long):
+        validate_repo_id(f"ada/{each}")
 
 
 def test_a_dry_run_replaces_its_own_folders_only(study, tmp_path):

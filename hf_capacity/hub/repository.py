@@ -84,7 +84,8 @@ def write_to_disk(repositories: Sequence[Repository], output: Path) -> list[Path
 
 def repository_name(*parts: str) -> str:
     """A name that the Hub takes: letters, digits, `-`, `_` and single dots; a long one ends in a digest."""
-    name = re.sub(r"[^\w.-]+|--+|\.\.+", "-", "-".join(filter(None, parts)), flags=re.ASCII).strip("-.")
+    name = re.sub(r"[^\w.-]+", "-", "-".join(filter(None, parts)), flags=re.ASCII)
+    name = re.sub(r"([.-])[.-]+", r"\1", name).strip("-.")
     if len(name) <= LONGEST_NAME:
         return name
     return f"{name[: LONGEST_NAME - 9].rstrip('-.')}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
