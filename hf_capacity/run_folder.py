@@ -120,7 +120,7 @@ class RunFolder:
                 whole.append((int(checkpoint.name.removeprefix("checkpoint-")), checkpoint))
             else:
                 logger.warning("%s was not written to its end or is damaged: it is taken away.", checkpoint)
-                shutil.rmtree(checkpoint)
+                checkpoint.unlink() if checkpoint.is_symlink() else shutil.rmtree(checkpoint)
         if not whole:
             return None
         step, checkpoint = max(whole)
@@ -190,8 +190,12 @@ def states(output: Path, runs: Sequence[ExperimentConfig]) -> list[str]:
 
 
 def _is_whole(checkpoint: Path) -> bool:
+    """Whether every file is there as it was written; a link is none of ours, wherever it leads."""
     try:
         files = json.loads((checkpoint / "manifest.json").read_text())
-        return all(sha256(checkpoint / name) == digest for name, digest in files.items())
+        paths = [checkpoint, *(checkpoint / name for name in files)]
+        return not any(path.is_symlink() for path in paths) and all(
+            sha256(checkpoint / name) == digest for name, digest in files.items()
+        )
     except (OSError, ValueError):
         return False

@@ -63,11 +63,11 @@ def upload(repositories: Sequence[Repository], *, public: bool, tell: Callable[[
         where = {"repo_id": repository.repo_id, "repo_type": repository.repo_type}
         sdk = {"space_sdk": "gradio"} if repository.repo_type == "space" else {}
         create = partial(api.create_repo, **where, **sdk, private=True, exist_ok=True)
-        _patiently(create, repository.repo_id, so_far)
+        url = _patiently(create, repository.repo_id, so_far)
         for revision in repository.revisions:
             name = f"{repository.repo_id} ({revision.name})"
             _patiently(partial(_publish_revision, api, where, revision), name, so_far)
-        tell(f"{repository.repo_id}: {', '.join(revision.name for revision in reversed(repository.revisions))}")
+        tell(f"{url}  {', '.join(revision.name for revision in reversed(repository.revisions))}")
     for repository in repositories:
         if public and private[repository.repo_id]:
             where = {"repo_id": repository.repo_id, "repo_type": repository.repo_type}
