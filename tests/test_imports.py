@@ -37,6 +37,7 @@ ALLOWED = {
     "experiment": {*LEAVES, "config", "exam", "run_folder", "trainer", "metrics", "dataset_builders"},
     "report": {"results", "published", "statistics"},
     "sweep": {"config", "results", "run_folder", "display", "dataset_builders"},
+    "demo": {"config", "exam", "evaluation", "inference", "report", "results", "tokenizer"},
     "hub": {"config", "report", "results", "results_table", "run_folder", "statistics", "dataset_builders"},
     "cli": {"cli_publish"},
     "cli_publish": set(),

@@ -46,6 +46,10 @@ LONG = {
         "needs the runs of the line before",
         "hf-capacity ask --help",
     ),
+    "hf-capacity demo runs/quick": (
+        "needs the runs of the line before, and serves until it is stopped; test_demo.py serves a page",
+        "hf-capacity demo --help",
+    ),
     "hf-capacity evaluate openai-community/gpt2 --task arithmetic": (
         "needs the Hub; test_inference.py scores such a model",
         "hf-capacity evaluate --help",

@@ -1,0 +1,45 @@
+"""A page on which every model of a finished study answers what is typed."""
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+
+# Reached by this machine's users alone.
+HOST = "127.0.0.1"
+
+
+def serve(folder: Path, port: int | None, announce: Callable[[str], None]) -> None:
+    """Serves the page of a study to this machine, until it is interrupted.
+
+    Args:
+        folder: The study's folder, such as `runs/quick`.
+        port: Where; by default the first free one from 7860 on.
+        announce: Is told the page's address as soon as it can be opened.
+
+    Raises:
+        ValueError: The folder has no study that can be shown, the port cannot be had, or Gradio is missing.
+        OSError: A file cannot be read, or no port is free.
+    """
+    from .study import Study
+
+    study = Study(folder)
+    if port:
+        _check_port(port)
+    try:
+        import gradio  # noqa: F401
+    except ImportError:
+        raise ValueError("gradio is not installed: pip install 'hf-capacity[demo]'") from None
+    from .page import build_page, launch
+
+    page = build_page(study)
+    announce(launch(page, HOST, port))
+    page.block_thread()
+
+
+def _check_port(port: int) -> None:
+    try:
+        with socket.create_server((HOST, port)):
+            pass
+    except OSError:
+        raise ValueError(f"`--port` (={port}) is taken or not allowed: name another one, or leave it out.") from None

@@ -1,0 +1,88 @@
+"""What the models of a ladder write after a prompt, how sure they are of each character, and whether it is right."""
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from ..evaluation import LONGEST_LINE
+from ..inference import TrainedModel, load_model
+from ..report.cells import Record, model_label
+from ..tokenizer import encode
+from .study import Question, find_question
+
+
+class Character(NamedTuple):
+    """A character that a model wrote, and the probability that it gave it."""
+
+    text: str
+    probability: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What one model made of a prompt.
+
+    Args:
+        model: What tables call the model.
+        num_parameters: Its size.
+        prompt: What it was given.
+        written: The characters, to the end of the line.
+        question: The question that the prompt is to this very model, if it is one.
+        fault: Instead of all that: why the model cannot be asked.
+    """
+
+    model: str
+    num_parameters: int
+    prompt: str
+    written: list[Character] = field(default_factory=list)
+    question: Question | None = None
+    fault: str = ""
+
+    @property
+    def is_right(self) -> bool:
+        """Whether the model writes the answer and its end mark, as in an evaluation."""
+        if self.question is None:
+            return False
+        line = self.prompt + "".join(character.text for character in self.written)
+        return line.startswith(self.question["prompt"] + self.question["answer"] + self.question["end"])
+
+
+def answer(run: Record, prompt: str, step: int | None) -> Answer:
+    """Asks a run's model, as it was after `step` steps or, by default, at the end.
+
+    Raises:
+        ValueError: The prompt is empty, or has a character that the model does not know.
+    """
+    if not prompt:
+        raise ValueError("The prompt is empty: type the beginning of a line, or take an example.")
+    rung = {"model": model_label(run), "num_parameters": run["num_parameters"], "prompt": prompt}
+    try:
+        trained, question = _loaded(run["folder"], step), find_question(run, prompt)
+    except ValueError as error:
+        return Answer(**rung, fault=str(error))
+    return Answer(**rung, written=write_with_confidence(trained, prompt), question=question)
+
+
+@torch.no_grad()
+def write_with_confidence(trained: TrainedModel, prompt: str) -> list[Character]:
+    """Greedy decoding as `evaluation.write` does it, and the probability of each character at its turn.
+
+    Raises:
+        ValueError: The prompt has a character that the model does not know.
+    """
+    block_size = trained.model.config.max_position_embeddings
+    ids, written = encode(trained.tokenizer, prompt)[-block_size:], []
+    while len(written) < LONGEST_LINE and not (written and written[-1].text == "\n"):
+        context = torch.tensor([ids[-block_size:]], device=trained.model.device)
+        probabilities_V = trained.model(input_ids=context).logits[0, -1].float().softmax(-1)
+        ids.append(int(probabilities_V.argmax()))
+        written.append(Character(trained.tokenizer.decode(ids[-1:]), float(probabilities_V.max())))
+    return written
+
+
+@lru_cache(maxsize=32)
+def _loaded(folder: Path, step: int | None) -> TrainedModel:
+    return load_model(folder, step=step)

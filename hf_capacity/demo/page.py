@@ -1,0 +1,122 @@
+"""The page: a prompt, what every rung answers, a slider over the kept checkpoints, and the trade-off."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import gradio as gr
+
+from ..report.tables import cell_table
+from .rendering import answers_html, style, tradeoff_html
+from .study import Study, example_prompts, find_question
+
+
+# Gradio brings these files along. (Its own choice for bold type, weight 600, lacks letters.)
+TEXT_FONT = (gr.themes.LocalFont("IBM Plex Sans", weights=(400, 700)), "sans-serif")
+CODE_FONT = (gr.themes.LocalFont("IBM Plex Mono", weights=(400, 700)), "monospace")
+
+
+def launch(page: gr.Blocks, host: str, port: int | None) -> str:
+    """Opens the page in the background and gives its address.
+
+    Args:
+        page: As `build_page` makes it.
+        host: The one address that it answers.
+        port: By default the first free one from 7860 on.
+
+    Raises:
+        OSError: No port is free.
+    """
+    # Gradio asks its page once whether it is up; the environment's proxy, if there is one, could not tell.
+    without_proxy = os.environ.get("no_proxy", os.environ.get("NO_PROXY", ""))
+    os.environ["no_proxy"] = f"{without_proxy},{host}"
+    # All that could leave this machine is off, whatever the environment says.
+    _, address, _ = page.launch(
+        server_name=host,
+        server_port=port,
+        share=False,
+        mcp_server=False,
+        ssr_mode=False,
+        footer_links=[],
+        run_history=False,
+        quiet=True,
+        prevent_thread_lock=True,
+        theme=gr.themes.Base(primary_hue="blue", neutral_hue="stone", font=TEXT_FONT, font_mono=CODE_FONT),
+        css=style(),
+    )
+    return address
+
+
+def build_page(study: Study) -> gr.Blocks:
+    """The page, not yet served."""
+    first = next(iter(study.ladders))
+    seeds, slider, ladder = study.seeds(first), _slider(study.kept_steps[first]), study.ladders[first]
+    examples = _examples(study, first, seeds[0])
+    first_prompt = next(iter(examples), "")
+
+    def ask(prompt: str, trained_on: str, seeds: str, checkpoint: int) -> str:
+        return answers_html(study, prompt, trained_on, seeds, checkpoint)
+
+    def choose_run(prompt: str, trained_on: str, seeds: str, checkpoint: int) -> tuple:
+        return gr.Dataset(**_samples(_examples(study, trained_on, seeds))), ask(prompt, trained_on, seeds, checkpoint)
+
+    def choose_training(prompt: str, trained_on: str) -> tuple:
+        seeds, slider = study.seeds(trained_on), _slider(study.kept_steps[trained_on])
+        examples = _examples(study, trained_on, seeds[0])
+        if not (examples and find_question(study.runs(trained_on, seeds[0])[0], prompt)):
+            prompt = next(iter(examples), "")
+        dropdown = gr.Dropdown(seeds, value=seeds[0], visible=len(seeds) > 1)
+        answers = ask(prompt, trained_on, seeds[0], slider["value"])
+        ladder = study.ladders[trained_on]
+        shown = gr.Dataset(**_samples(examples)), gr.Slider(**slider), answers
+        return prompt, dropdown, *shown, tradeoff_html(ladder), cell_table(ladder.cells)
+
+    with gr.Blocks(title=f"{study.name} - hf_capacity", analytics_enabled=False) as page:
+        gr.Markdown(f"# {study.name}\n\n{study.description}", elem_classes="heading")
+        with gr.Row():
+            prompt = gr.Textbox(
+                first_prompt,
+                label="Prompt",
+                info="The beginning of a line; every model goes on from it.",
+                max_lines=1,
+                submit_btn="Ask",
+                min_width=320,
+                elem_classes="prompt",
+            )
+            training = gr.Radio(list(study.ladders), value=first, label="Trained on", min_width=320)
+            run = gr.Dropdown(seeds, value=seeds[0], label="Run", visible=len(seeds) > 1, min_width=320)
+        clicked = gr.Dataset(components=[prompt], label="Examples", **_samples(examples))
+        checkpoint = gr.Slider(1, step=1, label="Checkpoint", buttons=[], elem_classes="checkpoint", **slider)
+        answers = gr.HTML(ask(first_prompt, first, seeds[0], slider["value"]))
+        gr.Markdown("## What each size memorised and generalised", elem_classes="second")
+        figure, table = gr.HTML(tradeoff_html(ladder)), gr.Markdown(cell_table(ladder.cells), elem_classes="wide")
+
+        question = [prompt, training, run, checkpoint]
+        asked = {"fn": ask, "inputs": question, "outputs": answers}
+        prompt.submit(**asked, api_name="ask")
+        clicked.click(lambda sample: sample[0], clicked, prompt, api_name=False).then(**asked, api_name=False)
+        # Of many moves only the last one counts.
+        checkpoint.input(**asked, trigger_mode="always_last", show_progress="hidden", api_name=False)
+        run.input(choose_run, question, [clicked, answers], api_name=False)
+        changed = [prompt, run, clicked, checkpoint, answers, figure, table]
+        training.input(choose_training, [prompt, training], changed, api_name="choose_training")
+    return page
+
+
+def _examples(study: Study, trained_on: str, seeds: str) -> dict[str, str]:
+    try:
+        return example_prompts(study.runs(trained_on, seeds)[0])
+    except ValueError:  # each model's answer will say what is the matter
+        return {}
+
+
+def _samples(examples: dict[str, str]) -> dict[str, Any]:
+    labels = [f"{sort}: {prompt}" for prompt, sort in examples.items()]
+    return {"samples": [[prompt] for prompt in examples], "sample_labels": labels, "visible": bool(examples)}
+
+
+def _slider(steps: Sequence[int]) -> dict[str, Any]:
+    info = f"kept after {', '.join(f'{step:,}' for step in steps)} steps, and the end of training"
+    end = len(steps) + 1
+    # Gradio wants two places also of a slider that is not shown.
+    return {"maximum": max(end, 2), "value": end, "info": info, "visible": bool(steps)}

@@ -1,0 +1,123 @@
+"""What a study's folder holds for the page: its ladders, the seeds of their runs, kept checkpoints, questions."""
+
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from ..config import TaskConfig
+from ..exam import Exam
+from ..report.cells import SEEDS, Ladder, Record, cells_of, ladders_of
+from ..results import read_description, read_records
+
+
+# A row of a task's questions: `prompt`, `answer`, `end`, `kind`, `ability`, and whether the model has `seen` it.
+Question = dict[str, Any]
+
+
+class Study:
+    """The finished runs of a folder, grouped for the page.
+
+    Args:
+        folder: The study's folder, such as `runs/quick`.
+
+    Raises:
+        ValueError: It is no study's folder, has no finished run, or only records without their models.
+    """
+
+    def __init__(self, folder: Path):
+        folder = Path(folder)
+        if not folder.is_dir():
+            raise ValueError(f"{folder} is no folder: name a study's, or make it with `hf-capacity run STUDY`.")
+        if (folder / "config.yaml").exists():
+            raise ValueError(f"{folder} is one run: name its study's folder, {folder.resolve().parent}.")
+        records = read_records(folder)
+        if not records:
+            raise ValueError(
+                f"{folder} has no finished run: train some with `hf-capacity run STUDY`, or wait for one."
+            )
+        if not any((record["folder"] / "model.safetensors").exists() for record in records):
+            raise ValueError(
+                f"{folder} has records but no models (no model.safetensors): "
+                "train them with `hf-capacity run STUDY --output NEW_FOLDER`, and name that one."
+            )
+        self.name: str = records[0]["study"]
+        self.description = read_description(folder)
+        # By what their models were trained on: the ladders, and the steps of the checkpoints that all their runs kept.
+        self.ladders: dict[str, Ladder] = {ladder.title: ladder for ladder in ladders_of(cells_of(records))}
+        self.kept_steps = {title: _kept_steps(_runs(ladder)) for title, ladder in self.ladders.items()}
+
+    def seeds(self, trained_on: str) -> list[str]:
+        """The seeds that runs of a ladder have, as the page lists them: a model has one run for each, or none."""
+        return list(dict.fromkeys(map(_seeds, _runs(self.ladders[trained_on]))))
+
+    def runs(self, trained_on: str, seeds: str) -> list[Record]:
+        """The rungs of a ladder, small models first: the record of each one's run with these seeds.
+
+        Raises:
+            ValueError: No model has one.
+        """
+        runs = [record for record in _runs(self.ladders[trained_on]) if _seeds(record) == seeds]
+        if not runs:
+            raise ValueError(f"No model trained on {trained_on} has a run with {seeds}: choose another run.")
+        return runs
+
+
+def find_question(run: Record, prompt: str) -> Question | None:
+    """The question that a prompt is to a run's model, if it is one; a space at its end may be left out.
+
+    Raises:
+        ValueError: The task cannot be loaded, or has changed since.
+    """
+    for question in _questions(run):
+        if prompt in (question["prompt"], question["prompt"].rstrip()):
+            return question
+    return None
+
+
+def example_prompts(run: Record) -> dict[str, str]:
+    """A question of each sort, withheld ones first and facts last; each with what it is, for a person to click on.
+
+    Raises:
+        ValueError: As in `find_question`.
+    """
+    groups: dict[tuple, list[str]] = {}
+    for question in _questions(run):
+        place = question["seen"], question["ability"] == "fact", question["kind"]
+        groups.setdefault(place, []).append(question["prompt"])
+    # The middle one: the first ones of a task are its dullest.
+    return {groups[place][len(groups[place]) // 2]: _sort(*place[:2]) for place in sorted(groups)}
+
+
+def _questions(run: Record) -> list[Question]:
+    exam = _exam(json.dumps(run["config"]["task"]), run["config"]["split_seed"])
+    exam.check_identity(run["folder"])
+    return [dict(zip(exam.questions, row, strict=True)) for row in zip(*exam.questions.values(), strict=True)]
+
+
+@lru_cache(maxsize=64)
+def _exam(task: str, split_seed: int) -> Exam:
+    return Exam(TaskConfig(**json.loads(task)), split_seed)
+
+
+def _runs(ladder: Ladder) -> list[Record]:
+    return [record for cell in ladder.cells for record in cell.records]
+
+
+def _seeds(record: Record) -> str:
+    return ", ".join(f"{name} {record['config'][name]}" for name in SEEDS)
+
+
+def _kept_steps(runs: list[Record]) -> list[int]:
+    """The steps at which every one of the runs kept its weights, but not the last step."""
+    kept = [
+        {int(path.parent.name.removeprefix("step-")) for path in run["folder"].glob("step-[0-9]*/model.safetensors")}
+        for run in runs
+    ]
+    return sorted(set.intersection(*kept) - {run["last"]["step"] for run in runs})
+
+
+def _sort(seen: bool, is_fact: bool) -> str:
+    if not seen:
+        return "withheld"
+    return "fact" if is_fact else "seen"
