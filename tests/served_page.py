@@ -35,7 +35,11 @@ def served(study: Path) -> Iterator[str]:
                 yield told.split()[1]
             finally:
                 process.send_signal(signal.SIGINT)
-            _, faults = process.communicate(timeout=30)
+                try:
+                    _, faults = process.communicate(timeout=30)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    raise
             assert (process.returncode, faults) == (0, "")
         outside.setblocking(False)
         with contextlib.suppress(BlockingIOError):

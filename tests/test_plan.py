@@ -47,6 +47,11 @@ def test_longest_runs_come_first():
 def test_an_override_selects_where_the_grid_has_the_value_and_sets_it_elsewhere():
     [run] = read_study("too_big_to_think", ["task=arithmetic", "model=n14", "steps=100"]).runs()
     assert (run.task.path, run.model.label, run.block_size, run.steps) == ("arithmetic", "n14", 9, 100)
+    assert run.keep_checkpoints == ()  # those of the study come later
+    [run] = read_study("too_big_to_think", ["task=arithmetic", "model=n14", "steps=1500"]).runs()
+    assert run.keep_checkpoints == (500, 1000)
+    with pytest.raises(ValueError, match="must not exceed `steps`"):
+        read_study("too_big_to_think", ["steps=100", "keep_checkpoints=[200]"]).runs()
     runs = read_study("too_big_to_think", ["model=mlt", "model.dropout=0.0"]).runs()
     assert {(run.model.label, run.model.dropout) for run in runs} == {("mlt", 0.0)}
     assert len(runs) == 3
@@ -119,7 +124,7 @@ def test_ninety_runs_over_seeds():
     for run in runs:  # the study's protocol but for the seeds
         same = cells[run.task.path, run.model.label]
         seeds = {"model_seed": 1337, "data_seed": 1337, "split_seed": 1337}
-        assert run.to_dict() | seeds == same.to_dict()
+        assert run.to_dict() | seeds | {"keep_checkpoints": list(same.keep_checkpoints)} == same.to_dict()
 
 
 def test_the_control_reads_as_much_of_a_task_as_the_joint_run():

@@ -22,9 +22,14 @@ from hf_capacity.results import read_record
 
 # The editable installation of our code is a `.pth` file, which `-S` leaves unread.
 WITHOUT_OUR_CODE = f"""
-import importlib.util, sys
+import sys
 sys.path.append({sysconfig.get_path("purelib")!r})
-assert not any(map(importlib.util.find_spec, ("hf_capacity", "dataset_builders")))
+for name in ("hf_capacity.config", "dataset_builders.questions"):
+    try:
+        __import__(name)
+    except ModuleNotFoundError:
+        continue
+    raise AssertionError(name + " is installed here")
 """
 LOAD = """
 import json, torch

@@ -208,9 +208,9 @@ def test_a_study_that_is_not_whole_is_refused(clean, terminal, study, tmp_path, 
         (["metric", "--dry-run", "--output", "occupied"], "holds something else than dry runs"),
     ],
 )
-def test_a_slip_is_answered_in_a_line(clean, terminal, tmp_path_factory, words, message):
-    (tmp_path_factory.getbasetemp() / "terminal0" / "occupied").mkdir(exist_ok=True)
-    (tmp_path_factory.getbasetemp() / "terminal0" / "occupied" / "mine").touch()
+def test_a_slip_is_answered_in_a_line(clean, terminal, words, message):
+    (terminal.folder / "occupied").mkdir(exist_ok=True)
+    (terminal.folder / "occupied" / "mine").touch()
     code, output = terminal.run("publish", *words)
     assert code == 2
     assert message in output

@@ -1,5 +1,6 @@
 """A page on which every model of a finished study answers what is typed."""
 
+import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +34,9 @@ def serve(folder: Path, port: int | None, announce: Callable[[str], None]) -> No
     from .page import build_page, launch
 
     page = build_page(study)
+    # What a shell puts into the background has SIGINT switched off.
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, signal.default_int_handler)
     announce(launch(page, HOST, port))
     page.block_thread()
 

@@ -64,6 +64,8 @@ class Study:
             for entry in (*combination, self.changes):
                 for key, value in entry.items():
                     settings = _changed(settings, key.split("."), value)
+            if "steps" in self.changes and "keep_checkpoints" not in self.changes:
+                settings = _without_later_checkpoints(settings)
             runs.append(ExperimentConfig.from_dict(settings))
         twice = sorted(run_id for run_id, number in Counter(run.run_id for run in runs).items() if number > 1)
         if twice:
@@ -81,7 +83,8 @@ def read_study(source: str, overrides: Sequence[str] = ()) -> Study:
     Args:
         source: A YAML file, or the name of a packaged study such as `quick`.
         overrides: `key=value` each. Where an axis of the grid has the value, it selects those entries; otherwise it
-            sets the key in every run. `seeds=N` changes the number of seeds of a study that has several.
+            sets the key in every run. `seeds=N` changes the number of seeds of a study that has several, and `steps=N`
+            gives up the checkpoints that were to be kept later than that.
 
     Raises:
         ValueError: There is no such file, or something in it is not as expected.
@@ -222,6 +225,13 @@ def _changed(settings: dict[str, Any], path: list[str], value: Any, owner: str =
             raise ValueError(f"`{'.'.join(path)}` cannot be set: `{key}` (={inner!r}) has no keys of its own.")
         value = _changed(inner, deeper, value)
     return settings | {key: value}
+
+
+def _without_later_checkpoints(settings: dict[str, Any]) -> dict[str, Any]:
+    kept, steps = settings.get("keep_checkpoints"), settings["steps"]
+    if not isinstance(kept, list) or not isinstance(steps, int):
+        return settings
+    return settings | {"keep_checkpoints": [step for step in kept if not isinstance(step, int) or step <= steps]}
 
 
 def work(run: ExperimentConfig) -> float:
