@@ -11,6 +11,7 @@ from hf_capacity.results import read_curve
 from hf_capacity.sweep.plan import check_tasks, read_study
 
 
+@pytest.mark.slow  # ten million parameters
 def test_the_ordinary_model_takes_a_few_steps(tmp_path):
     [run] = read_study(
         "too_big_to_think_mlt", ["task=arithmetic", "steps=2", "eval_steps=2", "batch_size=8", "save_steps=2"]

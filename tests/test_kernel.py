@@ -187,6 +187,7 @@ kernel.window_loss_kernel()
 """
 
 
+@pytest.mark.slow  # builds it twice
 def test_two_processes_build_it_at_once_and_a_third_finds_it(tmp_path):
     environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
     first = [subprocess.Popen([sys.executable, "-c", BUILD], env=environment) for _ in range(2)]

@@ -227,6 +227,7 @@ def test_a_run_whose_disk_fills_up_anywhere_fails_with_that_cause_and_goes_on_wh
     assert_same(tmp_path / "copy" / run.run_id, tmp_path / "undisturbed" / run.run_id)
 
 
+@pytest.mark.slow  # a study four times over; the test before has one run of it
 def test_runs_whose_files_find_no_room_say_so_stop_no_other_and_go_on_by_the_same_command(tmp_path):
     # No file may grow beyond so many bytes: a real refusal of the system in mid-run that takes no root. The curve of
     # the first run comes to it, and the optimiser of the second.

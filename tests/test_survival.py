@@ -74,11 +74,15 @@ def survives(tmp_path, moment, implementation):
     assert_same(folder, tmp_path / "undisturbed" / run.run_id)
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+SLOW = [pytest.param(moment, marks=pytest.mark.slow) for moment in MOMENTS[2:]]  # ten seconds each
+
+
+@pytest.mark.parametrize("moment", [*MOMENTS[:2], *SLOW])
 def test_a_run_killed_at_a_bad_moment_resumes_to_the_same_bytes(tmp_path, moment):
     survives(tmp_path, moment, "fused")
 
 
+@pytest.mark.slow  # three processes of the plain step
 def test_a_run_with_dropout_does_too(tmp_path):
     survives(tmp_path, "at a step", "plain")
 

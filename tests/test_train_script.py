@@ -69,20 +69,16 @@ def test_a_token_that_is_not_known_is_told_before_training(hub, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_more_than_one_cell_is_refused(tmp_path):
-    result = subprocess.run(
-        [sys.executable, "scripts/train.py", "--config", "quick", "--output", tmp_path / "out"],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert result.returncode == 2
-    assert "Error: quick asks for 9 runs: choose one, such as task=arithmetic model=n14." in result.stderr
-    assert not (tmp_path / "out").exists()
-
-
 @pytest.fixture
 def train():
     """The script's `main`, in this process."""
     return runpy.run_path(str(ROOT / "scripts" / "train.py"))["main"]
+
+
+def test_more_than_one_cell_is_refused(train, tmp_path):
+    with pytest.raises(ValueError, match="quick asks for 9 runs: choose one, such as task=arithmetic model=n14"):
+        train("quick", [], tmp_path / "out", "none")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_tracker_that_is_not_there_is_refused(train, tmp_path):
