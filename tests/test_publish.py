@@ -20,7 +20,7 @@ from hf_capacity.hub.repository import repository_name
 from hf_capacity.results import read_record
 
 
-# The editable installation of our code is a `.pth` file, which `-S` leaves unread.
+# The editable installation of our code is a `.pth` file, which `-S` leaves unread, as `-I` does `PYTHONPATH`.
 WITHOUT_OUR_CODE = f"""
 import sys
 sys.path.append({sysconfig.get_path("purelib")!r})
@@ -113,7 +113,7 @@ def test_nothing_but_the_model_and_what_tells_of_it_is_published(hub, terminal):
 
 def test_plain_libraries_load_it_where_our_code_is_not(hub, terminal, study, tmp_path):
     done = subprocess.run(
-        [sys.executable, "-S", "-c", WITHOUT_OUR_CODE + LOAD],
+        [sys.executable, "-I", "-S", "-c", WITHOUT_OUR_CODE + LOAD],
         cwd=tmp_path,
         env=hub.environment(tmp_path / "home"),
         capture_output=True,
