@@ -4,7 +4,6 @@ To add a task, write one folder with its builder, card and data, and one line in
 """
 
 from contextlib import contextmanager
-from dataclasses import fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,11 +11,12 @@ import datasets
 
 from .arithmetic.builder import Arithmetic
 from .capitals.builder import Capitals
+from .dials import listed
 from .mixture.builder import Mixture
-from .questions import FEATURES, Question, QuestionBuilder, QuestionConfig
+from .questions import FEATURES, QuestionBuilder, QuestionConfig
 
 
-__all__ = ["FEATURES", "TASKS", "Question", "QuestionBuilder", "QuestionConfig", "load_task"]
+__all__ = ["FEATURES", "TASKS", "QuestionBuilder", "QuestionConfig", "load_task"]
 
 TASKS: dict[str, type[QuestionBuilder]] = {
     "arithmetic": Arithmetic,
@@ -43,7 +43,7 @@ def load_task(
 
     Returns:
         `datasets.DatasetDict`: The splits `train`, whose texts joined are the training text, and `questions`, both
-        with the columns of [`Question`].
+        with the columns of [`~questions.question_table`].
 
     Raises:
         `ValueError`: if there is no such task, config or parameter, if a parameter has an impossible value, or if a
@@ -52,7 +52,7 @@ def load_task(
     with _no_progress_bars(), TemporaryDirectory() as fresh_cache:
         if path in TASKS:
             parameters["split_seed"] = split_seed
-            _check_names(path, name, parameters)
+            TASKS[path].configured(path, name, parameters)  # where `datasets` would take what is not there
             builder = TASKS[path](fresh_cache, config_name=name, **parameters)
             builder.download_and_prepare()
             return builder.as_dataset(in_memory=True)
@@ -60,7 +60,7 @@ def load_task(
         given = [*parameters, *(["split_seed"] if split_seed != QuestionConfig.split_seed else [])]
         if given:
             raise ValueError(
-                f"{path!r} is loaded as it is: leave out {_listed(given)}, or load one of {_listed(TASKS)}."
+                f"{path!r} is loaded as it is: leave out {listed(given)}, or load one of {listed(TASKS)}."
             )
         # `datasets` does not notice changed data files in a local folder with a card, unless its cache is empty.
         cache = fresh_cache if Path(path).is_dir() else None
@@ -68,7 +68,7 @@ def load_task(
             splits = datasets.load_dataset(str(path), name, cache_dir=cache, keep_in_memory=True)
         except (FileNotFoundError, ConnectionError, datasets.exceptions.DatasetsError) as error:
             raise ValueError(
-                f"Could not load the task {path!r}: {error}. Give one of {_listed(TASKS)}, a local folder or a "
+                f"Could not load the task {path!r}: {error}. Give one of {listed(TASKS)}, a local folder or a "
                 "dataset on the Hub that can be reached."
             ) from error
         return _checked(splits, path)
@@ -85,40 +85,21 @@ def _no_progress_bars():
             datasets.enable_progress_bars()
 
 
-def _listed(names) -> str:
-    return ", ".join(map(repr, names))
-
-
-def _check_names(path, name, parameters):
-    builder = TASKS[path]
-    configs = [config.name for config in builder.BUILDER_CONFIGS]
-    if name is not None and name not in configs:
-        raise ValueError(f"The task {path!r} has no config {name!r}; choose one of {_listed(configs)}.")
-    inherited = {field.name for field in fields(datasets.BuilderConfig)}
-    known = [field.name for field in fields(builder.BUILDER_CONFIG_CLASS) if field.name not in inherited]
-    for parameter, value in parameters.items():
-        if parameter not in known:
-            raise ValueError(f"The task {path!r} has no parameter {parameter!r}; it takes {_listed(known)}.")
-        # `datasets` would take None for "not given" and use the default without a word.
-        if value is None:
-            raise ValueError(f"`{parameter}` of the task {path!r} is None; give it a value or leave it out.")
-
-
 def _checked(splits, path) -> datasets.DatasetDict:
     """The two splits with our columns in our order; a `ValueError` that names what is missing or of a wrong type."""
     remedy = (
         f"A task has the splits 'train' and 'questions', named under `configs:` in the card of its folder, both with "
-        f"the columns {_listed(FEATURES)}: `seen` holds true or false, the others hold strings, and none may be empty."
+        f"the columns {listed(FEATURES)}: `seen` holds true or false, the others hold strings, and none may be empty."
     )
     checked = datasets.DatasetDict()
     for split in ("train", "questions"):
         if split not in splits:
-            raise ValueError(f"{path!r} has no split {split!r}, only {_listed(splits)}. {remedy}")
+            raise ValueError(f"{path!r} has no split {split!r}, only {listed(splits)}. {remedy}")
         rows = splits[split]
         for column, feature in FEATURES.items():
             where = f"the split {split!r} of {path!r}"
             if column not in rows.features:
-                raise ValueError(f"There is no column {column!r} in {where}, only {_listed(rows.features)}. {remedy}")
+                raise ValueError(f"There is no column {column!r} in {where}, only {listed(rows.features)}. {remedy}")
             found = rows.features[column]
             # pandas writes its strings to parquet as large ones.
             if found != feature and (found, feature) != (datasets.Value("large_string"), datasets.Value("string")):

@@ -1,22 +1,30 @@
-"""`python -m dataset_builders` writes the committed files of every named config, and the cards."""
+"""`python -m dataset_builders` writes the committed files of the named configs, and the cards."""
 
 import json
 
-from dataset_builders import TASKS, load_task
+from dataset_builders import TASKS
 from dataset_builders.cards import dataset_card, task_folder
 
 
-def write_data_files():
-    """Writes `data/` and the card in the folder of every task."""
-    for task, builder in TASKS.items():
-        folder = task_folder(task)
-        for config in builder.BUILDER_CONFIGS:
-            for split, rows in load_task(task, config.name).items():
-                path = folder / "data" / config.name / f"{split}.jsonl"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes("".join(json.dumps(row) + "\n" for row in rows).encode())
-        (folder / "README.md").write_text(dataset_card(task, f"dataset_builders/{folder.name}"))
+# A config whose two files would be larger is built in memory alone.
+MOST_COMMITTED_BYTES = 300_000
+
+
+def write_data_files(task: str) -> None:
+    """Writes `data/` and the card in the folder of a task."""
+    builder, folder = TASKS[task], task_folder(task)
+    for config in builder.BUILDER_CONFIGS:
+        contents = {
+            f"{split}.jsonl": "".join(json.dumps(row) + "\n" for row in rows.to_pylist()).encode()
+            for split, rows in builder.build(config).items()
+        }
+        if sum(map(len, contents.values())) <= MOST_COMMITTED_BYTES:
+            (folder / "data" / config.name).mkdir(parents=True, exist_ok=True)
+            for name, content in contents.items():
+                (folder / "data" / config.name / name).write_bytes(content)
+    (folder / "README.md").write_text(dataset_card(task, f"dataset_builders/{folder.name}"))
 
 
 if __name__ == "__main__":
-    write_data_files()
+    for task in TASKS:
+        write_data_files(task)

@@ -1,45 +1,60 @@
-"""What a task is made of: its questions, and the builder that turns them into the two splits of a dataset."""
+"""What a task is made of: its questions in columns, and the builder that turns them into the splits of a dataset."""
 
 import abc
 import hashlib
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import datasets
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-
-@dataclass(frozen=True, kw_only=True)
-class Question:
-    """One line of a task, and what is asked of it.
-
-    Args:
-        text (`str`): The whole line as a model reads it, its newline included.
-        prompt (`str`): What the model is given.
-        answer (`str`): What it has to write.
-        end (`str`): The mark that closes the answer; a right answer has it too.
-        kind (`str`): Which sort of question this is: `addition`, `subtraction`, `capital`, ...
-        ability (`str`): `rule` if the answer can be worked out, `fact` if it can only be known.
-        seen (`bool`): Whether the line is in the training text.
-    """
-
-    text: str
-    prompt: str
-    answer: str
-    end: str
-    kind: str
-    ability: str
-    seen: bool
+from dataset_builders.dials import listed
 
 
 FEATURES = datasets.Features(
-    {field.name: datasets.Value("bool" if field.type is bool else "string") for field in fields(Question)}
+    {
+        **{name: datasets.Value("string") for name in ("text", "prompt", "answer", "end", "kind", "ability")},
+        "seen": datasets.Value("bool"),
+    }
 )
 
 # Taken at import, since what runs is the source as it was then.
 SOURCE_DIGEST = hashlib.sha256(
     b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py")))
 ).hexdigest()
+
+Column = pa.Array | np.ndarray | Sequence
+# `train`: the lines in the order in which they are read; `questions`: what is asked, in the task's canonical order.
+Splits = dict[str, pa.Table]
+
+
+def question_table(
+    *, text: Column, prompt: Column, answer: Column, end: Column, kind: Column, ability: Column, seen: Column | bool
+) -> pa.Table:
+    """The lines of a task, and what is asked of each. A column may be one string, or one truth value, for all rows.
+
+    Args:
+        text: The whole line as a model reads it, its newline included.
+        prompt: What the model is given.
+        answer: What it has to write.
+        end: The mark that closes the answer; a right answer has it too.
+        kind: Which sort of question this is: `addition`, `subtraction`, `capital`, ...
+        ability: `rule` if the answer can be worked out, `fact` if it can only be known.
+        seen: Whether the line is in the training text.
+
+    Returns:
+        A row a question, with the columns of `FEATURES`.
+    """
+    given = {"text": text, "prompt": prompt, "answer": answer, "end": end, "kind": kind, "ability": ability}
+    columns = {
+        name: pa.repeat(column, len(text)) if isinstance(column, (str, bool)) else column
+        for name, column in {**given, "seen": seen}.items()
+    }
+    return pa.table(columns, schema=FEATURES.arrow_schema)
 
 
 @dataclass
@@ -56,9 +71,9 @@ class QuestionConfig(datasets.BuilderConfig):
 
 
 class QuestionBuilder(datasets.ArrowBasedBuilder):
-    """Builds the splits `train` (the lines in the order they are read) and `questions` (every question there is).
+    """Builds the splits `train` (the lines in the order they are read) and `questions` (what is asked).
 
-    A task derives from it, lists its named configs in `BUILDER_CONFIGS` and writes [`~QuestionBuilder.questions`]. It
+    A task derives from it, lists its named configs in `BUILDER_CONFIGS` and writes [`~QuestionBuilder.tables`]. It
     checks its values there, since `datasets` sets overridden fields after `__post_init__`, which does not see them.
 
     `datasets` names its cache after the config and the overrides given in the call alone, and would serve yesterday's
@@ -72,29 +87,60 @@ class QuestionBuilder(datasets.ArrowBasedBuilder):
         defaults = {"dataset_name": type(self).__name__, "hash": digest[:16]}
         super().__init__(cache_dir, **{**defaults, **arguments})
 
+    @staticmethod
     @abc.abstractmethod
-    def questions(self) -> list[Question]:
-        """Every question of the task in its canonical order.
+    def tables(config: QuestionConfig) -> Splits:
+        """The two splits, as [`question_table`] makes them; no prompt is asked twice.
 
         Raises:
-            `ValueError`: if a field of `self.config` is impossible.
+            `ValueError`: if a field of `config` is impossible.
         """
 
-    def training_lines(self) -> list[Question]:
-        """The questions whose lines are read in training, in that order."""
-        return [question for question in self.questions() if question.seen]
+    @classmethod
+    def build(cls, config: QuestionConfig) -> Splits:
+        """The two splits of `config`, checked.
+
+        Raises:
+            `ValueError`: if a field of `config` is impossible.
+        """
+        if type(config.split_seed) is not int:
+            raise ValueError(f"`split_seed` must be an integer, such as 1337; got {config.split_seed!r}.")
+        splits = cls.tables(config)
+        prompts, seen = splits["questions"]["prompt"], splits["questions"]["seen"]
+        assert pc.count_distinct(prompts).as_py() == len(prompts), "a prompt is asked twice"
+        assert pc.is_in(prompts, splits["train"]["prompt"]).equals(seen), "`seen` is not what is read"
+        return splits
+
+    @classmethod
+    def configured(cls, task: str, name: str | None, parameters: dict[str, Any]) -> QuestionConfig:
+        """A named config, or the default one, with some of its fields set.
+
+        Args:
+            task: What the caller calls this task, for messages.
+            name: The config.
+            parameters: The fields.
+
+        Raises:
+            `ValueError`: if there is no such config or field, or a field is None.
+        """
+        configs = {config.name: config for config in cls.BUILDER_CONFIGS}
+        if name is not None and name not in list(configs):
+            raise ValueError(f"The task {task!r} has no config {name!r}; choose one of {listed(configs)}.")
+        inherited = {field.name for field in fields(datasets.BuilderConfig)}
+        known = [field.name for field in fields(cls.BUILDER_CONFIG_CLASS) if field.name not in inherited]
+        for parameter, value in parameters.items():
+            if parameter not in known:
+                raise ValueError(f"The task {task!r} has no parameter {parameter!r}; it takes {listed(known)}.")
+            # `datasets` would take None for "not given" and use the default without a word.
+            if value is None:
+                raise ValueError(f"`{parameter}` of the task {task!r} is None; give it a value or leave it out.")
+        return replace(configs[name or cls.DEFAULT_CONFIG_NAME], **parameters)
 
     def _info(self):
         return datasets.DatasetInfo(features=FEATURES)
 
     def _split_generators(self, dl_manager):
-        if type(self.config.split_seed) is not int:
-            raise ValueError(f"`split_seed` must be an integer, such as 1337; got {self.config.split_seed!r}.")
-        splits = {"train": self.training_lines(), "questions": self.questions()}
-        prompts = [question.prompt for question in splits["questions"]]
-        assert len(set(prompts)) == len(prompts), "a prompt is asked twice"
-        # Tuples, because `datasets` takes a list for shards.
-        return [datasets.SplitGenerator(name, {"rows": tuple(rows)}) for name, rows in splits.items()]
+        return [datasets.SplitGenerator(name, {"table": table}) for name, table in self.build(self.config).items()]
 
-    def _generate_tables(self, rows):
-        yield (0, 0), pa.Table.from_pylist([asdict(row) for row in rows], schema=FEATURES.arrow_schema)
+    def _generate_tables(self, table):
+        yield (0, 0), table

@@ -1,5 +1,6 @@
 """Every published number comes from committed records: reports are remade from them, and the README quotes those."""
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -7,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hf_capacity.config import ExperimentConfig
-from hf_capacity.exam import findings
+from hf_capacity.config import ExperimentConfig, TaskConfig
+from hf_capacity.exam import Exam, findings
 from hf_capacity.hub.cards import eval_results_file, ladder_card, model_card
 from hf_capacity.hub.contents import addresses
 from hf_capacity.report import write_report
@@ -54,6 +55,17 @@ def test_the_records_are_the_studys_runs_and_agree_with_their_curves(folder):
         assert {name: record[name] for name in findings(curve)} == findings(curve)
         assert not list(record["folder"].glob("*.safetensors"))
         assert "+changes" not in record["provenance"]["git_commit"]
+
+
+def test_published_runs_read_and_were_asked_what_their_tasks_build_today():
+    published = {
+        (json.dumps(record["config"]["task"]), record["config"]["split_seed"], record["task_digest"])
+        for folder in STUDIES
+        for record in read_records(folder)
+    }
+    assert len(published) >= 30
+    for task, split_seed, digest in published:
+        assert Exam(TaskConfig(**json.loads(task)), split_seed).identity["digest"] == digest, (task, split_seed)
 
 
 def test_every_table_of_the_readmes_findings_is_a_reports():

@@ -1,5 +1,7 @@
 """What is withheld: each kind of split counted by hand, and drawn by `split_seed` alone."""
 
+import hashlib
+import json
 from collections import Counter
 from itertools import combinations, product
 
@@ -77,6 +79,23 @@ def test_the_split_seed_draws_it_and_nothing_else_does(task, config):
     assert first == withheld(config, split_seed=1)  # the same in a mixture
 
 
+@pytest.mark.parametrize(
+    ("config", "digest"),
+    [
+        ("paper", "6703e81d26b62842"),
+        ("rotating_pair", "83ee8354818247ea"),
+        ("random", "44190a7d508f5156"),
+        ("operand", "2c04e753318166ae"),
+    ],
+)
+def test_a_seed_draws_what_it_drew_for_published_runs(config, digest):
+    drawn = hashlib.sha256()
+    for seed in (0, 1, 2, 44, 1337, 2**32 - 1):
+        splits = load_task("arithmetic", config, split_seed=seed)
+        drawn.update(json.dumps([splits["train"].to_list(), splits["questions"].to_list()]).encode())
+    assert drawn.hexdigest()[:16] == digest
+
+
 @both_tasks
 @pytest.mark.parametrize(
     ("config", "parameters", "message"),
@@ -86,10 +105,10 @@ def test_the_split_seed_draws_it_and_nothing_else_does(task, config):
         ("paper", {"withheld_fraction": 0.2}, r"`withheld_fraction` \(=0.2\) is for the split 'random', but"),
         ("paper", {"withheld_split": "random"}, r"`withheld_pairs` \(=\(\(5, 7\),\)\) is for the split 'pairs'"),
         ("operand", {"withheld_pairs": [[5, 7]]}, "but `withheld_split` is 'operand': leave one of them out"),
-        ("paper", {"withheld_split": "digit"}, "must be one of pairs, random, operand; got 'digit'"),
+        ("paper", {"withheld_split": "digits"}, "must be one of pairs, random, operand, digit, length; got 'digits'"),
         *[("rotating_pair", {"drawn_pairs": n}, "whole number from 1 to 44") for n in (0, 45, 1.5, "1", True)],
         *[("random", {"withheld_fraction": f}, "at least one of the 55") for f in (0.0, 1.0, 0.001, 0.999, "x", True)],
-        *[("operand", {"withheld_operand": d}, "must be a digit from 0 to 9") for d in (-1, 10, "4", True)],
+        *[("operand", {"withheld_operand": d}, "must be a whole number from 0 to 9") for d in (-1, 10, "4", True)],
     ],
 )
 def test_impossible_splits_are_refused(task, config, parameters, message):

@@ -4,7 +4,7 @@ The line `Capital of France is Paris ` is asked as the prompt `Capital of France
 by a space and a newline.
 """
 
-from dataset_builders.questions import Question, QuestionBuilder, QuestionConfig
+from dataset_builders.questions import QuestionBuilder, QuestionConfig, question_table
 
 
 # The facts and their order as listed by Barron & White (2025, arXiv 2506.09099).
@@ -65,22 +65,6 @@ CAPITALS = {
 ASKED_IN_THE_STUDY = {"the USA": "USA", "the UK": "UK"}
 
 
-def capitals(asked: dict[str, str]) -> list[Question]:
-    """The fifty questions; `asked` gives the countries whose prompt names them otherwise than their line does."""
-    return [
-        Question(
-            text=f"Capital of {country} is {capital} \n",
-            prompt=f"Capital of {asked.get(country, country)} is ",
-            answer=capital,
-            end=" \n",
-            kind="capital",
-            ability="fact",
-            seen=True,
-        )
-        for country, capital in CAPITALS.items()
-    ]
-
-
 class Capitals(QuestionBuilder):
     """Fifty facts in the study's order, 1,547 characters. All are read, and `split_seed` draws nothing."""
 
@@ -90,5 +74,16 @@ class Capitals(QuestionBuilder):
     )
     DEFAULT_CONFIG_NAME = "paper"
 
-    def questions(self):
-        return capitals(asked=ASKED_IN_THE_STUDY if self.config.name == "paper" else {})
+    @staticmethod
+    def tables(config):
+        asked = ASKED_IN_THE_STUDY if config.name == "paper" else {}
+        questions = question_table(
+            text=[f"Capital of {country} is {capital} \n" for country, capital in CAPITALS.items()],
+            prompt=[f"Capital of {asked.get(country, country)} is " for country in CAPITALS],
+            answer=list(CAPITALS.values()),
+            end=" \n",
+            kind="capital",
+            ability="fact",
+            seen=True,
+        )
+        return {"train": questions, "questions": questions}

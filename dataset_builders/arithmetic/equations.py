@@ -1,0 +1,162 @@
+"""The table of all equations of a config: which there are, what they come to, and how they are written."""
+
+import math
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dataset_builders.dials import check_choice, check_flag, check_whole_number
+from dataset_builders.questions import question_table
+from dataset_builders.symbols import MOST_SYMBOLS, spelled_in_symbols
+
+from .config import ArithmeticConfig
+
+
+KINDS = {"+": "addition", "-": "subtraction", "*": "multiplication", "/": "division"}
+# So that the number of every equation is exact as a float64, with which it is drawn.
+MOST_DIGITS = 7
+
+
+class Equations:
+    """All equations, numbered from 0: `a` outer, `b` inner, and at each pair the operations in their order.
+
+    Args:
+        config: What of it says which equations there are and how they are written.
+
+    Raises:
+        `ValueError`: if that is impossible.
+    """
+
+    def __init__(self, config: ArithmeticConfig):
+        _check(config)
+        self.config, self.modulus, self.operations = config, config.modulus, tuple(config.operations)
+        self.num_operands = config.modulus or 10**config.digits
+        self.num_digits = len(str(self.num_operands - 1))
+        self.shape = (self.num_operands, self.num_operands, len(self.operations))
+        self.size = math.prod(self.shape)
+
+    def parts(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """`a`, `b` and the place of the operation in `operations`, for the equations with these numbers."""
+        return np.unravel_index(numbers, self.shape)
+
+    def exist(self, b: np.ndarray, operation: np.ndarray) -> np.ndarray:
+        """Which of them there are: all but divisions by zero."""
+        return (b != 0) | (np.array(self.operations)[operation] != "/")
+
+    def results(self, a: np.ndarray, b: np.ndarray, operation: np.ndarray) -> np.ndarray:
+        """What they come to: exact whole numbers."""
+        results = np.empty_like(a)
+        for place, sign in enumerate(self.operations):
+            chosen = operation == place
+            x, y = a[chosen], b[chosen]
+            if sign == "/":
+                y = _inverses(y, self.modulus)
+            results[chosen] = x + y if sign == "+" else x - y if sign == "-" else x * y
+        return results % self.modulus if self.modulus else results
+
+    def table(self, numbers: np.ndarray, seen: np.ndarray) -> pa.Table:
+        """The equations with these numbers as questions: the prompt `<5+3=`, the answer `8`, closed by `>`.
+
+        Lines are padded with spaces to the length that the longest operands and the longest answer need together, and
+        end in a newline.
+        """
+        a, b, operation = self.parts(numbers)
+        if self.config.notation == "symbols":
+            operands, answers, line_length = self._in_symbols(a, b, operation)
+        else:
+            operands, answers, line_length = self._in_digits(a, b, operation)
+        operation = pa.array(operation)
+        signs = pa.array(self.operations).take(operation)
+        prompts = pc.binary_join_element_wise("<", operands[0], signs, operands[1], "=", "")
+        lines = pc.binary_join_element_wise(prompts, answers, ">", "")
+        return question_table(
+            text=pc.binary_join_element_wise(pc.utf8_rpad(lines, line_length), "\n", ""),
+            prompt=prompts,
+            answer=answers,
+            end=">",
+            kind=pa.array([KINDS[sign] for sign in self.operations]).take(operation),
+            ability="rule",
+            seen=seen,
+        )
+
+    def _in_symbols(self, a, b, operation) -> tuple[list[pa.Array], pa.Array, int]:
+        """Operands and answers as they are written, and the length of the longest line."""
+        written = [spelled_in_symbols(values[:, None]) for values in (a, b, self.results(a, b, operation))]
+        return written[:2], written[2], len("<a+b=c>")
+
+    def _in_digits(self, a, b, operation) -> tuple[list[pa.Array], pa.Array, int]:
+        most = {"+": self.num_digits + 1, "-": self.num_digits, "*": 2 * self.num_digits}
+        most_digits = [self.num_digits if self.modulus else most[sign] for sign in self.operations]
+        results = self.results(a, b, operation)
+        operands = [self._digits(values, np.full_like(values, self.num_digits)) for values in (a, b)]
+        answers = self._digits(np.abs(results), np.array(most_digits)[operation])
+        if self.config.reversed_answer:
+            answers = pc.utf8_reverse(answers)
+        signs = pc.if_else(pa.array(results < 0), "-", "")
+        signed = [sign == "-" and not self.modulus for sign in self.operations]
+        line_length = len("<+=>") + 2 * self.num_digits + max(map(sum, zip(most_digits, signed, strict=True)))
+        return operands, pc.binary_join_element_wise(signs, answers, ""), line_length
+
+    def _digits(self, values: np.ndarray, most_digits: np.ndarray) -> pa.Array:
+        """The whole numbers `values` as they are written, where none of them has more digits than `most_digits`."""
+        if not self.config.zero_padded:
+            return pc.cast(pa.array(values), pa.string())
+        # The 1 in front of 1000 + 42 makes way for the zero in 042.
+        return pc.utf8_slice_codeunits(pc.cast(pa.array(10**most_digits + values), pa.string()), 1)
+
+
+def _inverses(values: np.ndarray, prime: int) -> np.ndarray:
+    """What each value has to be multiplied by to give 1 mod `prime`: its power of `prime` - 2, as Fermat says."""
+    inverses, exponent = np.ones_like(values), prime - 2
+    while exponent:
+        if exponent % 2:
+            inverses = inverses * values % prime
+        values, exponent = values * values % prime, exponent // 2
+    return inverses
+
+
+def _check(config: ArithmeticConfig) -> None:
+    check_whole_number("digits", config.digits, 1, MOST_DIGITS)
+    for name in ("zero_padded", "reversed_answer"):
+        check_flag(name, getattr(config, name))
+    check_choice("notation", config.notation, ("digits", "symbols"))
+    signs, known = config.operations, tuple(KINDS)
+    is_list = isinstance(signs, (list, tuple)) and all(sign in known for sign in signs)
+    if not is_list or not 1 <= len(signs) == len(set(signs)):
+        raise ValueError(
+            f"`operations` must list some of {', '.join(known)}, each once, such as ['+', '-']; got {signs!r}."
+        )
+    if config.modulus is None:
+        _check_without_modulus(config)
+    else:
+        _check_with_modulus(config)
+
+
+def _check_without_modulus(config: ArithmeticConfig) -> None:
+    if "/" in config.operations:
+        raise ValueError("`operations` has '/', which has an answer mod a prime only: give a `modulus`, such as 97.")
+    if config.notation == "symbols":
+        raise ValueError(
+            "`notation` 'symbols' writes a residue as one character: give a `modulus`, such as 97, or take 'digits'."
+        )
+
+
+def _check_with_modulus(config: ArithmeticConfig) -> None:
+    if config.digits != ArithmeticConfig.digits:
+        raise ValueError(
+            f"`digits` (={config.digits}) and `modulus` (={config.modulus!r}) both say how large operands are: leave "
+            "one of them out."
+        )
+    if config.notation == "symbols":
+        check_whole_number("modulus", config.modulus, 2, MOST_SYMBOLS, ", so many symbols are there")
+        for name in ("zero_padded", "reversed_answer"):
+            if getattr(config, name):
+                raise ValueError(f"`{name}` is for the notation 'digits': a symbol has none. Leave one of them out.")
+    check_whole_number("modulus", config.modulus, 2, 10**MOST_DIGITS)
+    divisors = np.arange(2, math.isqrt(config.modulus) + 1)
+    if "/" in config.operations and not (config.modulus % divisors).all():
+        raise ValueError(
+            f"`modulus` (={config.modulus}) must be prime for the operation '/', such as 97: else some divisions have "
+            "no answer or several. Take another one, or leave '/' out."
+        )

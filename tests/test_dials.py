@@ -1,0 +1,88 @@
+"""Impossible dials are refused before anything is trained; and a million lines take seconds."""
+
+import time
+
+import pytest
+
+from dataset_builders import load_task
+
+
+UNLISTED = {"digits": 5, "num_lines": 100, "num_questions": 10}
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(cache):
+    """Every test has its own."""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parameters", "message"),
+    [
+        # How numbers are written
+        *[(["arithmetic"], {"digits": n}, "`digits` must be a whole number from 1 to 7") for n in (0, 8, "2", 1.0)],
+        *[
+            (["arithmetic"], {"operations": signs}, r"`operations` must list some of \+, -, \*, /, each once, such as")
+            for signs in ([], "+-", ["+", "+"], ["^"], [["+"]], [1], 3)
+        ],
+        (["arithmetic"], {"notation": "roman"}, "`notation` must be one of digits, symbols; got 'roman'"),
+        (["arithmetic"], {"zero_padded": 1}, "`zero_padded` must be true or false; got 1"),
+        (["arithmetic"], {"reversed_answer": "yes"}, "`reversed_answer` must be true or false; got 'yes'"),
+        # Residues
+        (["arithmetic"], {"operations": ["/"]}, "'/', which has an answer mod a prime only: give a `modulus`"),
+        (["arithmetic", "mod_division"], {"modulus": 96}, r"`modulus` \(=96\) must be prime for the operation"),
+        (["arithmetic", "mod_division"], {"modulus": 9409}, r"`modulus` \(=9409\) must be prime"),
+        (["arithmetic"], {"modulus": 1}, "`modulus` must be a whole number from 2 to 10,000,000; got 1"),
+        (["arithmetic"], {"notation": "symbols"}, "writes a residue as one character: give a `modulus`, such as"),
+        (["arithmetic", "mod_division"], {"modulus": 20_011}, "from 2 to 20,000, so many symbols are there"),
+        (["arithmetic", "mod_division"], {"digits": 2}, r"`digits` \(=2\) and `modulus` \(=97\) both say how large"),
+        (["arithmetic", "mod_division"], {"zero_padded": True}, "`zero_padded` is for the notation 'digits'"),
+        # Splits
+        (["arithmetic"], {"modulus": 5}, r"must list pairs of operands from 0 to 4, such as .*; got \(\(5, 7\),\)"),
+        (["arithmetic", "length"], {"digits": 1}, "'length' withholds nothing that could be asked: withhold more, or"),
+        (["arithmetic", "length"], {"longest_in_training": 2}, "from 1 to 1, below the longest there is; got 2"),
+        (["arithmetic", "digit"], {"withheld_position": 2}, r"from 0 to 1 \(0 for the units\); got 2"),
+        (["arithmetic", "digit"], {"withheld_digit": 10}, "`withheld_digit` must be a whole number from 0 to 9"),
+        (["arithmetic", "digit"], {"withheld_digit": 0, "zero_padded": False}, "'digit' withholds nothing that could"),
+        (
+            ["arithmetic"],
+            {"withheld_pairs": [[0, 1], [1, 1]], "operations": ["/"], "modulus": 2},
+            "'pairs' withholds everything, so that nothing is left to read: withhold less",
+        ),
+        (["arithmetic"], {"withheld_pairs": [[0, 0]], "operations": ["/"], "modulus": 5}, "'pairs' withholds nothing"),
+        (
+            ["arithmetic", "operand"],
+            {"withheld_split": "digit", "withheld_position": 0, "modulus": 7, "notation": "symbols"},
+            "'digit' goes by the digits of operands, but `notation` is 'symbols': take 'digits', or another split",
+        ),
+        (["arithmetic", "length"], {"withheld_digit": 3}, r"`withheld_digit` \(=3\) is for the split 'digit', but"),
+        # How many are read and asked
+        (["arithmetic"], {"num_lines": 0}, "`num_lines` must be a whole number from 1 to 10,000,000; got 0"),
+        (["arithmetic"], {"num_lines": 197}, r"`num_lines` \(=197\) exceeds the 196 equations left to read: lower it"),
+        (["arithmetic"], {"num_questions": 5}, r"`num_questions` \(=5\) exceeds the 4 equations withheld: lower it"),
+        (["arithmetic", "random"], {"digits": 4}, "`num_lines` must be given, such as 10000: there are 200,000,000"),
+        (["arithmetic"], UNLISTED, "'pairs' is for at most 10,000,000 equations: among 20,000,000,000, a few pairs"),
+        (["arithmetic", "operand"], {**UNLISTED, "digits": 7, "num_questions": 500}, "found among .* by chance"),
+    ],
+)  # fmt: skip
+def test_impossible_dials_are_refused(arguments, parameters, message):
+    with pytest.raises(ValueError, match=message):
+        load_task(*arguments, **parameters)
+
+
+@pytest.mark.slow  # a gigabyte of memory for some seconds
+@pytest.mark.parametrize(
+    ("arguments", "parameters"),
+    [
+        (["arithmetic", "random"], {"digits": 3, "num_lines": 1_000_000, "num_questions": 1_000}),
+        (["arithmetic", "reversed_addition"], {"digits": 7, "num_lines": 1_000_000}),
+        (["arithmetic", "mod_division"], {"modulus": 1427}),
+    ],
+    ids=str,
+)
+def test_a_million_lines_take_seconds(arguments, parameters):
+    start = time.perf_counter()
+    splits = load_task(*arguments, **parameters)
+    seconds = time.perf_counter() - start
+    print(f"\n{' '.join(arguments)} {parameters}: {len(splits['train']):,} lines in {seconds:.1f} s")
+    assert len(splits["train"]) >= 1_000_000
+    assert seconds < 20
