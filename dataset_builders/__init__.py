@@ -11,16 +11,21 @@ import datasets
 
 from .arithmetic.builder import Arithmetic
 from .capitals.builder import Capitals
+from .demand import Demand
 from .dials import listed
+from .facts.builder import Facts
 from .mixture.builder import Mixture
 from .questions import FEATURES, QuestionBuilder, QuestionConfig
+from .random_strings.builder import RandomStrings
 
 
-__all__ = ["FEATURES", "TASKS", "QuestionBuilder", "QuestionConfig", "load_task"]
+__all__ = ["FEATURES", "TASKS", "Demand", "QuestionBuilder", "QuestionConfig", "demanded_bits", "load_task"]
 
 TASKS: dict[str, type[QuestionBuilder]] = {
     "arithmetic": Arithmetic,
     "capitals": Capitals,
+    "facts": Facts,
+    "random_strings": RandomStrings,
     "mixture": Mixture,
     "both": Mixture,  # what the study calls it
 }
@@ -72,6 +77,26 @@ def load_task(
                 "dataset on the Hub that can be reached."
             ) from error
         return _checked(splits, path)
+
+
+def demanded_bits(
+    path: str, name: str | None = None, *, split_seed: int = QuestionConfig.split_seed, **parameters
+) -> Demand | None:
+    """How many bits there are to be memorised in the training text of a task.
+
+    Args:
+        path, name, split_seed, **parameters: As for [`load_task`].
+
+    Returns:
+        [`Demand`], or None where the entropy is not known by construction: for `arithmetic`, `capitals`, `mixture` and
+        what comes from elsewhere.
+
+    Raises:
+        `ValueError`: if there is no such config or parameter, or if a parameter that counts has an impossible value.
+    """
+    if path not in TASKS:
+        return None
+    return TASKS[path].demand(TASKS[path].configured(path, name, {**parameters, "split_seed": split_seed}))
 
 
 @contextmanager

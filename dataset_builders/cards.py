@@ -20,8 +20,15 @@ from dataset_builders import TASKS, QuestionConfig
 TITLES = {
     "arithmetic": "Arithmetic with withheld equations",
     "capitals": "Fifty capitals",
+    "facts": "Attributes of invented people",
     "mixture": "One-digit arithmetic and fifty capitals",
+    "random_strings": "Strings of random symbols",
 }
+# Which paper on arXiv a task is taken from.
+THE_STUDY = "2506.09099"
+PAPERS = {"facts": "2404.05405", "random_strings": "2505.24832"}
+# No linguistic content.
+LANGUAGES = {"random_strings": "zxx"}
 
 
 def task_folder(task: str) -> Path:
@@ -62,13 +69,13 @@ def dataset_card(task: str, source: str) -> str:
     metadata = {
         "pretty_name": title,
         "license": "apache-2.0",
-        "language": ["en"],
+        "language": [LANGUAGES.get(folder.name, "en")],
         "task_categories": ["text-generation"],
         "size_categories": ["n<1K"],
         "tags": [
             "hf-capacity",
             f"task:{'both' if folder.name == 'mixture' else folder.name}",
-            "arxiv:2506.09099",
+            f"arxiv:{PAPERS.get(folder.name, THE_STUDY)}",
         ],
         "configs": listed,
     }

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dataset_builders.demand import Demand
 from dataset_builders.dials import listed
 
 
@@ -95,6 +96,15 @@ class QuestionBuilder(datasets.ArrowBasedBuilder):
         Raises:
             `ValueError`: if a field of `config` is impossible.
         """
+
+    @staticmethod
+    def demand(config: QuestionConfig) -> Demand | None:
+        """How many bits the training text demands, if that is known by construction.
+
+        Raises:
+            `ValueError`: if a field of `config` that counts is impossible.
+        """
+        return None
 
     @classmethod
     def build(cls, config: QuestionConfig) -> Splits:

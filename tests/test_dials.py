@@ -62,6 +62,20 @@ def _own_cache(cache):
         (["arithmetic", "random"], {"digits": 4}, "`num_lines` must be given, such as 10000: there are 200,000,000"),
         (["arithmetic"], UNLISTED, "'pairs' is for at most 10,000,000 equations: among 20,000,000,000, a few pairs"),
         (["arithmetic", "operand"], {**UNLISTED, "digits": 7, "num_questions": 500}, "found among .* by chance"),
+        # Facts
+        (["facts"], {"num_keys": 9_150_626}, "from 1 to 9,150,625, so many names can be told apart; got 9150626"),
+        (["facts"], {"num_attributes": 21}, "from 1 to 20, so many attributes have a word; got 21"),
+        (["facts"], {"num_values": 1_366_876}, "from 2 to 1,366,875, so many values can be told apart; got 1366876"),
+        (["facts"], {"num_values": 1}, "`num_values` must be a whole number from 2 to"),
+        (["facts"], {"num_keys": 9_000_000}, r"`num_keys` x `num_attributes` \(=27,000,000\) facts are more than"),
+        (["facts"], {"num_questions": 151}, "`num_questions` must be a whole number from 1 to 150, the number"),
+        # Strings
+        (["random_strings"], {"num_symbols": 20_001}, "from 2 to 20,000, so many symbols are there; got 20001"),
+        (["random_strings"], {"num_symbols": 1}, "`num_symbols` must be a whole number from 2 to 20,000"),
+        (["random_strings"], {"length": 1}, "from 2 to 1,562,500, 100,000,000 symbols in all strings together; got 1"),
+        (["random_strings"], {"num_strings": 0}, "`num_strings` must be a whole number from 1 to 10,000,000; got 0"),
+        (["random_strings"], {"num_questions": 65}, "from 1 to 64, the number of strings; got 65"),
+        (["random_strings"], {"num_symbols": 2, "length": 2}, "Each of the 64 strings begins like one that ends"),
     ],
 )  # fmt: skip
 def test_impossible_dials_are_refused(arguments, parameters, message):
@@ -76,6 +90,9 @@ def test_impossible_dials_are_refused(arguments, parameters, message):
         (["arithmetic", "random"], {"digits": 3, "num_lines": 1_000_000, "num_questions": 1_000}),
         (["arithmetic", "reversed_addition"], {"digits": 7, "num_lines": 1_000_000}),
         (["arithmetic", "mod_division"], {"modulus": 1427}),
+        (["facts"], {"num_keys": 100_000, "num_attributes": 10, "num_values": 100}),
+        (["random_strings", "morris_s4"], {"num_strings": 1_000_000}),
+        (["random_strings"], {"num_strings": 1_000_000, "length": 64, "num_symbols": 2048}),
     ],
     ids=str,
 )

@@ -97,7 +97,7 @@ def test_what_cannot_be_loaded_is_refused(path, tmp_path, monkeypatch):
     (tmp_path / "empty").mkdir()
     write_folder(tmp_path / "broken")
     (tmp_path / "broken" / "train.jsonl").write_text("{")
-    listed = "'arithmetic', 'capitals', 'mixture', 'both'"
+    listed = "'arithmetic', 'capitals', 'facts', 'random_strings', 'mixture', 'both'"
     refuses(
         rf"Could not load the task '{path}': .*\. Give one of {listed}, a local folder or a dataset on the Hub", path
     )

@@ -1,0 +1,144 @@
+"""Attributes of invented people: facts that can only be known, and whose bits are known exactly.
+
+The line `Bako Dimu city cefa` is asked as the prompt `Bako Dimu city `, whose answer is `cefa`, closed by a newline.
+"""
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dataset_builders.demand import Demand
+from dataset_builders.dials import MOST_LINES, check_whole_number
+from dataset_builders.draws import drawn_integers, drawn_order
+from dataset_builders.questions import QuestionBuilder, QuestionConfig, question_table
+
+
+VOWELS = "aeiou"
+# Names and values share no consonant, and every attribute has one of the names': none can be mistaken for another.
+NAME_SYLLABLES = ["".join(pair) for pair in itertools.product("bdklmnprstz", VOWELS)]
+VALUE_SYLLABLES = ["".join(pair) for pair in itertools.product("vcfhjqwxy", VOWELS)]
+ATTRIBUTES = (
+    *("city", "job", "pet", "food", "drink", "sport", "song", "tree", "bird", "colour"),
+    *("game", "stone", "metal", "cloth", "dance", "tool", "book", "star", "land", "number"),
+)
+# A first name and a surname, of two syllables each.
+MOST_KEYS = len(NAME_SYLLABLES) ** 4
+LONGEST_VALUE = 4
+MOST_VALUES = len(VALUE_SYLLABLES) ** LONGEST_VALUE
+
+
+@dataclass
+class FactsConfig(QuestionConfig):
+    """
+    Args:
+        num_keys (`int`, defaults to 50):
+            N, the people.
+        num_attributes (`int`, defaults to 3):
+            K, the attributes that each of them has.
+        num_values (`int`, defaults to 10):
+            C, the values that each attribute has, all equally likely; no two attributes share one.
+        num_questions (`int`, *optional*):
+            How many of the N K facts are asked, drawn without replacement. All if left out.
+        split_seed (`int`, defaults to 1337):
+            Draws the value of every fact, independently; which of them are asked; and the order of the lines. Who the
+            people are does not depend on it: those of a smaller N are the first of a larger one.
+    """
+
+    num_keys: int = 50
+    num_attributes: int = 3
+    num_values: int = 10
+    num_questions: int | None = None
+
+
+class Facts(QuestionBuilder):
+    """N people with K attributes of C values each: config `people` has 50 x 3 facts of log2 10 bits, 498.3 in all."""
+
+    BUILDER_CONFIG_CLASS = FactsConfig
+    BUILDER_CONFIGS = (FactsConfig(name="people", description="50 people with 3 attributes of 10 values each."),)
+    DEFAULT_CONFIG_NAME = "people"
+
+    @staticmethod
+    def tables(config):
+        _check(config)
+        num_facts, seed = config.num_keys * config.num_attributes, config.split_seed
+        key, attribute = np.divmod(np.arange(num_facts), config.num_attributes)
+        value = drawn_integers(num_facts, config.num_values, f"values-{seed}") + attribute * config.num_values
+        keys, attributes = _names(config.num_keys).take(pa.array(key)), pa.array(ATTRIBUTES).take(pa.array(attribute))
+        prompts = pc.binary_join_element_wise(keys, attributes, "", " ")
+        answers = _values(value, _syllables_of_values(config))
+        facts = question_table(
+            text=pc.binary_join_element_wise(prompts, answers, "\n", ""),
+            prompt=prompts,
+            answer=answers,
+            end="\n",
+            kind=attributes,
+            ability="fact",
+            seen=True,
+        )
+        asked = np.sort(drawn_order(num_facts, f"questions-{seed}")[: config.num_questions])
+        lines = drawn_order(num_facts, f"lines-{seed}")
+        return {"train": facts.take(pa.array(lines)), "questions": facts.take(pa.array(asked))}
+
+    @staticmethod
+    def demand(config):
+        _check(config)
+        num_facts, bits_per_fact = config.num_keys * config.num_attributes, math.log2(config.num_values)
+        return Demand(
+            estimator="facts with given keys",
+            bits=num_facts * bits_per_fact,
+            num_items=num_facts,
+            bits_per_item=bits_per_fact,
+            num_scored_tokens=num_facts * len(VALUE_SYLLABLES[0]) * _syllables_of_values(config),
+            scored="answer",
+            alphabet="".join(sorted(set("".join(VALUE_SYLLABLES)))),
+            source="Allen-Zhu & Li (2024), arXiv 2404.05405",
+        )
+
+
+def _names(number: int) -> pa.Array:
+    """The first `number` people: first name and surname."""
+    first, last = np.divmod(_apart(np.arange(number), MOST_KEYS), len(NAME_SYLLABLES) ** 2)
+    words = [pc.utf8_capitalize(_spelled(part, NAME_SYLLABLES, 2)) for part in (first, last)]
+    return pc.binary_join_element_wise(*words, " ")
+
+
+def _values(numbers: np.ndarray, num_syllables: int) -> pa.Array:
+    return _spelled(_apart(numbers, len(VALUE_SYLLABLES) ** num_syllables), VALUE_SYLLABLES, num_syllables)
+
+
+def _syllables_of_values(config: FactsConfig) -> int:
+    """How many syllables a value has: as few as are enough to tell all values apart, but two at least."""
+    lengths = range(2, LONGEST_VALUE)
+    enough = (n for n in lengths if len(VALUE_SYLLABLES) ** n >= config.num_attributes * config.num_values)
+    return next(enough, LONGEST_VALUE)
+
+
+def _apart(numbers: np.ndarray, below: int) -> np.ndarray:
+    """Moves the whole numbers below `below` about, one to one, so that neighbours come to lie far apart."""
+    golden_section = round(below * (math.sqrt(5) - 1) / 2)
+    step = next(step for step in itertools.count(golden_section) if math.gcd(step, below) == 1)
+    return numbers * step % below
+
+
+def _spelled(numbers: np.ndarray, syllables: list[str], length: int) -> pa.Array:
+    """Writes each number with `length` syllables for digits."""
+    places = np.unravel_index(numbers, (len(syllables),) * length)
+    return pc.binary_join_element_wise(*(pa.array(syllables).take(pa.array(place)) for place in places), "")
+
+
+def _check(config: FactsConfig) -> None:
+    check_whole_number("num_keys", config.num_keys, 1, MOST_KEYS, ", so many names can be told apart")
+    check_whole_number("num_attributes", config.num_attributes, 1, len(ATTRIBUTES), ", so many attributes have a word")
+    high = MOST_VALUES // config.num_attributes
+    check_whole_number("num_values", config.num_values, 2, high, ", so many values can be told apart")
+    num_facts = config.num_keys * config.num_attributes
+    if num_facts > MOST_LINES:
+        raise ValueError(
+            f"`num_keys` x `num_attributes` (={num_facts:,}) facts are more than {MOST_LINES:,}: lower one of them."
+        )
+    if config.num_questions is not None:
+        check_whole_number("num_questions", config.num_questions, 1, num_facts, ", the number of facts")
