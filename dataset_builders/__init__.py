@@ -1,6 +1,6 @@
 """What is learned: every task as a dataset of questions. `load_task` is the way in.
 
-To add a task, write one folder with its builder, card and data, and one line in `TASKS`.
+To add a task, write one folder with its builder, card and data, and one line in `PARTS` of `mixture/builder.py`.
 """
 
 from contextlib import contextmanager
@@ -9,26 +9,15 @@ from tempfile import TemporaryDirectory
 
 import datasets
 
-from .arithmetic.builder import Arithmetic
-from .capitals.builder import Capitals
 from .demand import Demand
 from .dials import listed
-from .facts.builder import Facts
-from .mixture.builder import Mixture
+from .mixture.builder import PARTS, Mixture
 from .questions import FEATURES, QuestionBuilder, QuestionConfig
-from .random_strings.builder import RandomStrings
 
 
 __all__ = ["FEATURES", "TASKS", "Demand", "QuestionBuilder", "QuestionConfig", "demanded_bits", "load_task"]
 
-TASKS: dict[str, type[QuestionBuilder]] = {
-    "arithmetic": Arithmetic,
-    "capitals": Capitals,
-    "facts": Facts,
-    "random_strings": RandomStrings,
-    "mixture": Mixture,
-    "both": Mixture,  # what the study calls it
-}
+TASKS: dict[str, type[QuestionBuilder]] = {**PARTS, "mixture": Mixture, "both": Mixture}  # `both`: as in the study
 
 
 def load_task(
@@ -88,8 +77,9 @@ def demanded_bits(
         path, name, split_seed, **parameters: As for [`load_task`].
 
     Returns:
-        [`Demand`], or None where the entropy is not known by construction: for `arithmetic`, `capitals`, `mixture` and
-        what comes from elsewhere.
+        [`Demand`], or None where the entropy is not known by construction: for `arithmetic`, `capitals`, what comes
+        from elsewhere, and mixtures. A mixture in which that of exactly one part is known has that part's, whose lines
+        alone are to be scored.
 
     Raises:
         `ValueError`: if there is no such config or parameter, or if a parameter that counts has an impossible value.

@@ -21,7 +21,7 @@ TITLES = {
     "arithmetic": "Arithmetic with withheld equations",
     "capitals": "Fifty capitals",
     "facts": "Attributes of invented people",
-    "mixture": "One-digit arithmetic and fifty capitals",
+    "mixture": "Rules and facts in one text",
     "random_strings": "Strings of random symbols",
 }
 # Which paper on arXiv a task is taken from.

@@ -93,6 +93,7 @@ def test_impossible_dials_are_refused(arguments, parameters, message):
         (["facts"], {"num_keys": 100_000, "num_attributes": 10, "num_values": 100}),
         (["random_strings", "morris_s4"], {"num_strings": 1_000_000}),
         (["random_strings"], {"num_strings": 1_000_000, "length": 64, "num_symbols": 2048}),
+        (["mixture"], {"tasks": [{"path": "arithmetic"}, {"path": "facts"}], "tokens": [5_000_000, 10_000_000]}),
     ],
     ids=str,
 )

@@ -160,8 +160,11 @@ def test_demanded_bits_are_those_of_a_hand_count(
 
 
 def test_what_is_not_drawn_uniformly_has_no_bits():
+    facts, strings = {"path": "facts", "parameters": {"num_keys": 10}}, {"path": "random_strings"}
     for task in ("arithmetic", "capitals", "mixture", "both", "somebody/elsewhere"):
         assert demanded_bits(task) is None
+    assert demanded_bits("mixture", tasks=[facts, strings]) is None
+    assert demanded_bits("mixture", tasks=[facts, {"path": "arithmetic"}]) == demanded_bits("facts", num_keys=10)
     assert isinstance(demanded_bits("facts"), Demand)
 
 
