@@ -2,7 +2,7 @@ import pytest
 from transformers import AutoTokenizer
 
 from dataset_builders import TASKS, load_task
-from hf_capacity.tokenizer import build_tokenizer, encode, save_tokenizer
+from hf_capacity.tokenizer import MOST_CHARACTERS, build_tokenizer, encode, save_tokenizer
 
 
 def text_of(task):
@@ -43,3 +43,10 @@ def test_a_character_outside_the_alphabet_is_an_error():
         encode(tokenizer, "<5*7=")
     with pytest.raises(Exception, match="Missing"):  # the tokenizers library raises nothing finer
         tokenizer("<5*7=")
+
+
+def test_more_characters_than_any_writing_has_are_refused():
+    text = "".join(map(chr, range(0x10000, 0x10000 + MOST_CHARACTERS)))
+    assert len(build_tokenizer(text, 9)) == MOST_CHARACTERS
+    with pytest.raises(ValueError, match="the training text has 50,001 different characters, more than 50,000: "):
+        build_tokenizer(text + "a", 9)
