@@ -124,6 +124,10 @@ class CapacityTrainer(Trainer):
         """Ready batches: a `DataLoader` would put them together row by row."""
         return self.batches
 
+    def get_decay_parameter_names(self, model: torch.nn.Module) -> list[str]:
+        """Matrices, whatever a type calls the rest: the stock method goes by names."""
+        return [name for name, parameter in model.named_parameters() if parameter.ndim >= 2]
+
     def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> LambdaLR:
         """The study's schedule, scaled to the steps of this run."""
         if self.lr_scheduler is None:
