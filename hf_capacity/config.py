@@ -9,20 +9,20 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
 from pydantic.dataclasses import dataclass
+
+from .model_config import STRICT, ModelConfig, PositiveInt
 
 
 # Raised by every commit that moves a number; part of the run id, so that old and new results never mix.
 PROTOCOL_VERSION = 2
 
-_strict = ConfigDict(extra="forbid", allow_inf_nan=False)
-PositiveInt = Annotated[int, Field(strict=True, gt=0)]
 Seed = Annotated[int, Field(strict=True, ge=0, lt=2**32)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
-@dataclass(kw_only=True, frozen=True, config=_strict)
+@dataclass(kw_only=True, frozen=True, config=STRICT)
 class TaskConfig:
     """What is learned: the arguments of `dataset_builders.load_task`.
 
@@ -43,45 +43,13 @@ class TaskConfig:
         return self
 
 
-@dataclass(kw_only=True, frozen=True, config=_strict)
-class ModelConfig:
-    """A rung of the ladder, in the names of `GPT2Config`; `n_inner` is the MLP width, `dropout` all three dropouts."""
-
-    name: str | None = None
-    n_layer: PositiveInt
-    n_head: PositiveInt
-    n_embd: PositiveInt
-    n_inner: PositiveInt
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-
-    @model_validator(mode="after")
-    def _heads_divide_the_width(self):
-        if self.n_embd % self.n_head:
-            raise ValueError(f"`n_embd` (={self.n_embd}) must be divisible by `n_head` (={self.n_head}).")
-        return self
-
-    @property
-    def label(self) -> str:
-        """What tables call it: its name, or its depth, width and heads."""
-        return self.name or f"L{self.n_layer}-d{self.n_embd}-h{self.n_head}"
-
-
-# "Too Big to Think" (arXiv 2506.09099): one layer and one head of growing width, and a model of ordinary proportions.
-LADDER = {
-    "n14": ModelConfig(name="n14", n_layer=1, n_head=1, n_embd=14, n_inner=14),
-    "n28": ModelConfig(name="n28", n_layer=1, n_head=1, n_embd=28, n_inner=28),
-    "n56": ModelConfig(name="n56", n_layer=1, n_head=1, n_embd=56, n_inner=56),
-    "mlt": ModelConfig(name="mlt", n_layer=6, n_head=6, n_embd=384, n_inner=1536, dropout=0.2),
-}
-
-
-@dataclass(kw_only=True, frozen=True, config=_strict)
+@dataclass(kw_only=True, frozen=True, config=STRICT)
 class ExperimentConfig:
     """One training run. The defaults are the study's (arXiv 2506.09099) for its small models.
 
     Args:
         task: A task name, a mapping of `TaskConfig`'s fields, or a `TaskConfig`.
-        model: A rung of `LADDER`, a mapping of `ModelConfig`'s fields (with the `name` of a rung: that rung, changed),
+        model: A rung of `LADDER`, a mapping of `ModelConfig`'s keys (with the `name` of a rung: that rung, changed),
             or a `ModelConfig`.
         block_size: Characters in a window, and positions of the model.
         batch_size: Windows in a batch, over all processes.
@@ -134,19 +102,6 @@ class ExperimentConfig:
     def _task_by_name(cls, task):
         return {"path": task} if isinstance(task, str) else task
 
-    @field_validator("model", mode="before")
-    @classmethod
-    def _rung_by_name(cls, model):
-        if isinstance(model, str):
-            model = {"name": model}
-        if isinstance(model, dict) and model.get("name") is not None:
-            if model["name"] not in LADDER:
-                raise ValueError(f"unknown rung {model['name']!r}; the ladder has {', '.join(LADDER)}")
-            return vars(LADDER[model["name"]]) | model
-        if isinstance(model, dict) and "n_embd" in model:
-            return {"n_inner": model["n_embd"]} | model
-        return model
-
     @model_validator(mode="after")
     def _schedule_fits(self):
         if self.min_learning_rate > self.learning_rate:
@@ -197,7 +152,7 @@ def _explain(mistake: dict[str, Any]) -> str:
     place = [str(part) for part in mistake["loc"]]
     key, kind = ".".join(place), mistake["type"]
     if kind == "unexpected_keyword_argument":
-        owner = {"task": TaskConfig, "model": ModelConfig}.get(place[0], ExperimentConfig)
+        owner = TaskConfig if place[0] == "task" else ExperimentConfig
         known = [field.name for field in dataclasses.fields(owner)]
         close = difflib.get_close_matches(place[-1], known, n=1)
         return f"unknown key `{key}`" + (f": did you mean `{close[0]}`?" if close else f"; known: {', '.join(known)}")

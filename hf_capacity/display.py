@@ -7,7 +7,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from .config import ExperimentConfig, ModelConfig
+from .config import ExperimentConfig
+from .model_config import label_of
 
 
 if TYPE_CHECKING:
@@ -134,10 +135,7 @@ def show_results(table: "pandas.DataFrame", unfinished: dict[str, str | None]) -
         table: As `load_results` gives it.
         unfinished: As `read_unfinished` gives it.
     """
-    sizes = zip(
-        *(table[f"config.model.{key}"].tolist() for key in ("name", "n_layer", "n_head", "n_embd")), strict=True
-    )
-    models = [_model(*size) for size in sizes]
+    models = _models(table)
     settings = table[[name for name in table if name.startswith("config.")]]
     values_a_cell = settings.astype(str).groupby([table["config.task.path"].to_numpy(), models]).nunique().max()
     texts = {"run": _texts(table, "run_id"), "trained on": _texts(table, "config.task.path"), "model": models}
@@ -162,10 +160,10 @@ def show_results(table: "pandas.DataFrame", unfinished: dict[str, str | None]) -
             print(f"... and {len(lines) - NAMED} more like this")
 
 
-def _model(name: str | None, n_layer: int, n_head: int, n_embd: int) -> str:
-    if isinstance(name, str):
-        return name
-    return ModelConfig(n_layer=n_layer, n_head=n_head, n_embd=n_embd, n_inner=n_embd).label
+def _models(table: "pandas.DataFrame") -> list[str]:
+    keys = table.filter(regex=r"^config\.model\.").rename(columns=lambda name: name.removeprefix("config.model."))
+    rows = zip(keys.to_dict("records"), keys.notna().to_dict("records"), strict=True)
+    return [label_of({key: row[key] if known[key] else None for key in row}) for row, known in rows]
 
 
 def _texts(table: "pandas.DataFrame", name: str, spell: Callable[[Any], str] = str) -> list[str]:

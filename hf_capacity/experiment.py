@@ -26,7 +26,7 @@ from .config import ExperimentConfig
 from .evaluation import LONGEST_LINE, mean_loss, predict, write
 from .exam import Exam, findings
 from .kernel import FusedLoss
-from .models import build_model, count_parameters
+from .models import build_model, count_parameters, sizes_of
 from .results import Damaged, claim_folder, read_record
 from .run_folder import RunFolder
 from .tokenizer import build_tokenizer, encode, save_tokenizer
@@ -178,6 +178,7 @@ def _train(config, study, folder, args, is_writer, progress, callbacks, publish)
         "run_id": config.run_id,
         "study": study,
         "config": config.to_dict(),
+        "sizes": sizes_of(model),
         "num_parameters": num_parameters,
         "num_parameters_without_positions": num_parameters_without_positions,
         "task_digest": exam.identity["digest"],

@@ -1,9 +1,23 @@
-"""The ladder: GPT-2-style models that compute exactly the study's bias-free ones."""
+"""Models: the ladder's, which compute exactly the study's bias-free ones, and any other causal language model."""
+
+import functools
+import logging
+import re
+from bisect import bisect_left
+from collections.abc import Callable
+from dataclasses import replace
 
 import torch
-from transformers import GPT2Config, GPT2LMHeadModel, set_seed
+from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel, PreTrainedModel, set_seed
 
-from .config import ModelConfig
+from .architectures import architecture, refusal
+from .model_config import LADDERS_TYPE, ModelConfig
+
+
+# How far from the number of parameters aimed at the widths alone may stay.
+TOLERANCE = 0.05
+# Of what later characters change, the share that an earlier position may take over by rounding; an encoder's is 1e-2.
+ROUNDING = 1e-4
 
 
 def gpt2_config(model: ModelConfig, vocab_size: int, block_size: int) -> GPT2Config:
@@ -27,18 +41,105 @@ def gpt2_config(model: ModelConfig, vocab_size: int, block_size: int) -> GPT2Con
     )
 
 
-def build_model(model: ModelConfig, vocab_size: int, block_size: int, model_seed: int) -> GPT2LMHeadModel:
+def build_model(model: ModelConfig, vocab_size: int, block_size: int, model_seed: int) -> PreTrainedModel:
     """A freshly initialised model; the seed stays set, for dropout.
 
     The study's models have no biases, `GPT2Config` always has them: zero and frozen, they compute the same function,
-    and the model still loads anywhere with plain `AutoModelForCausalLM`.
+    and the model still loads anywhere with plain `AutoModelForCausalLM`. Other types are as transformers makes them.
+
+    Raises:
+        ValueError: There is no such model: see `sized`, or it cannot run, or its positions see what follows them.
     """
+    model = sized(model, vocab_size, block_size)
     set_seed(model_seed)
-    # On the CPU the fused attention kernel is the slower one where sequences are many and tiny.
-    attention = "sdpa" if torch.cuda.is_available() else "eager"
-    network = GPT2LMHeadModel._from_config(gpt2_config(model, vocab_size, block_size), attn_implementation=attention)
-    freeze_biases(network)
+    network = _network(model, vocab_size, block_size)
+    if model.model_type != LADDERS_TYPE:
+        _check_causality(network, model.model_type)
     return network
+
+
+def _network(model: ModelConfig, vocab_size: int, block_size: int) -> PreTrainedModel:
+    # On the CPU the fused attention kernel is the slower one where sequences are many and tiny; elsewhere a model has
+    # it if its type does.
+    attention = None if torch.cuda.is_available() else "eager"
+    if model.model_type == LADDERS_TYPE:
+        config = gpt2_config(model, vocab_size, block_size)
+        network = GPT2LMHeadModel._from_config(config, attn_implementation=attention)
+        freeze_biases(network)
+        return network
+    config = architecture(model.model_type).config(model, vocab_size, block_size)
+    try:
+        return AutoModelForCausalLM.from_config(config, attn_implementation=attention)
+    except Exception as error:  # whatever a type's code makes of keys that do not go together
+        raise refusal(model.model_type, error) from error
+
+
+@torch.no_grad()
+def _check_causality(network: PreTrainedModel, model_type: str) -> None:
+    """Runs a block and sees that its first position does not know the others: an encoder would read the answers."""
+    if not torch.cuda.is_available():
+        # That a GPU's kernel is not installed is no news on a machine without one.
+        logging.getLogger("transformers.integrations.hub_kernels").setLevel(logging.ERROR)
+    config = network.config
+    ids_RT = torch.zeros(2, config.max_position_embeddings, dtype=torch.long)
+    ids_RT[1, 1:] = config.vocab_size - 1
+    try:
+        one_TV, other_TV = network.eval()(input_ids=ids_RT).logits
+    except Exception as error:  # as above
+        raise refusal(model_type, error) from error
+    changes_T = (one_TV - other_TV).abs().amax(-1)
+    if changes_T[0] > ROUNDING * changes_T.max():
+        raise ValueError(
+            f"`model.model_type` (={model_type!r}) is no causal language model with these keys: a position sees the "
+            "characters that follow it. Some types are one with `is_decoder: true`."
+        )
+    network.train()
+
+
+@functools.cache  # a study asks once for every seed
+def sized(model: ModelConfig, vocab_size: int, block_size: int) -> ModelConfig:
+    """The model with its width chosen, if it aims at a number of parameters.
+
+    All else as given, the width is that whose parameters are nearest. Where widths are too coarse to come within 5 %,
+    as where layers are many and narrow, it is the last that does not exceed the target, and the width of the MLP makes
+    up for what is missing, if the type has one and it is not given. Parameters are counted on the meta device, which
+    allocates none.
+
+    Raises:
+        ValueError: The target is below the smallest model, or transformers refuses the keys.
+    """
+    if model.num_parameters is None:
+        return model
+    target, heads = model.num_parameters, model.n_head or 1
+
+    def with_sizes(head_width: int, n_inner: int | None) -> ModelConfig:
+        return replace(model, num_parameters=None, n_embd=head_width * heads, n_inner=n_inner)
+
+    @functools.cache
+    def count(head_width: int, n_inner: int | None = model.n_inner) -> int:
+        with torch.device("meta"):
+            return count_parameters(_network(with_sizes(head_width, n_inner), vocab_size, block_size))[0]
+
+    if target < count(1):
+        raise ValueError(
+            f"`model.num_parameters` (={target:g}) is below the smallest {model.model_type} with these keys, an "
+            f"alphabet of {vocab_size} and a block of {block_size}, which has {count(1):,}."
+        )
+    nearest = _nearest(count, target)
+    has_mlp = model.model_type == LADDERS_TYPE or "n_inner" in architecture(model.model_type).sizes
+    if abs(count(nearest) - target) <= TOLERANCE * target or model.n_inner or not has_mlp:
+        return with_sizes(nearest, model.n_inner)
+    below = nearest - (count(nearest) > target)
+    return with_sizes(below, _nearest(functools.partial(count, below), target))
+
+
+def _nearest(count: Callable[[int], int], target: float) -> int:
+    """The whole number from 1 on whose `count`, which grows with it, is nearest to `target`."""
+    above = 1
+    while count(above) < target:
+        above *= 2
+    first_above = 1 + bisect_left(range(1, above), target, key=count)
+    return min(max(1, first_above - 1), first_above, key=lambda number: abs(count(number) - target))
 
 
 def freeze_biases(network: GPT2LMHeadModel) -> None:
@@ -48,8 +149,18 @@ def freeze_biases(network: GPT2LMHeadModel) -> None:
             parameter.requires_grad_(False)
 
 
-def count_parameters(network: GPT2LMHeadModel) -> tuple[int, int]:
-    """`num_parameters` (all unique ones, without the zero biases) and `num_parameters_without_positions`."""
-    unique = {name: parameter for name, parameter in network.named_parameters() if not name.endswith(".bias")}
-    total = sum(parameter.numel() for parameter in unique.values())
-    return total, total - network.transformer.wpe.weight.numel()
+def count_parameters(network: PreTrainedModel) -> tuple[int, int]:
+    """`num_parameters` (all that are trained, tied ones once) and `num_parameters_without_positions`, learned ones."""
+    total = sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
+    positions = [
+        module.weight
+        for name, module in network.named_modules()
+        if isinstance(module, torch.nn.Embedding) and re.search(r"(pos|wpe)[^.]*$", name)
+    ]
+    return total, total - sum(weight.numel() for weight in positions if weight.requires_grad)
+
+
+def sizes_of(network: PreTrainedModel) -> dict[str, int]:
+    """Depth, heads and widths in the names of `ModelConfig`, whether given, derived or chosen; those there are."""
+    sizes = architecture(network.config.model_type).sizes
+    return {field: getattr(network.config, key) for field, key in sizes.items() if getattr(network.config, key)}

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from ways_to_step import median_ms
 
-from hf_capacity.config import ModelConfig
 from hf_capacity.kernel import FusedLoss
+from hf_capacity.model_config import ModelConfig
 from hf_capacity.models import build_model
 from hf_capacity.trainer import window_loss
 

@@ -4,7 +4,8 @@ import pytest
 import yaml
 
 from hf_capacity import config as config_room
-from hf_capacity.config import LADDER, ExperimentConfig, packaged_path
+from hf_capacity.config import ExperimentConfig, packaged_path
+from hf_capacity.model_config import LADDER
 
 
 CELL = {"task": "arithmetic", "model": "n14", "block_size": 9, "batch_size": 882}
@@ -66,8 +67,11 @@ def test_a_rung_by_name_can_be_changed_and_any_other_written_out():
         ({"keep_checkpoints": [31_000]}, "`keep_checkpoints` (=[31000]) must not exceed `steps` (=30000)."),
         ({"model": "n15"}, "`model` (='n15'): unknown rung 'n15'; the ladder has n14, n28, n56, mlt"),
         ({"model": {"n_layer": 1, "n_head": 4, "n_embd": 30}}, "`n_embd` (=30) must be divisible by `n_head` (=4)."),
-        ({"model": {"n_layer": 1, "n_head": 4, "n_embd": 32, "heads": 2}}, "unknown key `model.heads`"),
-        ({"model": {"n_layer": 1}}, "`model.n_head` is missing; `model.n_embd` is missing"),
+        (
+            {"model": {"n_layer": 1, "n_head": 4, "n_embd": 32, "heads": 2}},
+            "`model.heads` is no key of gpt2: did you mean `n_head`?",
+        ),
+        ({"model": {"n_layer": 1}}, "`model.n_embd` is missing: give it, or a `num_parameters` to aim at."),
         ({"task": {"name": "paper"}}, "`task.path` is missing"),
         ({"task": 3}, "`task` (=3): input should be a dictionary or an instance of TaskConfig"),
         ({"model_seed": -1}, "`model_seed` (=-1): input should be greater than or equal to 0"),

@@ -24,27 +24,31 @@ LEAVES = {
 }
 # What each room may use of the others; whatever is not named here may use anything inside its functions.
 ALLOWED = {
-    "config": set(),
+    "model_config": set(),
+    "config": {"model_config"},
+    "architectures": {"model_config"},
     "metrics": set(),
     "published": set(),
     "statistics": set(),
-    **{leaf: {"config"} for leaf in LEAVES - {"published", "statistics"}},
+    **{leaf: {"config", "model_config"} for leaf in LEAVES - {"published", "statistics"}},
+    "models": {"model_config", "architectures"},
     "results_table": {"results"},
     "run_folder": {"config", "results"},
-    "trainer": {"config", "batches", "kernel"},
+    "trainer": {"config", "model_config", "batches", "kernel"},
     "exam": {"config", "evaluation", "results", "metrics", "dataset_builders"},
     "inference": {"config", "tokenizer", "evaluation", "generation", "model_folder", "exam", "dataset_builders"},
     "experiment": {*LEAVES, "config", "exam", "run_folder", "trainer", "metrics", "dataset_builders"},
-    "report": {"results", "published", "statistics"},
+    "report": {"model_config", "results", "published", "statistics"},
     "sweep": {"config", "results", "run_folder", "display", "dataset_builders"},
     "demo": {"config", "exam", "evaluation", "inference", "report", "results", "tokenizer"},
-    "hub": {"config", "report", "results", "results_table", "run_folder", "statistics", "dataset_builders"},
+    "hub": {"config", "model_config", "report", "results_table", "run_folder", "statistics", "dataset_builders"}
+    | {"results"},
     "cli": {"cli_publish"},
     "cli_publish": set(),
     "__init__": set(),
 }
-# An engine reaches the experiment inside the worker.
-INSIDE_FUNCTIONS = {"sweep": {"experiment"}}
+# An engine reaches the experiment inside the worker. Transformers takes seconds to load, and is rarely needed before.
+INSIDE_FUNCTIONS = {"sweep": {"experiment", "models"}, "model_config": {"architectures"}}
 
 
 def imported_rooms(path, *, top_level):

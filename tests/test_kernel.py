@@ -13,9 +13,9 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from hf_capacity.config import LADDER, ModelConfig
 from hf_capacity.evaluation import mean_loss, predict
 from hf_capacity.kernel import FusedLoss, KernelFault, window_loss_kernel
+from hf_capacity.model_config import LADDER, ModelConfig
 from hf_capacity.models import build_model
 
 

@@ -5,8 +5,9 @@ import torch
 from torch.nn import functional
 from transformers import AutoModelForCausalLM
 
-from hf_capacity.config import LADDER, ModelConfig
-from hf_capacity.models import build_model, count_parameters, freeze_biases
+from hf_capacity.config import ExperimentConfig
+from hf_capacity.model_config import LADDER, ModelConfig
+from hf_capacity.models import build_model, count_parameters, freeze_biases, sized, sizes_of
 
 
 # arXiv 2506.09099: vocabulary and block of each training text, and all unique parameters of n14, n28, n56 and mlt.
@@ -20,6 +21,7 @@ PUBLISHED_WITHOUT_POSITIONS = {
     "arithmetic": ["1.5k", "5.3k", "19.9k", "10.63M"],
     "both": ["2.1k", "6.6k", "22.7k", "10.65M"],
 }
+LLAMA = {"model_type": "llama", "hidden_size": 32, "num_attention_heads": 2, "num_key_value_heads": 1}
 OTHER = ModelConfig(n_layer=2, n_head=2, n_embd=8, n_inner=24)
 
 
@@ -103,3 +105,63 @@ def test_a_saved_model_loads_anywhere_with_the_same_logits(tmp_path):
     freeze_biases(loaded)
     assert count_parameters(loaded) == count_parameters(model)
     assert sum(p.numel() for p in loaded.parameters() if p.requires_grad) == count_parameters(model)[0]
+
+
+def model_config(**keys):
+    """A model from a mapping, as a study has it."""
+    return ExperimentConfig(task="arithmetic", model=keys, block_size=9, batch_size=1).model
+
+
+def test_parameters_counted_by_hand():
+    llama = build_model(model_config(**LLAMA), 17, 9, 1)
+    width, mlp = 32, 86  # 32 * 11008 / 4096
+    attention = 2 * width * width + 2 * width * 16  # two heads that share keys and values of one
+    expected = 17 * width + attention + 3 * width * mlp + 3 * width
+    assert count_parameters(llama) == (expected, expected)
+    assert sizes_of(llama) == {"n_layer": 1, "n_head": 2, "n_embd": 32, "n_inner": 86}
+    total, without = count_parameters(build_model(model_config(model_type="opt", n_embd=8), 17, 9, 1))
+    assert total - without == (9 + 2) * 8, "opt has two positions more than its config says"
+
+
+@pytest.mark.parametrize("shape", [{}, {"n_layer": 4}, {"n_layer": 2, "n_head": 4}], ids=str)
+@pytest.mark.parametrize("model_type", ["gpt2", "llama", "gpt_neox", "mamba"])
+def test_the_nearest_size_is_within_five_percent(model_type, shape):
+    if model_type == "mamba":
+        shape = {"n_layer": shape.get("n_layer", 1)}
+    for target in (1e4, 1.7e4, 5e4, 1e6):
+        for vocab_size in (17, 66, 256):
+            aimed = model_config(model_type=model_type, num_parameters=target, **shape)
+            network = build_model(aimed, vocab_size, 24, 1)
+            assert count_parameters(network)[0] == pytest.approx(target, rel=0.05)
+            assert sizes_of(network) | shape == sizes_of(network), "what was given stays"
+
+
+def total_of(model, vocab_size=17):
+    return count_parameters(build_model(model, vocab_size, 9, 1))[0]
+
+
+def test_of_all_widths_the_nearest_is_taken_and_all_else_is_left_alone():
+    model = sized(model_config(model_type="llama", num_parameters=2e4, n_head=2), 17, 9)
+    assert (model.num_parameters, model.n_inner) == (None, None)
+    totals = {width: total_of(model_config(model_type="llama", n_embd=width, n_head=2)) for width in range(2, 80, 2)}
+    assert model.n_embd == min(totals, key=lambda width: abs(totals[width] - 2e4))
+
+
+def test_where_widths_are_too_coarse_the_mlp_makes_up_for_it():
+    aimed = {"model_type": "gpt2", "n_layer": 8, "num_parameters": 1.07e4}
+    model = sized(model_config(**aimed), 17, 9)
+    assert total_of(model) == pytest.approx(1.07e4, rel=0.02)
+    as_wide, wider = (model_config(n_layer=8, n_embd=width) for width in (model.n_embd, model.n_embd + 1))
+    assert total_of(as_wide) < 0.95 * 1.07e4 < 1.05 * 1.07e4 < total_of(wider)
+    assert model.n_inner > model.n_embd
+    fixed = sized(model_config(**aimed, n_inner=16), 17, 9)
+    assert fixed.n_inner == 16, "unless it was given"
+
+
+def test_the_smallest_model_is_named_to_who_asks_for_less():
+    smallest = total_of(model_config(n_embd=1))
+    assert total_of(model_config(num_parameters=smallest)) == smallest
+    with pytest.raises(
+        ValueError, match=rf"`model.num_parameters` \(=30\) is below the smallest gpt2.* {smallest}\.$"
+    ):
+        sized(model_config(num_parameters=30), 17, 9)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from ..model_config import LADDERS_TYPE
 from ..report.cells import RATES, SEEDS, Cell, Record
 from ..report.tables import ABSENT, fraction, has_withheld, markdown_table, mean_text, share_text
 from ..statistics import wilson_interval
@@ -30,6 +31,14 @@ def example(record: Record) -> dict[str, Any]:
     while len(prompt) + len(answer) > record["config"]["block_size"] and " " in prompt[:-1]:
         prompt = prompt.partition(" ")[2]
     return {"prompt": json.dumps(prompt), "max_new_tokens": len(answer)}
+
+
+def architecture(cells: Sequence[Cell], plural: str = "") -> str:
+    """What sort of models cells are of."""
+    types = sorted({cell.model_type or LADDERS_TYPE for cell in cells})
+    if types == [LADDERS_TYPE]:
+        return f"GPT-2-style transformer{plural}"
+    return f"causal language model{plural} ({', '.join(types)})"
 
 
 def ability(counts: dict[str, list[int]]) -> str:

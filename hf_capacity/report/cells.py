@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..model_config import label_of
 from ..statistics import bootstrap_interval, crossed_bootstrap_interval, wilson_interval
 
 
@@ -56,6 +57,11 @@ class Cell:
     @property
     def num_parameters(self) -> int:
         return self.records[0]["num_parameters"]
+
+    @property
+    def model_type(self) -> str | None:
+        """The type of the model where it is not the ladder's."""
+        return self.records[0]["config"]["model"].get("model_type")
 
     @property
     def seeds(self) -> list[tuple[int, ...]]:
@@ -146,7 +152,7 @@ def cells_of(records: Sequence[Record]) -> list[Cell]:
 
 
 class Ladder(NamedTuple):
-    """Cells that differ in their models only, small ones first."""
+    """Cells that differ in the sizes of their models only, small ones first."""
 
     task: str
     differs: str
@@ -162,7 +168,7 @@ def ladders_of(cells: Sequence[Cell]) -> list[Ladder]:
     """Groups cells to ladders, in the order of the cells."""
     ladders: dict[tuple[str, str], list[Cell]] = {}
     for cell in cells:
-        ladders.setdefault((cell.task, cell.differs), []).append(cell)
+        ladders.setdefault((cell.task, ", ".join(filter(None, (cell.model_type, cell.differs)))), []).append(cell)
     return [Ladder(*name, sorted(rungs, key=lambda cell: cell.num_parameters)) for name, rungs in ladders.items()]
 
 
@@ -173,9 +179,8 @@ def task_label(record: Record) -> str:
 
 
 def model_label(record: Record) -> str:
-    """What tables and figures call the model of a run: its name, or its depth, width and heads."""
-    model = record["config"]["model"]
-    return model["name"] or f"L{model['n_layer']}-d{model['n_embd']}-h{model['n_head']}"
+    """What tables and figures call the model of a run."""
+    return label_of(record["config"]["model"])
 
 
 def flatten(settings: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:

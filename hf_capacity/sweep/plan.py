@@ -33,8 +33,8 @@ class Study:
         description: What the study asks, in a sentence or two.
         settings: Keys of `ExperimentConfig` that all runs share.
         grid: Axes; every combination of one entry of each is a run. The entries of an axis named as a key of
-            `ExperimentConfig` are that key's values; under any other name each is a mapping that sets several keys,
-            dotted where they lie deeper (`model.dropout`), on top of what the axes before it set.
+            `ExperimentConfig`, dotted where it lies deeper (`model.dropout`), are that key's values; under any other
+            name each is a mapping that sets several keys. Each axis comes on top of those before it.
         resources: What a run needs, for engines that have more than one kind of machine: `num_cpus`, `num_gpus`.
         changes: Keys changed in every run, dotted likewise.
     """
@@ -57,7 +57,9 @@ class Study:
         Raises:
             ValueError: A run is impossible, there is none, or two are the same.
         """
-        axes = [[{axis: entry} if axis in KEYS else entry for entry in entries] for axis, entries in self.grid.items()]
+        axes = [
+            [{axis: entry} if _is_key(axis) else entry for entry in entries] for axis, entries in self.grid.items()
+        ]
         runs = []
         for combination in itertools.product(*axes):
             settings = self.settings
@@ -115,7 +117,7 @@ def read_study(source: str, overrides: Sequence[str] = ()) -> Study:
     for axis, entries in grid.items():
         if not isinstance(entries, list) or not entries:
             raise ValueError(f"`grid.{axis}` (={entries!r}) must be a list with at least one entry.")
-        if axis not in KEYS and not all(isinstance(entry, dict) for entry in entries):
+        if not _is_key(axis) and not all(isinstance(entry, dict) for entry in entries):
             raise ValueError(f"`grid.{axis}` is no key of a run, so its entries must be mappings that set such keys.")
     asked = dict(map(_parsed, overrides))
     if "seeds" in asked and not seeds:
@@ -147,13 +149,13 @@ def check_tasks(runs: Sequence[ExperimentConfig]) -> None:
     """Loads the task of every run, and sees that the run fits it.
 
     Raises:
-        ValueError: A task cannot be loaded, asks for characters that its text lacks, or a block is not shorter than
-            that text.
+        ValueError: A task cannot be loaded, asks for characters that its text lacks, a block is not shorter than that
+            text, or a number of parameters cannot be had with its alphabet.
     """
-    lengths: dict[str, int] = {}
+    sizes: dict[str, tuple[int, int]] = {}
     for run in runs:
         identity = repr(run.task)
-        if identity not in lengths:  # for one split seed: others draw another split of the same size
+        if identity not in sizes:  # for one split seed: others draw another split of the same size
             task = load_task(run.task.path, run.task.name, split_seed=run.split_seed, **run.task.parameters)
             text = "".join(task["train"]["text"])
             asked = "".join("".join(task["questions"][column]) for column in ("prompt", "answer", "end"))
@@ -163,12 +165,21 @@ def check_tasks(runs: Sequence[ExperimentConfig]) -> None:
                     f"the questions of {run.task.path} have characters that its training text lacks: {unknown}. "
                     "A model cannot read or write what is not in its alphabet."
                 )
-            lengths[identity] = len(text)
-        if run.block_size >= lengths[identity]:
+            sizes[identity] = len(text), len(set(text))
+        length, alphabet = sizes[identity]
+        if run.block_size >= length:
             raise ValueError(
                 f"`block_size` (={run.block_size}) must be below the length of the training text of {run.task.path} "
-                f"(={lengths[identity]} characters)."
+                f"(={length} characters)."
             )
+        if run.model.num_parameters is not None:
+            from ..models import sized
+
+            sized(run.model, alphabet, run.block_size)
+
+
+def _is_key(axis: str) -> bool:
+    return str(axis).partition(".")[0] in KEYS
 
 
 def _seed_axes(seeds: dict[str, Any], taken: set[str]) -> dict[str, list[Any]]:
@@ -236,6 +247,10 @@ def _without_later_checkpoints(settings: dict[str, Any]) -> dict[str, Any]:
 
 def work(run: ExperimentConfig) -> float:
     """Roughly the multiplications of a run: enough to order runs by, and to guess their time."""
-    weights = run.model.n_layer * run.model.n_embd * (4 * run.model.n_embd + 2 * run.model.n_inner)
-    attention = 2 * run.model.n_layer * run.model.n_embd * run.block_size
-    return run.steps * run.batch_size * run.block_size * (weights + attention)
+    model = run.model
+    if model.num_parameters is not None:
+        multiplications = model.num_parameters
+    else:
+        n_inner = model.n_inner or 4 * model.n_embd  # what most types have
+        multiplications = model.n_layer * model.n_embd * (4 * model.n_embd + 2 * n_inner + 2 * run.block_size)
+    return run.steps * run.batch_size * run.block_size * multiplications
