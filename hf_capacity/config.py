@@ -20,6 +20,8 @@ PROTOCOL_VERSION = 2
 
 Seed = Annotated[int, Field(strict=True, ge=0, lt=2**32)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+STUDYS_TASKS = ("arithmetic", "capitals", "mixture", "both")
+STOP_METRICS = "take loss, fit or recall, of what was seen"
 
 
 @dataclass(kw_only=True, frozen=True, config=STRICT)
@@ -28,7 +30,7 @@ class TaskConfig:
 
     Args:
         path: A built-in task (`arithmetic`, `capitals`, `both`), or a folder or Hub id that `load_dataset` reads.
-        name: The configuration; built-in tasks default to `paper`, the study's.
+        name: The configuration; the study's tasks default to `paper`, others to their own default.
         parameters: What else a built-in task takes, such as `withheld_pairs`.
     """
 
@@ -38,9 +40,41 @@ class TaskConfig:
 
     @model_validator(mode="after")
     def _name_the_default(self):
-        if self.name is None and self.path.isidentifier():
+        if self.name is None and self.path in STUDYS_TASKS:
             object.__setattr__(self, "name", "paper")
         return self
+
+
+@dataclass(kw_only=True, frozen=True, config=STRICT)
+class StopWhen:
+    """When a run may end before its last step: a criterion holds at several evaluations in a row.
+
+    Args:
+        metric: What of the training set is read: `loss` (at most the threshold), `fit` or `recall` (at least).
+            Verdicts on withheld questions never are: a run that stops by them has chosen its checkpoint by them.
+        threshold: What it has to reach.
+        evaluations: How often in a row.
+    """
+
+    metric: str
+    threshold: Annotated[float, Field(ge=0)]
+    evaluations: PositiveInt = 3
+
+    @field_validator("metric")
+    @classmethod
+    def _reads_the_training_set(cls, metric):
+        if metric in ("extrapolation", "exact_match", "tradeoff_gap"):
+            raise ValueError(f"{metric} reads withheld verdicts, which must not decide when to stop; {STOP_METRICS}")
+        if metric not in ("loss", "fit", "recall"):
+            raise ValueError(f"unknown metric; {STOP_METRICS}")
+        return metric
+
+    def holds(self, curve: list[dict[str, Any]]) -> bool:
+        """Whether the criterion holds at the last evaluations of a learning curve."""
+        late = [row[self.metric] for row in curve[-self.evaluations :]]
+        if len(late) < self.evaluations or None in late:
+            return False
+        return all(value <= self.threshold if self.metric == "loss" else value >= self.threshold for value in late)
 
 
 @dataclass(kw_only=True, frozen=True, config=STRICT)
@@ -70,6 +104,9 @@ class ExperimentConfig:
         split_seed: Questions withheld, facts drawn, order of the lines in the text.
         training_step: `fastest` for the config and the device, or `plain`, PyTorch's own; they agree to rounding.
         bf16: Whether the model runs in bfloat16 (autocast; weights and optimiser stay float32). For accelerators.
+        batches: Of what a batch is made: `windows` drawn anywhere in the joined text, as in the study, or whole
+            `lines`, each after a newline, and every line once before any comes again.
+        stop_when: When the run may end before its last step.
 
     Raises:
         ValidationError: A field is unknown, of a wrong type or impossible (a `ValueError`).
@@ -96,6 +133,8 @@ class ExperimentConfig:
     split_seed: Seed = 1337
     training_step: Literal["fastest", "plain"] = "fastest"
     bf16: bool = False
+    batches: Literal["windows", "lines"] = left_out_at("windows")
+    stop_when: StopWhen | None = left_out_at(None)
 
     @field_validator("task", mode="before")
     @classmethod
@@ -133,6 +172,11 @@ class ExperimentConfig:
     def to_dict(self) -> dict[str, Any]:
         """The whole config as plain JSON types; `from_dict` of it is the same config."""
         return _adapter().dump_python(self, mode="json")
+
+    @property
+    def start(self) -> str:
+        """What a model is given before a line: of whole lines it has read each after a newline."""
+        return "\n" if self.batches == "lines" else ""
 
     @functools.cached_property  # a study of ten thousand runs asks for it again and again
     def run_id(self) -> str:

@@ -149,12 +149,25 @@ def published_questions(prompts: Sequence[str], kinds: Sequence[str]) -> list[bo
 
 @torch.no_grad()
 def mean_loss(model: torch.nn.Module, windows_WT: torch.Tensor) -> float:
-    """Mean cross-entropy in nats over every position of every window of the text; windows are (W, block + 1)."""
+    """Mean cross-entropy in nats over every target of every window of the text; windows are (W, block + 1)."""
+    total, num_targets = nll(model, windows_WT, windows_WT[:, 1:] >= 0)
+    return total / num_targets
+
+
+@torch.no_grad()
+def nll(model: torch.nn.Module, windows_WT: torch.Tensor, scored_WT: torch.Tensor) -> tuple[float, int]:
+    """Negative log likelihood in nats of the scored targets of all windows, and their number.
+
+    Args:
+        model: As it is (call `eval()` first).
+        windows_WT: Token ids, (W, block + 1); negative where there are none.
+        scored_WT: Which of the targets count, (W, block).
+    """
     total = torch.zeros((), dtype=torch.float64)
-    for windows in windows_WT.split(WINDOWS_A_PASS):
-        logits_V = model(input_ids=windows[:, :-1]).logits.flatten(0, 1)
-        total += cross_entropy(logits_V.float(), windows[:, 1:].flatten(), reduction="sum").double().cpu()
-    return (total / (len(windows_WT) * (windows_WT.shape[1] - 1))).item()
+    for windows, scored in zip(windows_WT.split(WINDOWS_A_PASS), scored_WT.split(WINDOWS_A_PASS), strict=True):
+        logits_V = model(input_ids=windows[:, :-1].clamp(min=0)).logits[scored]
+        total += cross_entropy(logits_V.float(), windows[:, 1:][scored], reduction="sum").double().cpu()
+    return total.item(), int(scored_WT.sum())
 
 
 @torch.no_grad()

@@ -9,8 +9,10 @@ from typing import Any
 
 import torch
 
-from dataset_builders import load_task
+from dataset_builders import demanded_bits, load_task
 
+from .batches import line_rows
+from .bits import BitsMeter, bits_told
 from .config import TaskConfig
 from .evaluation import TeacherForcing, Verdicts, published_questions
 from .metrics.capacity_tradeoff.scoring import floors, score
@@ -29,21 +31,25 @@ class Exam:
     Args:
         task: The task.
         split_seed: As in the config of the run.
+        start: What a model of whole lines is given before each of them.
         unseen_training_text: For a model of which nobody knows what it has read: it gets exact match only.
 
     Raises:
         ValueError: The task cannot be loaded.
     """
 
-    def __init__(self, task: TaskConfig, split_seed: int, *, unseen_training_text: bool = False):
+    def __init__(self, task: TaskConfig, split_seed: int, *, start: str = "", unseen_training_text: bool = False):
         splits = load_task(task.path, task.name, split_seed=split_seed, **task.parameters)
+        self.start, self.lines = start, splits["train"].select_columns(["text", "prompt", "answer", "kind"])
         self.text = "".join(splits["train"]["text"])
+        self.demand = demanded_bits(task.path, task.name, split_seed=split_seed, **task.parameters)
         self.questions = {column: splits["questions"][column][:] for column in splits["questions"].column_names}
         content = json.dumps([self.text, self.questions], sort_keys=True).encode()
         identity = {
             "task": dataclasses.asdict(task),
             "split_seed": split_seed,
             "digest": hashlib.sha256(content).hexdigest(),
+            **({"start": start} if start else {}),
         }
         self.identity = json.loads(json.dumps(identity))  # as it will be read again: tuples are lists there
         if unseen_training_text:
@@ -76,7 +82,42 @@ class Exam:
 
     def sheet(self, encode: Callable[[str], list[int]], block_size: int, device: torch.device | str) -> TeacherForcing:
         """The questions laid out for one forward pass."""
-        return TeacherForcing(self.questions, encode, block_size, device)
+        prompts = [self.start + prompt for prompt in self.questions["prompt"]]
+        return TeacherForcing(self.questions | {"prompt": prompts}, encode, block_size, device)
+
+    def line_rows(
+        self, encode: Callable[[str], list[int]], block_size: int, device: torch.device | str
+    ) -> torch.Tensor:
+        """The training lines as rows, each after a newline (see `batches.line_rows`).
+
+        Raises:
+            ValueError: A line is longer than the block, or does not end with a newline.
+        """
+        texts = self.lines["text"][:]
+        if not all(text.endswith("\n") for text in texts):
+            raise ValueError("`batches` (='lines') needs lines that end with a newline: take `windows` for this task.")
+        return line_rows(list(map(encode, texts)), *encode("\n"), block_size).to(device)
+
+    def bits_meter(
+        self, encode: Callable[[str], list[int]], block_size: int, device: torch.device | str
+    ) -> BitsMeter | None:
+        """What measures memorised bits, for a task whose entropy is known by construction."""
+        if self.demand is None:
+            return None
+        return BitsMeter(self.demand, self.lines[:], encode, block_size, device)
+
+    def bits(self, curve: list[dict[str, Any]], num_parameters: int, exposures: float) -> dict[str, Any]:
+        """`bits` of a record: what was memorised, and how often each item was read; nothing without a known entropy.
+
+        Args:
+            curve: All rows of the learning curve.
+            num_parameters: Of the model.
+            exposures: How often it read each item, on average.
+        """
+        if self.demand is None:
+            return {}
+        losses = [row["loss"] for row in curve]
+        return {"bits": bits_told(self.demand, curve[-1]["bits"], losses, num_parameters, exposures)}
 
     def mark(self, verdicts: Verdicts) -> dict[str, Any]:
         """Everything that the metric `capacity_tradeoff` says, the study's own scoring, and the withheld one by one.
@@ -118,7 +159,12 @@ class Exam:
         for kind in dict.fromkeys(self.questions["kind"]):
             told += [question for question in questions if question[-2:] == (kind, True)][:SEEN_TOLD]
         return [
-            {"prompt": prompt, "answer": answer + end.rstrip(), "written": write(prompt).rstrip(), "seen": seen}
+            {
+                "prompt": prompt,
+                "answer": answer + end.rstrip(),
+                "written": write(self.start + prompt).rstrip(),
+                "seen": seen,
+            }
             for prompt, answer, end, _kind, seen in told
         ]
 

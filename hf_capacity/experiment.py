@@ -21,9 +21,10 @@ import transformers
 from accelerate.utils import broadcast_object_list
 from transformers import TrainerCallback, TrainingArguments
 
-from .batches import WindowBatches
+from .batches import LineBatches, WindowBatches
+from .callbacks import Keeper, Progress, Stopper
 from .config import ExperimentConfig
-from .evaluation import LONGEST_LINE, mean_loss, predict, write
+from .evaluation import LONGEST_LINE, mean_loss, nll, predict, write
 from .exam import Exam, findings
 from .kernel import FusedLoss
 from .models import build_model, count_parameters, sizes_of
@@ -37,9 +38,6 @@ logger = logging.getLogger(__name__)
 
 # How `torch.save` says that a file could not be written to its end.
 TORCH_CANNOT_WRITE = ("inline_container", "iostream error")
-
-# Told now and then: the step, and the newest row of the learning curve.
-Progress = Callable[[int, dict[str, Any] | None], None]
 
 
 def run_experiment(
@@ -117,31 +115,32 @@ def _finished(folder: RunFolder) -> dict[str, Any] | None:
 
 def _train(config, study, folder, args, is_writer, progress, callbacks, publish) -> dict[str, Any]:
     began = time.monotonic()
-    exam = Exam(config.task, config.split_seed)
+    exam = Exam(config.task, config.split_seed, start=config.start)
     tokenizer = build_tokenizer(exam.text, config.block_size)
-    ids_N = torch.tensor(encode(tokenizer, exam.text), device=args.device)
-    implementation = step_implementation(config, args.device.type, args.world_size)
+    encoded = partial(encode, tokenizer)
+    rows_WT = exam.line_rows(encoded, config.block_size, args.device) if config.batches == "lines" else None
+    has_gaps = rows_WT is not None and bool((rows_WT < 0).any())
+    implementation = step_implementation(config, args.device.type, args.world_size, has_gaps=has_gaps)
     fault = implementation_fault(implementation)
     if fault:
         logger.warning("There is no %s training step here; the plain one is slower: %s", implementation, fault)
         implementation = "plain"
-    batches = WindowBatches(
-        ids_N,
-        config.block_size,
-        config.batch_size,
-        num_batches=config.steps,
-        data_seed=config.data_seed,
-        rank=args.process_index,
-        world_size=args.world_size,
-        distinct=implementation == "fused",
-    )
+    drawn = {"num_batches": config.steps, "data_seed": config.data_seed}
+    drawn |= {"rank": args.process_index, "world_size": args.world_size}
+    if rows_WT is None:
+        ids_N = torch.tensor(encoded(exam.text), device=args.device)
+        distinct = implementation == "fused"
+        batches = WindowBatches(ids_N, config.block_size, config.batch_size, distinct=distinct, **drawn)
+    else:
+        batches = LineBatches(rows_WT, config.batch_size, **drawn)
     model = build_model(config.model, len(tokenizer), config.block_size, config.model_seed).to(args.device)
     loss = build_loss(implementation, model, config)
     if isinstance(loss, FusedLoss):
         loss_of_text, predictions = loss, loss.predict
     else:
         loss_of_text, predictions = partial(mean_loss, model), partial(predict, model)
-    sheet = exam.sheet(partial(encode, tokenizer), config.block_size, args.device)
+    sheet = exam.sheet(encoded, config.block_size, args.device)
+    meter = exam.bits_meter(encoded, config.block_size, args.device)
 
     [(checkpoint, step, curve)] = broadcast_object_list([_where_to_go_on(folder, exam) if is_writer else None])
     args.eval_on_start = checkpoint is None
@@ -150,6 +149,8 @@ def _train(config, study, folder, args, is_writer, progress, callbacks, publish)
     def evaluation(step: int) -> dict[str, float]:
         marks = exam.mark(sheet.verdicts(predictions))
         row = {"step": step, "loss": loss_of_text(batches.windows_WT), **marks}
+        if meter:
+            row["bits"] = meter(partial(nll, model))
         if not math.isfinite(row["loss"]):
             raise FloatingPointError(f"the loss is {row['loss']} at step {step}: try a lower `learning_rate`.")
         curve.append(row)
@@ -163,10 +164,17 @@ def _train(config, study, folder, args, is_writer, progress, callbacks, publish)
 
     keeper = Keeper(folder, config.keep_checkpoints, progress, save)
     trainer = CapacityTrainer(
-        model, config, loss, args, batches, evaluation, publish=publish, callbacks=[keeper, *callbacks]
+        model,
+        config,
+        loss,
+        args,
+        batches,
+        evaluation,
+        publish=publish,
+        callbacks=[keeper, Stopper(config.stop_when, curve), *callbacks],
     )
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    if curve[-1]["step"] != config.steps:
+    if curve[-1]["step"] != trainer.state.global_step:
         trainer.evaluate()
 
     def write_line(prompt: str) -> str:
@@ -184,6 +192,7 @@ def _train(config, study, folder, args, is_writer, progress, callbacks, publish)
         "task_digest": exam.identity["digest"],
         **findings(curve),
         "answers": exam.answers(write_line),
+        **exam.bits(curve, num_parameters, trainer.state.global_step * batches.exposures_a_step),
         "provenance": {
             "started": sessions[0]["started"] if sessions else None,
             "finished": _now(),
@@ -216,34 +225,6 @@ def _where_to_go_on(folder: RunFolder, exam: Exam) -> tuple[Path | None, int, li
     folder.clear()
     exam.write_identity(folder.path)
     return None, 0, []
-
-
-class Keeper(TrainerCallback):
-    """Makes the Trainer's checkpoints whole, keeps the weights that were asked for, and tells how far the run is."""
-
-    SECONDS_BETWEEN_STEPS_TOLD = 0.5
-
-    def __init__(self, folder: RunFolder, kept_steps: Sequence[int], progress: Progress, save: Callable[[Path], None]):
-        self.folder, self.kept_steps, self.progress, self.save = folder, frozenset(kept_steps), progress, save
-        self.told = time.monotonic()
-
-    def on_step_end(self, args, state, control, **kwargs):
-        if time.monotonic() - self.told > self.SECONDS_BETWEEN_STEPS_TOLD:
-            self.told = time.monotonic()
-            self.progress(state.global_step, None)
-        if state.global_step in self.kept_steps and state.is_world_process_zero:
-            partial_folder = self.folder.path / f".step-{state.global_step}"
-            kept = self.folder.path / f"step-{state.global_step}"
-            shutil.rmtree(partial_folder, ignore_errors=True)
-            shutil.rmtree(kept, ignore_errors=True)
-            self.save(partial_folder)
-            partial_folder.rename(kept)
-
-    def on_save(self, args, state, control, **kwargs):
-        if args.world_size > 1:
-            torch.distributed.barrier()  # every process has its own random state to write
-        if state.is_world_process_zero:
-            self.folder.seal_checkpoint(state.global_step)
 
 
 def _save_model(folder: Path, model, tokenizer, exam: Exam) -> None:

@@ -46,6 +46,14 @@ class TrainedModel:
         """Whether one character is one token, so that its answers need not be generated to be judged."""
         return reads_characters(self.tokenizer)
 
+    @cached_property
+    def start(self) -> str:
+        """What the model was always given before a line, as the `task.json` that travels with it says."""
+        try:
+            return str(json.loads((self.folder / "task.json").read_bytes()).get("start", ""))
+        except (OSError, ValueError, AttributeError):
+            return ""
+
     def lines(self, prompts: Sequence[str]) -> list[str]:
         """What the model writes after each prompt, greedily, to the end of the line.
 
@@ -54,6 +62,7 @@ class TrainedModel:
         """
         if not all(prompts):
             raise ValueError("the prompt is empty: give the model something to go on from, such as '<5+7='.")
+        prompts = [self.start + prompt for prompt in prompts]
         if self.reads_characters:
             newline = self.tokenizer.get_vocab().get("\n")
             written = [write(self.model, encode(self.tokenizer, prompt), LONGEST_LINE, newline) for prompt in prompts]
@@ -156,7 +165,7 @@ def _exam(trained: TrainedModel, source: str | Path, asked: Any) -> Exam:
         return Exam(_task(asked, f"`--task` (={asked!r})"), split_seed=1337, unseen_training_text=True)
     try:
         identity = json.loads(path.read_bytes())
-        carried, split_seed = identity["task"], int(identity["split_seed"])
+        carried, split_seed, start = identity["task"], int(identity["split_seed"]), identity.get("start", "")
     except (ValueError, KeyError, TypeError):
         raise ValueError(f"{source} cannot be scored: its task.json names no `task` and `split_seed`.") from None
     task = _task(carried, f"`task` in the task.json of {source} (={carried!r})")
@@ -169,7 +178,7 @@ def _exam(trained: TrainedModel, source: str | Path, asked: Any) -> Exam:
             f"{source} was trained on {task.path!r}, which is neither one of {', '.join(TASKS)} nor a dataset on the "
             "Hub: it cannot be scored here."
         )
-    exam = Exam(task, split_seed)
+    exam = Exam(task, split_seed, start=start)
     exam.check_identity(trained.folder)
     return exam
 

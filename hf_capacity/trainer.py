@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
-from .batches import WindowBatches
+from .batches import LineBatches, WindowBatches
 from .config import ExperimentConfig
 from .kernel import FusedLoss, window_loss_kernel
 from .model_config import LADDERS_TYPE
@@ -26,24 +26,27 @@ Implementation = Literal["fused", "compiled", "plain"]
 
 
 def window_loss(model: torch.nn.Module, windows_WT: torch.Tensor) -> torch.Tensor:
-    """Mean cross-entropy in nats over all positions of all windows; a window has block + 1 token ids."""
-    logits = model(input_ids=windows_WT[:, :-1]).logits
+    """Mean cross-entropy in nats over all targets of all windows; a window has block + 1 token ids, or fewer and then
+    no targets."""
+    logits = model(input_ids=windows_WT[:, :-1].clamp(min=0)).logits
     return cross_entropy(logits.flatten(0, 1).float(), windows_WT[:, 1:].flatten())
 
 
-def step_implementation(config: ExperimentConfig, device_type: str, num_processes: int = 1) -> Implementation:
+def step_implementation(
+    config: ExperimentConfig, device_type: str, num_processes: int = 1, *, has_gaps: bool = False
+) -> Implementation:
     """The fastest way to do the training steps of a run; a function of what was planned, so that resuming keeps to it.
 
-    The kernel knows the ladder's type of model on a CPU, without dropout. One core, ms a bare step, compiled -> it:
-    arithmetic n14 6.3 -> 0.9, n28 9.8 -> 1.9, n56 23 -> 5.5; both n14 12.7 -> 2.3, n28 19.4 -> 4.7, n56 46 -> 12.5.
-    Other types gain by compiling what the ladder does, or more: at width 28 on arithmetic, plain -> compiled, llama
-    16.1 -> 13.3, gpt_neox 15.5 -> 13.2, mamba 143 -> 67.
+    The kernel knows the ladder's type of model on a CPU, without dropout and without gaps behind shorter lines. One
+    core, ms a bare step, compiled -> it: arithmetic n14 6.3 -> 0.9, n28 9.8 -> 1.9, n56 23 -> 5.5; both n14 12.7 ->
+    2.3, n28 19.4 -> 4.7, n56 46 -> 12.5. Other types gain by compiling what the ladder does, or more: at width 28 on
+    arithmetic, plain -> compiled, llama 16.1 -> 13.3, gpt_neox 15.5 -> 13.2, mamba 143 -> 67.
     Several processes go the plain way: it is the model's own `forward` that makes them exchange their gradients.
     """
     if config.training_step == "plain" or num_processes > 1:
         return "plain"
-    is_ladders = config.model.model_type == LADDERS_TYPE
-    if is_ladders and device_type == "cpu" and config.model.dropout == 0 and not config.bf16:
+    is_ladders = config.model.model_type == LADDERS_TYPE and config.model.dropout == 0
+    if is_ladders and device_type == "cpu" and not config.bf16 and not has_gaps:
         return "fused"
     return "compiled" if config.steps >= STEPS_THAT_REPAY_COMPILING else "plain"
 
@@ -113,7 +116,7 @@ class CapacityTrainer(Trainer):
         config: ExperimentConfig,
         loss: FusedLoss | Callable[..., torch.Tensor],
         args: TrainingArguments,
-        batches: WindowBatches,
+        batches: WindowBatches | LineBatches,
         evaluation: Callable[[int], dict[str, float]],
         publish: Callable[[Path], Any] | None = None,
         **kwargs: Any,
@@ -127,7 +130,7 @@ class CapacityTrainer(Trainer):
         num_weights = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
         self.operations_a_step = 6 * num_weights * config.batch_size * config.block_size
 
-    def get_train_dataloader(self) -> WindowBatches:
+    def get_train_dataloader(self) -> WindowBatches | LineBatches:
         """Ready batches: a `DataLoader` would put them together row by row."""
         return self.batches
 

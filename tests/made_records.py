@@ -71,6 +71,7 @@ def add_run(study, task, model, counts, best=None, prompts=PROMPTS, **settings):
     (folder / "config.yaml").write_text("")
     (folder / "learning_curve.jsonl").write_text("".join(json.dumps(row) + "\n" for row in curve))
     (folder / "record.json").write_text(json.dumps(record))
+    return folder
 
 
 def add_runs(study, task, model, all_counts, **settings):

@@ -229,3 +229,36 @@ def test_there_must_be_a_finished_run(study, tmp_path):
     with pytest.raises(ValueError, match=r"no finished run .*is not finished"):
         write_report(study)
     assert not (study / "report.md").exists()
+
+
+def test_runs_that_stopped_early_stand_apart_from_full_ones(tmp_path):
+    stop = {"metric": "fit", "threshold": 1.0, "evaluations": 3}
+    for seed in range(1, 5):
+        folder = add_run(tmp_path / "s", "arithmetic", "n14", ARITHMETIC, model_seed=seed, stop_when=stop)
+        if seed > 2:  # these came to their end before their last step
+            record = json.loads((folder / "record.json").read_text())
+            record["last"]["step"] -= 1
+            (folder / "record.json").write_text(json.dumps(record))
+    page = write_report(tmp_path / "s").read_text()
+    rows = [row for row in page.splitlines() if row.startswith("| arithmetic") and "run=" in row]
+    assert [re.search(r"run=[\w ]+?(?= *[|,])", row)[0] for row in rows][:2] == ["run=in full", "run=stopped early"]
+    assert [row.split("|")[6].strip() for row in rows][:2] == ["2", "2"]
+
+
+def test_memorised_bits_are_told_by_yardstick_and_never_on_one_axis(tmp_path):
+    for model, raw in (("n14", -3.0), ("n56", 80.0)):
+        for seed in (1, 2):
+            folder = add_run(tmp_path / "s", "arithmetic", model, ARITHMETIC, model_seed=seed)
+            record = json.loads((folder / "record.json").read_text())
+            estimator = "random strings" if model == "n14" else "facts with given keys"
+            record["bits"] = {
+                "estimator": estimator, "source": "x", "demanded": 100.0, "raw": raw + seed, "memorised": max(raw, 0),
+                "per_parameter": 0.5, "items": 10, "exposures_per_item": 70.0, "converged": seed == 1,
+            }  # fmt: skip
+            (folder / "record.json").write_text(json.dumps(record))
+    page = write_report(tmp_path / "s").read_text()
+    section = page.split("## Memorised bits")[1].split("\n## ")[0]
+    assert "random strings" in section
+    assert "-2 (-2 to -1)" in section  # raw, of a model that has learnt nothing
+    assert " 1/2 |" in section  # converged
+    assert (tmp_path / "s" / "bits.png").stat().st_size > 10_000

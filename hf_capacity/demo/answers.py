@@ -74,7 +74,7 @@ def write_with_confidence(trained: TrainedModel, prompt: str) -> list[Character]
         ValueError: The prompt has a character that the model does not know.
     """
     block_size = trained.model.config.max_position_embeddings
-    ids, written = encode(trained.tokenizer, prompt)[-block_size:], []
+    ids, written = encode(trained.tokenizer, trained.start + prompt)[-block_size:], []
     while len(written) < LONGEST_LINE and not (written and written[-1].text == "\n"):
         context = torch.tensor([ids[-block_size:]], device=trained.model.device)
         probabilities_V = trained.model(input_ids=context).logits[0, -1].float().softmax(-1)

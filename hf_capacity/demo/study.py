@@ -5,7 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ..config import TaskConfig
+from ..config import ExperimentConfig, TaskConfig
 from ..exam import Exam
 from ..report.cells import SEEDS, Ladder, Record, cells_of, ladders_of
 from ..results import read_description, read_records
@@ -90,14 +90,15 @@ def example_prompts(run: Record) -> dict[str, str]:
 
 
 def _questions(run: Record) -> list[Question]:
-    exam = _exam(json.dumps(run["config"]["task"]), run["config"]["split_seed"])
+    start = ExperimentConfig.from_dict(run["config"]).start
+    exam = _exam(json.dumps(run["config"]["task"]), run["config"]["split_seed"], start)
     exam.check_identity(run["folder"])
     return [dict(zip(exam.questions, row, strict=True)) for row in zip(*exam.questions.values(), strict=True)]
 
 
 @lru_cache(maxsize=64)
-def _exam(task: str, split_seed: int) -> Exam:
-    return Exam(TaskConfig(**json.loads(task)), split_seed)
+def _exam(task: str, split_seed: int, start: str) -> Exam:
+    return Exam(TaskConfig(**json.loads(task)), split_seed, start=start)
 
 
 def _runs(ladder: Ladder) -> list[Record]:

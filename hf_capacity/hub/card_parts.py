@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from ..config import ExperimentConfig
 from ..model_config import LADDERS_TYPE
 from ..report.cells import RATES, SEEDS, Cell, Record
 from ..report.tables import ABSENT, fraction, has_withheld, markdown_table, mean_text, share_text
@@ -28,6 +29,7 @@ def step_revision(place: int, step: int) -> str:
 def example(record: Record) -> dict[str, Any]:
     """A prompt that, with its answer, fits the model's positions: the first that the record tells of, cut at words."""
     prompt, answer = (record["answers"][0][name] for name in ("prompt", "answer"))
+    prompt = ExperimentConfig.from_dict(record["config"]).start + prompt
     while len(prompt) + len(answer) > record["config"]["block_size"] and " " in prompt[:-1]:
         prompt = prompt.partition(" ")[2]
     return {"prompt": json.dumps(prompt), "max_new_tokens": len(answer)}

@@ -204,11 +204,22 @@ def _title(group: "Cell | Ladder") -> str:
 
 
 def _settings(record: Record) -> dict[str, Any]:
-    return {key: value for key, value in flatten(record["config"]) if key not in SEEDS}
+    settings = {key: value for key, value in flatten(record["config"]) if key not in SEEDS}
+    return settings | ({"run": "stopped early" if _stopped_early(record) else "in full"} if _may_stop(record) else {})
 
 
 def _identity(record: Record) -> str:
-    return json.dumps({key: value for key, value in record["config"].items() if key not in SEEDS}, sort_keys=True)
+    config = {key: value for key, value in record["config"].items() if key not in SEEDS}
+    return json.dumps([config, _may_stop(record) and _stopped_early(record)], sort_keys=True)
+
+
+def _may_stop(record: Record) -> bool:
+    return "stop_when" in record["config"]
+
+
+def _stopped_early(record: Record) -> bool:
+    """Such runs had fewer steps than others: they are cells of their own."""
+    return record["last"]["step"] < record["config"]["steps"]
 
 
 def _seeds(record: Record) -> tuple[int, ...]:

@@ -181,16 +181,22 @@ def draw_capacity(ladders: Sequence[Ladder]) -> bytes:
 def _draw_cell(axis: Axes, cell: Cell, curves: Curves, published: list[tuple]) -> None:
     axis.plot([step / 1000 for step, _ in published], [accuracy for _, accuracy in published], **PUBLISHED)
     runs = [curves[record["run_id"]] for record in cell.records]
-    steps = [row["step"] / 1000 for row in runs[0]]
+    steps = [row["step"] / 1000 for row in max(runs, key=len)]
     for rate in cell.rates:
-        values = [[row[rate] for row in run] for run in runs]
+        values = _side_by_side([[row[rate] for row in run] for run in runs])
         if len(runs) > 1:
             for run in values:
                 axis.plot(steps, run, color=MEASURES[rate]["color"], **FAINT)
-        axis.plot(steps, np.median(values, axis=0), **_curve_look(rate, len(runs) > 1))
+        axis.plot(steps, np.nanmedian(values, axis=0), **_curve_look(rate, len(runs) > 1))
     if published:
-        accuracies = [[_accuracy(row["published_scoring"]) for row in run] for run in runs]
-        axis.plot(steps, np.median(accuracies, axis=0), **OURS)
+        accuracies = _side_by_side([[_accuracy(row["published_scoring"]) for row in run] for run in runs])
+        axis.plot(steps, np.nanmedian(accuracies, axis=0), **OURS)
+
+
+def _side_by_side(curves: Sequence[Sequence[float]]) -> np.ndarray:
+    """Curves as rows of one table; those of runs that stopped early end in gaps."""
+    longest = max(map(len, curves))
+    return np.array([[*curve, *[np.nan] * (longest - len(curve))] for curve in curves])
 
 
 def _curve_look(rate: str, of_many_runs: bool) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from markdown_it import MarkdownIt
 from ..published import published_curve
 from ..results import read_curve, read_description, read_records, read_unfinished, write_atomically
 from .analyses import critical_table, paired_table, timing_table, withheld_table
+from .bits import bits_table, draw_bits
 from .cells import RATES, SEEDS, Record, cells_of, flatten, ladders_of, model_label, spelled, task_label
 from .curves import draw_capacity, draw_learning_curves
 from .findings import finding
@@ -55,6 +56,7 @@ def write_report(folder: Path) -> Path:
         "learning_curves.png": draw_learning_curves(ladders, curves),
         "capacity.png": draw_capacity(ladders),
         "withheld_sums.png": draw_withheld_sums(cells, curves),
+        "bits.png": draw_bits(cells),
     }
     page = render(
         _template("report.md.jinja"),
@@ -72,6 +74,7 @@ def write_report(folder: Path) -> Path:
         minutes=_minutes(records),
         asked=_asked(records),
         table=cell_table(cells),
+        bits=bits_table(cells),
         intervals=questions_interval_table(cells),
         choice=choice_table(cells),
         withheld=withheld_table(cells, curves),

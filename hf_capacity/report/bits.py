@@ -1,0 +1,84 @@
+"""Memorised bits over a study's cells: a table, and a figure for each yardstick."""
+
+from collections.abc import Sequence
+
+import matplotlib
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from .cells import Cell
+from .curves import DPI, MARKER_SIZE, STYLE, WIDTH, png
+from .tables import markdown_table, mean_text, names
+
+
+# What was published, in bits per parameter, by estimator.
+PUBLISHED = {
+    "random strings": (3.6, "3.6 bits per parameter (Morris et al. 2025)"),
+    "facts with given keys": (2.0, "2 bits per parameter (Allen-Zhu & Li 2024)"),
+}
+# One look for each size of a demand: told apart without colour too.
+MARKERS = "o^sDvP*Xh<>"
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+
+
+def bits_table(cells: Sequence[Cell]) -> str:
+    """A row a cell whose task has bits: means over runs; empty where there is none."""
+    rows = []
+    for cell in filter(_has_bits, cells):
+        bits = [record["bits"] for record in cell.records]
+        settled = [one["converged"] for one in bits]
+        rows.append(
+            [
+                *names(cell),
+                bits[0]["estimator"],
+                f"{cell.num_parameters:,}",
+                str(cell.num_runs),
+                f"{cell.mean([one['demanded'] for one in bits]).value:,.0f}",
+                mean_text(cell.mean([one["raw"] for one in bits]), "{:,.0f}"),
+                mean_text(cell.mean([one["memorised"] for one in bits]), "{:,.0f}"),
+                mean_text(cell.mean([one["per_parameter"] for one in bits]), "{:.2f}"),
+                f"{cell.mean([one['exposures_per_item'] for one in bits]).value:,.0f}",
+                f"{settled.count(True)}/{len(settled)}",
+            ]
+        )
+    header = ["trained on", "model", "differs in", "yardstick", "parameters", "runs", "demanded", "raw", "memorised"]
+    header += ["per parameter", "exposures", "converged"]
+    return markdown_table(header, rows, num_texts=4) if rows else ""
+
+
+def draw_bits(cells: Sequence[Cell]) -> bytes | None:
+    """Memorised bits against the number of parameters, a panel for each yardstick; None where no task has bits."""
+    cells = list(filter(_has_bits, cells))
+    estimators = list(dict.fromkeys(cell.records[0]["bits"]["estimator"] for cell in cells))
+    if not estimators:
+        return None
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, 3.2 * len(estimators) + 1.2), dpi=DPI, layout="constrained")
+        for axis, estimator in zip(figure.subplots(len(estimators), 1, squeeze=False)[:, 0], estimators, strict=True):
+            measured = [cell for cell in cells if cell.records[0]["bits"]["estimator"] == estimator]
+            series: dict[str, list[Cell]] = {}
+            for cell in measured:
+                series.setdefault(cell.title, []).append(cell)
+            sizes = sorted(cell.num_parameters for cell in measured)
+            per_parameter, label = PUBLISHED[estimator]
+            axis.plot(sizes, [per_parameter * size for size in sizes], color="#999999", lw=1, label=label)
+            for place, (title, rungs) in enumerate(series.items()):
+                rungs.sort(key=lambda cell: cell.num_parameters)
+                look = {"color": COLORS[place % len(COLORS)], "marker": MARKERS[place % len(MARKERS)]}
+                means = [cell.mean([record["bits"]["memorised"] for record in cell.records]) for cell in rungs]
+                x = [cell.num_parameters for cell in rungs]
+                axis.plot(x, [mean.value for mean in means], **look, lw=1.2, markersize=MARKER_SIZE, label=title)
+                axis.axhline(rungs[0].records[0]["bits"]["demanded"], color=look["color"], lw=0.8, linestyle=":")
+                for size, mean in zip(x, means, strict=True):
+                    if mean.interval:
+                        axis.vlines(size, *mean.interval, color=look["color"], lw=1)
+            axis.set(xscale="log", yscale="log", ylabel=f"memorised bits\n({estimator})")
+            handles, labels = axis.get_legend_handles_labels()
+            handles.append(Line2D([], [], color="#444444", lw=0.8, linestyle=":"))
+            axis.legend(handles, [*labels, "dotted: demanded"], loc="upper left", bbox_to_anchor=(1.01, 1))
+        axis.set_xlabel("number of parameters, positions included (log scale)")
+        return png(figure)
+
+
+def _has_bits(cell: Cell) -> bool:
+    return "bits" in cell.records[0]
