@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 
-from .model_config import STRICT, ModelConfig, PositiveInt
+from .model_config import STRICT, ModelConfig, PositiveInt, left_out_at
 
 
 # Raised by every commit that moves a number; part of the run id, so that old and new results never mix.
