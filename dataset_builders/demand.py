@@ -17,6 +17,7 @@ class Demand:
         num_scored_tokens (`int`): Characters whose likelihood counts.
         scored (`str`): Which they are, of each item once: `text`, all characters of its line but the newline, the
             first included; `answer`, the answer given its prompt, without its end mark.
+        kinds (`tuple[str, ...]`): Of the lines that are the items, each of them once among the first ones of its kind.
         alphabet (`str`): The characters that the items are made of. A model's vocabulary needs all of them, also those
             that the text happens to lack: else the vocabulary alone tells some of the bits.
         source (`str`): Whose estimator it is.
@@ -28,5 +29,6 @@ class Demand:
     bits_per_item: float
     num_scored_tokens: int
     scored: str
+    kinds: tuple[str, ...]
     alphabet: str
     source: str

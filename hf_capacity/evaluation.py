@@ -139,12 +139,15 @@ def predict(model: torch.nn.Module, rows_RT: torch.Tensor) -> torch.Tensor:
 
 
 def published_questions(prompts: Sequence[str], kinds: Sequence[str]) -> list[bool]:
-    """Which questions the study scores: all capitals, and sums a+-b whose b is at least 1 unless a is 0 (91 + 91)."""
-    counted = []
-    for prompt, kind in zip(prompts, kinds, strict=True):
-        sum_ = re.fullmatch(r"<(\d)[+-](\d)=", prompt)
-        counted.append(kind == "capital" or (sum_ is not None and (sum_[1] == "0" or sum_[2] != "0")))
-    return counted
+    """Which questions the study scores: all capitals, and sums a+-b whose b is at least 1 unless a is 0 (91 + 91).
+
+    Of sums that are not those of the study it scores none.
+    """
+    sums = [re.fullmatch(r"<(\d)[+-](\d)=", prompt) for prompt in prompts]
+    counted = [bool(sum_) and (sum_[1] == "0" or sum_[2] != "0") for sum_ in sums]
+    if sum(counted) != 2 * 91 or sum(map(bool, sums)) != kinds.count("addition") + kinds.count("subtraction"):
+        counted = [False] * len(counted)
+    return [kind == "capital" or one for kind, one in zip(kinds, counted, strict=True)]
 
 
 @torch.no_grad()

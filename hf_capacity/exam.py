@@ -43,6 +43,8 @@ class Exam:
         self.start, self.lines = start, splits["train"].select_columns(["text", "prompt", "answer", "kind"])
         self.text = "".join(splits["train"]["text"])
         self.demand = demanded_bits(task.path, task.name, split_seed=split_seed, **task.parameters)
+        # Also what the text happens to lack: an alphabet without it would tell some of the bits.
+        self.alphabet = self.demand.alphabet if self.demand else ""
         self.questions = {column: splits["questions"][column][:] for column in splits["questions"].column_names}
         content = json.dumps([self.text, self.questions], sort_keys=True).encode()
         identity = {
@@ -122,7 +124,8 @@ class Exam:
     def mark(self, verdicts: Verdicts) -> dict[str, Any]:
         """Everything that the metric `capacity_tradeoff` says, the study's own scoring, and the withheld one by one.
 
-        `published_scoring` has `[correct, questions]` per kind on the questions that the study scores.
+        `published_scoring` has `[correct, questions]` per kind on the questions that the study scores; `withheld` is
+        empty where they are too many to be told.
         """
         correct = verdicts.correct_Q.tolist()
         published: dict[str, list[int]] = {}
@@ -141,7 +144,7 @@ class Exam:
         return {
             **score(correct, **self._labels, floors=self._floors),
             "published_scoring": published,
-            "withheld": withheld,
+            "withheld": withheld if len(withheld) <= WITHHELD_TOLD else {},
         }
 
     def answers(self, write: Callable[[str], str]) -> list[dict[str, Any]]:
@@ -182,9 +185,9 @@ def findings(curve: list[dict[str, Any]]) -> dict[str, Any]:
 
     best = max(curve, key=published_accuracy)
     late = curve[-max(1, round(len(curve) * LATE_SHARE)) :]
-    solved = [all(row["withheld"].values()) for row in late]
+    solved = [row["extrapolation"] == 1 for row in late]
     return {
         "last": {name: value for name, value in curve[-1].items() if name != "withheld"},
         "best_on_withheld": {name: best[name] for name in brief},
-        "late_evaluations_solved": [sum(solved), len(solved)] if curve[-1]["withheld"] else None,
+        "late_evaluations_solved": [sum(solved), len(solved)] if curve[-1]["extrapolation"] is not None else None,
     }

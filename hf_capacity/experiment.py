@@ -116,7 +116,7 @@ def _finished(folder: RunFolder) -> dict[str, Any] | None:
 def _train(config, study, folder, args, is_writer, progress, callbacks, publish) -> dict[str, Any]:
     began = time.monotonic()
     exam = Exam(config.task, config.split_seed, start=config.start)
-    tokenizer = build_tokenizer(exam.text, config.block_size)
+    tokenizer = build_tokenizer(exam.text + exam.alphabet, config.block_size)
     encoded = partial(encode, tokenizer)
     rows_WT = exam.line_rows(encoded, config.block_size, args.device) if config.batches == "lines" else None
     has_gaps = rows_WT is not None and bool((rows_WT < 0).any())

@@ -130,8 +130,9 @@ def test_the_study_scores_91_equations_an_operation_and_all_capitals():
     counted = published_questions(exam.questions["prompt"], exam.questions["kind"])
     kinds = [kind for kind, is_counted in zip(exam.questions["kind"], counted, strict=True) if is_counted]
     assert {kind: kinds.count(kind) for kind in set(kinds)} == {"addition": 91, "subtraction": 91, "capital": 50}
-    assert not published_questions(["<4+0="], ["addition"])[0]
-    assert published_questions(["<0+0=", "<0-7="], ["addition", "subtraction"]) == [True, True]
+    told = dict(zip(exam.questions["prompt"], counted, strict=True))
+    assert (told["<4+0="], told["<0+0="], told["<0-7="]) == (False, True, True)
+    assert not any(published_questions(["<0+0=", "<1+7="], ["addition"] * 2))  # other sums are not the study's
 
 
 def test_a_number_written_on_is_wrong_for_the_study_too_but_a_missing_mark_is_not():
@@ -186,7 +187,7 @@ def test_findings_take_the_last_row_the_first_best_one_and_count_late_solutions(
     assert found["last"]["step"] == 9
     assert found["best_on_withheld"]["step"] == 8
     assert found["late_evaluations_solved"] == [1, 2]
-    assert findings([_row(0, 0.5, [True]) | {"withheld": {}}])["late_evaluations_solved"] is None
+    assert findings([_row(0, 0.5, [True]) | {"extrapolation": None}])["late_evaluations_solved"] is None
 
 
 def test_the_record_holds_what_the_saved_model_answers(half_trained):

@@ -94,6 +94,7 @@ class Facts(QuestionBuilder):
             bits_per_item=bits_per_fact,
             num_scored_tokens=num_facts * len(VALUE_SYLLABLES[0]) * _syllables_of_values(config),
             scored="answer",
+            kinds=ATTRIBUTES[: config.num_attributes],
             alphabet="".join(sorted(set("".join(VALUE_SYLLABLES)))),
             source="Allen-Zhu & Li (2024), arXiv 2404.05405",
         )

@@ -91,6 +91,7 @@ class RandomStrings(QuestionBuilder):
             bits_per_item=bits_per_string,
             num_scored_tokens=config.num_strings * config.length,
             scored="text",
+            kinds=("string",),
             alphabet=symbols(config.num_symbols),
             source="Morris et al. (2025), arXiv 2505.24832",
         )

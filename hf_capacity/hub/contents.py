@@ -186,8 +186,8 @@ def dataset_repository(task: str, namespace: str, name: str | None = None) -> Re
     repo_id = f"{namespace}/{repository_name(name)}" if name else published_dataset(task, namespace)
     folder = task_folder(task)
     files: dict[str, bytes | Path] = {"README.md": dataset_card(task, repo_id).encode()}
-    files["builder.py"] = folder / "builder.py"
-    files |= {path.relative_to(folder).as_posix(): path for path in sorted((folder / "data").rglob("*.jsonl"))}
+    paths = [*sorted(folder.glob("*.py")), *sorted((folder / "data").rglob("*.jsonl"))]
+    files |= {path.relative_to(folder).as_posix(): path for path in paths}
     marks = (MARK, f"task:{published_dataset(task, namespace).split('/')[1]}")
     return Repository(
         repo_id=repo_id, repo_type="dataset", marks=marks, revisions=(Revision(name="main", files=files),)

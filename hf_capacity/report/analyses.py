@@ -78,7 +78,7 @@ def timing_table(cells: Sequence[Cell], curves: dict[str, list[dict[str, Any]]])
 def withheld_table(cells: Sequence[Cell], curves: dict[str, list[dict[str, Any]]]) -> str:
     """Each withheld question and in how many runs it is right at the end; empty where runs withhold different ones."""
     verdicts = [(cell, [curves[record["run_id"]][-1]["withheld"] for record in cell.records]) for cell in cells]
-    verdicts = [(cell, runs) for cell, runs in verdicts if runs[0]]
+    verdicts = [(cell, runs) for cell, runs in verdicts if runs[0]]  # none where they are too many to be told
     asked = {tuple(run) for _, runs in verdicts for run in runs}
     if len(asked) != 1:
         return ""

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from dataset_builders import load_task
+from dataset_builders import demanded_bits, load_task
 
 from ..config import ExperimentConfig, packaged_path
 
@@ -150,9 +150,10 @@ def check_tasks(runs: Sequence[ExperimentConfig]) -> None:
 
     Raises:
         ValueError: A task cannot be loaded, asks for characters that its text lacks, a block is not shorter than that
-            text, or a number of parameters cannot be had with its alphabet.
+            text (where lines are read or scored as a whole: is shorter than one), or a number of parameters cannot be
+            had with its alphabet.
     """
-    sizes: dict[str, tuple[int, int]] = {}
+    sizes: dict[str, tuple[int, int, int, bool]] = {}
     for run in runs:
         identity = repr(run.task)
         if identity not in sizes:  # for one split seed: others draw another split of the same size
@@ -165,17 +166,25 @@ def check_tasks(runs: Sequence[ExperimentConfig]) -> None:
                     f"the questions of {run.task.path} have characters that its training text lacks: {unknown}. "
                     "A model cannot read or write what is not in its alphabet."
                 )
-            sizes[identity] = len(text), len(set(text))
-        length, alphabet = sizes[identity]
+            demand = demanded_bits(run.task.path, run.task.name, split_seed=run.split_seed, **run.task.parameters)
+            longest = max(map(len, task["train"]["text"]))
+            alphabet = set(text) | set(demand.alphabet if demand else "")
+            sizes[identity] = len(text), len(alphabet), longest, demand is not None
+        length, alphabet_size, longest, has_bits = sizes[identity]
         if run.block_size >= length:
             raise ValueError(
                 f"`block_size` (={run.block_size}) must be below the length of the training text of {run.task.path} "
                 f"(={length} characters)."
             )
+        if (run.batches == "lines" or has_bits) and run.block_size < longest:
+            raise ValueError(
+                f"`block_size` (={run.block_size}) must be at least {longest}, the length of the longest line of "
+                f"{run.task.path}: its lines are {'scored' if has_bits else 'read'} as a whole."
+            )
         if run.model.num_parameters is not None:
             from ..models import sized
 
-            sized(run.model, alphabet, run.block_size)
+            sized(run.model, alphabet_size, run.block_size)
 
 
 def _is_key(axis: str) -> bool:
