@@ -59,9 +59,19 @@ class BitsMeter:
         self.scored_WT = scored_WT.to(device)
 
     def __call__(self, nll: Callable[[torch.Tensor, torch.Tensor], tuple[float, int]]) -> dict[str, float]:
-        """What a model has memorised; `nll` gives the negative log likelihood of scored targets, and their number."""
+        """What a model has memorised; `nll` gives the negative log likelihood of scored targets, and their number.
+
+        Of whole strings also what their first symbols cost, `first_symbols`, in bits: which of N strings comes next no
+        model can know, so that log2 N bits a string are never memorised. Figures that score no first symbol, but
+        demand them, hide that.
+        """
         total, num_scored = nll(self.rows_WT, self.scored_WT)
-        return memorised_bits(self.demand.bits, total, num_scored, self.demand.num_scored_tokens)
+        bits = memorised_bits(self.demand.bits, total, num_scored, self.demand.num_scored_tokens)
+        if self.demand.scored == "text":
+            first_WT = self.scored_WT.clone()
+            first_WT[:, 1:] = False
+            bits["first_symbols"] = nll(self.rows_WT, first_WT)[0] / math.log(2)
+        return bits
 
 
 def memorised_bits(demanded: float, nll: float, num_scored: int, num_expected: int) -> dict[str, float]:

@@ -51,6 +51,7 @@ def test_a_uniform_model_has_memorised_nothing():
     bits = strings_meter()(lambda *scored: nll(Model([], 0.0), *scored))
     assert bits["raw"] == pytest.approx(0, abs=1e-4)
     assert bits["demanded"] == pytest.approx(12 * math.log2(11))
+    assert bits["first_symbols"] == pytest.approx(3 * math.log2(11), rel=1e-5)
 
 
 def test_a_perfect_model_has_memorised_the_demand():
@@ -62,6 +63,7 @@ def test_a_perfect_model_has_memorised_the_demand():
     two.follows.pop(tuple(encode("\n")))
     bits = strings_meter(["hgfe", "abcd"])(lambda *scored: nll(two, *scored))
     assert bits["raw"] == pytest.approx(2 * 3 * math.log2(11), rel=1e-4)
+    assert bits["first_symbols"] == pytest.approx(2 * math.log2(11), rel=1e-4)
 
 
 def test_a_model_that_is_sure_and_wrong_has_less_than_nothing():

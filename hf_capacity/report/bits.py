@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 
 from .cells import Cell
 from .curves import DPI, MARKER_SIZE, STYLE, WIDTH, png
-from .tables import markdown_table, mean_text, names
+from .tables import ABSENT, markdown_table, mean_text, names
 
 
 # What was published, in bits per parameter, by estimator.
@@ -39,10 +39,11 @@ def bits_table(cells: Sequence[Cell]) -> str:
                 mean_text(cell.mean([one["per_parameter"] for one in bits]), "{:.2f}"),
                 f"{cell.mean([one['exposures_per_item'] for one in bits]).value:,.0f}",
                 f"{settled.count(True)}/{len(settled)}",
+                _if_first_were_free(cell),
             ]
         )
     header = ["trained on", "model", "differs in", "yardstick", "parameters", "runs", "demanded", "raw", "memorised"]
-    header += ["per parameter", "exposures", "converged"]
+    header += ["per parameter", "exposures", "converged", "if first symbols were free"]
     return markdown_table(header, rows, num_texts=4) if rows else ""
 
 
@@ -78,6 +79,13 @@ def draw_bits(cells: Sequence[Cell]) -> bytes | None:
             axis.legend(handles, [*labels, "dotted: demanded"], loc="upper left", bbox_to_anchor=(1.01, 1))
         axis.set_xlabel("number of parameters, positions included (log scale)")
         return png(figure)
+
+
+def _if_first_were_free(cell: Cell) -> str:
+    bits = [record["bits"] for record in cell.records]
+    if "first_symbols" not in bits[0]:
+        return ABSENT
+    return mean_text(cell.mean([one["raw"] + one["first_symbols"] for one in bits]), "{:,.0f}")
 
 
 def _has_bits(cell: Cell) -> bool:
