@@ -27,12 +27,16 @@ def step_revision(place: int, step: int) -> str:
 
 
 def example(record: Record) -> dict[str, Any]:
-    """A prompt that, with its answer, fits the model's positions: the first that the record tells of, cut at words."""
+    """A prompt that, with its answer, fits the model's positions: the first that the record tells of, cut at words.
+
+    `prompt` is what plain libraries have to give the model, `asked` what `hf-capacity ask` does.
+    """
     prompt, answer = (record["answers"][0][name] for name in ("prompt", "answer"))
-    prompt = ExperimentConfig.from_dict(record["config"]).start + prompt
-    while len(prompt) + len(answer) > record["config"]["block_size"] and " " in prompt[:-1]:
+    start = ExperimentConfig.from_dict(record["config"]).start
+    while len(start + prompt + answer) > record["config"]["block_size"] and " " in prompt[:-1]:
         prompt = prompt.partition(" ")[2]
-    return {"prompt": json.dumps(prompt), "max_new_tokens": len(answer)}
+    spelled = (json.dumps(text, ensure_ascii=False) for text in (start + prompt, prompt))
+    return dict(zip(("prompt", "asked"), spelled, strict=True)) | {"max_new_tokens": len(answer)}
 
 
 def architecture(cells: Sequence[Cell], plural: str = "") -> str:
@@ -58,7 +62,7 @@ def ability(counts: dict[str, list[int]]) -> str:
         if asked
     ]
     listed = told[0] if len(told) == 1 else f"{', '.join(told[:-1])}, and {told[-1]}"
-    return f"It {listed}. Of what its training text has no line, nothing can be expected."
+    return f"Of what it was asked, it {listed}. Of what its training text has no line, nothing can be expected."
 
 
 def rates_table(record: Record) -> str:

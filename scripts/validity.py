@@ -1,0 +1,84 @@
+"""Our figures beside outside ones, from the records in `model_cards/`.
+
+    python scripts/validity.py
+
+writes `model_cards/validity/report.md`.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import typer
+
+from hf_capacity.report.cells import Cell, cells_of
+from hf_capacity.report.tables import markdown_table, mean_text, share_text
+from hf_capacity.results import read_curve, read_records, write_atomically
+from hf_capacity.statistics import first_lasting
+
+
+KEPT = Path(__file__).parent.parent / "model_cards"
+RATE = 0.99  # of three evaluations in a row: there is no end of fitting to the last question
+
+
+def page() -> str:
+    """The table, as Markdown."""
+    header = ["what", "published", "ours", "runs", "command"]
+    return (
+        "# Against outside figures\n\n"
+        f"{markdown_table(header, list(_rows()), num_texts=5)}\n\n"
+        "In brackets are 95 % intervals over runs: of k/n runs Wilson's, of means the percentile bootstrap. "
+        "`python scripts/validity.py` makes this page from the records beside it.\n"
+    )
+
+
+def _rows() -> Iterator[list[str]]:
+    for model, published in (("n14", "1/1"), ("n28", "0/1"), ("n56", "0/1")):
+        [cell] = [cell for cell in _cells("seeds") if cell.model == model and cell.task == "arithmetic"]
+        best = cell.share(cell.all_right("extrapolation", "best_on_withheld"))
+        last = cell.share(cell.all_right("extrapolation"))
+        what = f"all withheld sums right, {model} (Barron & White 2025)"
+        ours = f"{share_text(best)} at the study's choice, {share_text(last)} at the end"
+        yield [what, published, ours, str(cell.num_runs), "`hf-capacity run seeds task=arithmetic seeds=5`"]
+    for cell in _cells("reversed_addition"):
+        answers = "reversed" if "reversed" in cell.task else "plain"
+        ours = mean_text(cell.mean(cell.values("extrapolation")))
+        what = f"three-digit sums held out, {answers} answers"
+        yield [what, "1.000" if answers == "reversed" else "-", ours, str(cell.num_runs), _command(cell)]
+    for cell in _cells("random_strings"):
+        bits = [record["bits"] for record in cell.records]
+        published = "173,000 of 180,224"
+        free = mean_text(cell.mean([one["raw"] + one["first_symbols"] for one in bits]), "{:,.0f}")
+        counted = mean_text(cell.mean([one["raw"] for one in bits]), "{:,.0f}")
+        what = "memorised bits of 4,096 strings of 4 out of 2,048 symbols (Morris et al. 2025)"
+        yield [what, published, f"{counted}; {free} if first symbols were free", str(cell.num_runs), _command(cell)]
+    for cell in _cells("mod_grokking"):
+        for record in cell.records:
+            curve = read_curve(record["folder"])
+            reached = [_first(curve, rate) for rate in ("fit", "extrapolation")]
+            ours = f"fit at {reached[0]}, extrapolation at {reached[1]}"
+            what = "a / b mod 97 grokked: steps to 99 % (Power et al. 2022)"
+            yield [what, "fit by 1,000, extrapolation later", ours, "1", _command(cell)]
+
+
+def _first(curve: list[dict], rate: str) -> str:
+    step = first_lasting([row["step"] for row in curve], [row[rate] >= RATE for row in curve])
+    end = curve[-1]
+    return f"{step:,}" if step is not None else f"none of {end['step']:,} steps ({end[rate]:.3f} at the end)"
+
+
+def _cells(study: str) -> list[Cell]:
+    return cells_of(read_records(KEPT / study))
+
+
+def _command(cell: Cell) -> str:
+    return f"`hf-capacity run {cell.records[0]['study']}`"
+
+
+def main() -> None:
+    (KEPT / "validity").mkdir(exist_ok=True)
+    write_atomically(KEPT / "validity" / "report.md", page())
+    typer.echo(page())
+
+
+if __name__ == "__main__":
+    typer.run(main)
