@@ -262,3 +262,11 @@ def test_memorised_bits_are_told_by_yardstick_and_never_on_one_axis(tmp_path):
     assert "-2 (-2 to -1)" in section  # raw, of a model that has learnt nothing
     assert " 1/2 |" in section  # converged
     assert (tmp_path / "s" / "bits.png").stat().st_size > 10_000
+
+
+def test_a_setting_deep_in_a_task_is_called_by_its_last_name(tmp_path):
+    for number in (30, 300):
+        tasks = [{"path": "arithmetic"}, {"path": "facts", "parameters": {"num_keys": number}}]
+        add_run(tmp_path / "s", {"path": "mixture", "parameters": {"tasks": tasks}}, "n14", BOTH)
+    cells = cells_of(read_records(tmp_path / "s"))
+    assert sorted(cell.differs for cell in cells) == ["num_keys=30", "num_keys=300"]

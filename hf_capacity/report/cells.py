@@ -146,7 +146,7 @@ def cells_of(records: Sequence[Record]) -> list[Cell]:
         differing = [
             key for key in settings[identity] if any(other.get(key) != settings[identity][key] for other in alike)
         ]
-        differs = ", ".join(f"{key}={spelled(settings[identity][key])}" for key in differing)
+        differs = ", ".join(f"{_short(key, differing)}={spelled(settings[identity][key])}" for key in differing)
         cells.append(Cell(*names[identity], differs, tuple(sorted(runs, key=_seeds))))
     return sorted(cells, key=_place)
 
@@ -184,8 +184,10 @@ def model_label(record: Record) -> str:
 
 
 def flatten(settings: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
-    """Nested settings as dotted keys and their values."""
+    """Nested settings as dotted keys and their values; the mappings of a list are counted from 1."""
     for key, value in settings.items():
+        if isinstance(value, list) and value and all(isinstance(entry, dict) for entry in value):
+            value = {str(place): entry for place, entry in enumerate(value, 1)}
         if isinstance(value, dict):
             yield from flatten(value, f"{prefix}{key}.")
         else:
@@ -197,6 +199,13 @@ def spelled(value: Any) -> str:
     if value is None or value == []:
         return "-"
     return f"{value:.6g}" if isinstance(value, float) else " ".join(str(value).split())
+
+
+def _short(key: str, among: Sequence[str]) -> str:
+    """A task's parameter by its last name, if that tells it from the others."""
+    last = key.rpartition(".")[2]
+    alike = [other for other in among if other.rpartition(".")[2] == last]
+    return last if key.startswith("task.parameters.") and len(alike) == 1 else key
 
 
 def _title(group: "Cell | Ladder") -> str:
