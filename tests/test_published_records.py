@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 import shutil
 from pathlib import Path
 
@@ -21,10 +22,14 @@ from hf_capacity.sweep.plan import read_study
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 STUDIES = sorted(path.parent for path in (ROOT / "model_cards").glob("*/study.yaml"))
+VALIDITY = ROOT / "model_cards" / "validity" / "report.md"
+REPORTS = [VALIDITY, *(folder / "report.md" for folder in STUDIES)]
 # What was run of a study that was not run in full: the overrides of each command.
 RUN_IN_PART = {
     "seeds": [["task=arithmetic", "seeds=5"]],
     "rotating_pairs": [["model=n14"], ["model=n56"]],
+    "capacity_scan": [[f"model.num_parameters={size}"] for size in (1e3, 2e3, 4e3, 8e3, 1.6e4, 3.2e4, 6.4e4, 1e5)],
+    "mod_grokking": [["seeds=1", "weight_decay=1.0", "steps=12000"]],
 }
 # Numbers in the README's findings that are no results: citation, versions.
 NO_RESULTS = {"2025", "2506.09099", "3.11", "12", "15"}
@@ -68,17 +73,22 @@ def test_published_runs_read_and_were_asked_what_their_tasks_build_today():
         assert Exam(TaskConfig(**json.loads(task)), split_seed).identity["digest"] == digest, (task, split_seed)
 
 
+def test_the_page_against_outside_figures_is_made_from_the_records():
+    page = runpy.run_path(str(ROOT / "scripts" / "validity.py"))["page"]
+    assert page() == VALIDITY.read_text()
+
+
 def test_every_table_of_the_readmes_findings_is_a_reports():
     found = re.findall(r"(?:^\|.*\n)+", README.split("## Use")[0], flags=re.MULTILINE)
     assert len(found) >= 4
-    reports = [(folder / "report.md").read_text() for folder in STUDIES]
+    reports = [path.read_text() for path in REPORTS]
     for table in found:
         assert any(table in report for report in reports), table
 
 
 def test_every_number_in_the_readmes_findings_is_in_a_published_report():
     found = numbers(README.split("## Use")[0])
-    published = set().union(*(numbers((folder / "report.md").read_text()) for folder in STUDIES))
+    published = set().union(*(numbers(path.read_text()) for path in REPORTS))
     assert found - published - NO_RESULTS == set()
 
 
