@@ -5,6 +5,7 @@
 writes `model_cards/validity/report.md`.
 """
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,7 +28,8 @@ def page() -> str:
         "# Against outside figures\n\n"
         f"{markdown_table(header, list(_rows()), num_texts=5)}\n\n"
         "In brackets are 95 % intervals over runs: of k/n runs Wilson's, of means the percentile bootstrap. "
-        "`python scripts/validity.py` makes this page from the records beside it.\n"
+        "`python scripts/validity.py` makes this page from the records beside it.\n\n"
+        f"{_what_strings_can_yield()}\n"
     )
 
 
@@ -57,7 +59,23 @@ def _rows() -> Iterator[list[str]]:
             reached = [_first(curve, rate) for rate in ("fit", "extrapolation")]
             ours = f"fit at {reached[0]}, extrapolation at {reached[1]}"
             what = "a / b mod 97 grokked: steps to 99 % (Power et al. 2022)"
-            yield [what, "fit by 1,000, extrapolation later", ours, "1", _command(cell)]
+            yield [
+                what,
+                "fit by 1,000, extrapolation later",
+                ours,
+                "1",
+                f"{_command(cell)[:-1]} seeds=1 weight_decay=1.0 steps=12000`",
+            ]
+
+
+def _what_strings_can_yield() -> str:
+    [cell] = _cells("random_strings")
+    bits = cell.records[0]["bits"]
+    most = bits["demanded"] - bits["items"] * math.log2(bits["items"])
+    return (
+        f"Which of {bits['items']:,} strings comes next no model can know. That costs log2 {bits['items']:,} = "
+        f"{math.log2(bits['items']):.0f} bits a string, so that {most:,.0f} bits are the most that can be memorised."
+    )
 
 
 def _first(curve: list[dict], rate: str) -> str:

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 
 import matplotlib
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from .cells import Cell
 from .curves import DPI, MARKER_SIZE, STYLE, WIDTH, png
@@ -50,35 +52,50 @@ def bits_table(cells: Sequence[Cell]) -> str:
 def draw_bits(cells: Sequence[Cell]) -> bytes | None:
     """Memorised bits against the number of parameters, a panel for each yardstick; None where no task has bits."""
     cells = list(filter(_has_bits, cells))
-    estimators = list(dict.fromkeys(cell.records[0]["bits"]["estimator"] for cell in cells))
+    estimators = list(dict.fromkeys(map(_estimator, cells)))
     if not estimators:
         return None
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, 3.2 * len(estimators) + 1.2), dpi=DPI, layout="constrained")
-        for axis, estimator in zip(figure.subplots(len(estimators), 1, squeeze=False)[:, 0], estimators, strict=True):
-            measured = [cell for cell in cells if cell.records[0]["bits"]["estimator"] == estimator]
-            series: dict[str, list[Cell]] = {}
-            for cell in measured:
-                series.setdefault(cell.title, []).append(cell)
-            sizes = sorted(cell.num_parameters for cell in measured)
-            per_parameter, label = PUBLISHED[estimator]
-            axis.plot(sizes, [per_parameter * size for size in sizes], color="#999999", lw=1, label=label)
-            for place, (title, rungs) in enumerate(series.items()):
-                rungs.sort(key=lambda cell: cell.num_parameters)
-                look = {"color": COLORS[place % len(COLORS)], "marker": MARKERS[place % len(MARKERS)]}
-                means = [cell.mean([record["bits"]["memorised"] for record in cell.records]) for cell in rungs]
-                x = [cell.num_parameters for cell in rungs]
-                axis.plot(x, [mean.value for mean in means], **look, lw=1.2, markersize=MARKER_SIZE, label=title)
-                axis.axhline(rungs[0].records[0]["bits"]["demanded"], color=look["color"], lw=0.8, linestyle=":")
-                for size, mean in zip(x, means, strict=True):
-                    if mean.interval:
-                        axis.vlines(size, *mean.interval, color=look["color"], lw=1)
-            axis.set(xscale="log", yscale="log", ylabel=f"memorised bits\n({estimator})")
-            handles, labels = axis.get_legend_handles_labels()
-            handles.append(Line2D([], [], color="#444444", lw=0.8, linestyle=":"))
-            axis.legend(handles, [*labels, "dotted: demanded"], loc="upper left", bbox_to_anchor=(1.01, 1))
-        axis.set_xlabel("number of parameters, positions included (log scale)")
+        axes = figure.subplots(len(estimators), 1, squeeze=False)[:, 0]
+        handles = []
+        for axis, estimator in zip(axes, estimators, strict=True):
+            _draw_yardstick(axis, estimator, [cell for cell in cells if _estimator(cell) == estimator])
+            handles += axis.get_legend_handles_labels()[0]
+            axis.set_xlabel("number of parameters, positions included (log scale)")
+        handles.append(Line2D([], [], color="#444444", lw=0.8, linestyle=":", label="dotted: demanded"))
+        figure.legend(handles=handles, loc="outside upper left", ncols=2)
         return png(figure)
+
+
+def _draw_yardstick(axis: Axes, estimator: str, cells: Sequence[Cell]) -> None:
+    series: dict[str, list[Cell]] = {}
+    for cell in sorted(cells, key=lambda cell: cell.num_parameters):
+        series.setdefault(cell.title, []).append(cell)
+    sizes = [min(cell.num_parameters for cell in cells) / 1.6, max(cell.num_parameters for cell in cells) * 1.6]
+    per_parameter, label = PUBLISHED[estimator]
+    axis.plot(sizes, [per_parameter * size for size in sizes], color="#999999", lw=1, label=label)
+    shown = []
+    for place, (title, rungs) in enumerate(series.items()):
+        look = {"color": COLORS[place % len(COLORS)], "marker": MARKERS[place % len(MARKERS)]}
+        means = [cell.mean([record["bits"]["memorised"] for record in cell.records]) for cell in rungs]
+        x = [cell.num_parameters for cell in rungs]
+        axis.plot(x, [mean.value for mean in means], **look, lw=1.2, markersize=MARKER_SIZE, label=title)
+        axis.axhline(rungs[0].records[0]["bits"]["demanded"], color=look["color"], lw=0.8, linestyle=":")
+        for size, mean in zip(x, means, strict=True):
+            if mean.interval:
+                axis.vlines(size, *mean.interval, color=look["color"], lw=1)
+        shown += [mean.value for mean in means if mean.value > 0] + [rungs[0].records[0]["bits"]["demanded"]]
+    axis.set(xscale="log", yscale="log", xlim=sizes, ylim=(min(shown) / 2, max(shown) * 2))
+    axis.set_ylabel(f"memorised bits\n({estimator})")
+    for line in (axis.xaxis, axis.yaxis):
+        line.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        line.set_major_formatter(FuncFormatter(lambda number, _: f"{number:,.0f}"))
+        line.set_minor_formatter(NullFormatter())
+
+
+def _estimator(cell: Cell) -> str:
+    return cell.records[0]["bits"]["estimator"]
 
 
 def _if_first_were_free(cell: Cell) -> str:
