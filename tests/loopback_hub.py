@@ -132,7 +132,7 @@ class LoopbackHub:
                 answer = carry_out(call)
             except Refusal as refusal:
                 answer = Answer(refusal.content, refusal.status, refusal.headers)
-            except Exception:
+            except Exception:  # a mistake of this server's: the test is to see where, not a connection that broke off
                 answer = Answer({"error": traceback.format_exc()}, 500)
             return fault.answer() if fault else answer
 
