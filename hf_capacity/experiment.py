@@ -119,8 +119,7 @@ def _train(config, study, folder, args, is_writer, progress, callbacks, publish)
     tokenizer = build_tokenizer(exam.text + exam.alphabet, config.block_size)
     encoded = partial(encode, tokenizer)
     rows_WT = exam.line_rows(encoded, config.block_size, args.device) if config.batches == "lines" else None
-    has_gaps = rows_WT is not None and bool((rows_WT < 0).any())
-    implementation = step_implementation(config, args.device.type, args.world_size, has_gaps=has_gaps)
+    implementation = step_implementation(config, args.device.type, args.world_size)
     fault = implementation_fault(implementation)
     if fault:
         logger.warning("There is no %s training step here; the plain one is slower: %s", implementation, fault)

@@ -32,21 +32,19 @@ def window_loss(model: torch.nn.Module, windows_WT: torch.Tensor) -> torch.Tenso
     return cross_entropy(logits.flatten(0, 1).float(), windows_WT[:, 1:].flatten())
 
 
-def step_implementation(
-    config: ExperimentConfig, device_type: str, num_processes: int = 1, *, has_gaps: bool = False
-) -> Implementation:
+def step_implementation(config: ExperimentConfig, device_type: str, num_processes: int = 1) -> Implementation:
     """The fastest way to do the training steps of a run; a function of what was planned, so that resuming keeps to it.
 
-    The kernel knows the ladder's type of model on a CPU, without dropout and without gaps behind shorter lines. One
-    core, ms a bare step, compiled -> it: arithmetic n14 6.3 -> 0.9, n28 9.8 -> 1.9, n56 23 -> 5.5; both n14 12.7 ->
-    2.3, n28 19.4 -> 4.7, n56 46 -> 12.5. Other types gain by compiling what the ladder does, or more: at width 28 on
-    arithmetic, plain -> compiled, llama 16.1 -> 13.3, gpt_neox 15.5 -> 13.2, mamba 143 -> 67.
+    The kernel knows the ladder's type of model on a CPU, without dropout. One core, ms a bare step, compiled -> it:
+    arithmetic n14 6.3 -> 0.9, n28 9.8 -> 1.9, n56 23 -> 5.5; both n14 12.7 -> 2.3, n28 19.4 -> 4.7, n56 46 -> 12.5.
+    Other types gain by compiling what the ladder does, or more: at width 28 on arithmetic, plain -> compiled, llama
+    16.1 -> 13.3, gpt_neox 15.5 -> 13.2, mamba 143 -> 67.
     Several processes go the plain way: it is the model's own `forward` that makes them exchange their gradients.
     """
     if config.training_step == "plain" or num_processes > 1:
         return "plain"
     is_ladders = config.model.model_type == LADDERS_TYPE and config.model.dropout == 0
-    if is_ladders and device_type == "cpu" and not config.bf16 and not has_gaps:
+    if is_ladders and device_type == "cpu" and not config.bf16:
         return "fused"
     return "compiled" if config.steps >= STEPS_THAT_REPAY_COMPILING else "plain"
 

@@ -13,10 +13,12 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
+from hf_capacity.batches import NO_TARGET
 from hf_capacity.evaluation import mean_loss, predict
 from hf_capacity.kernel import FusedLoss, KernelFault, window_loss_kernel
 from hf_capacity.model_config import LADDER, ModelConfig
 from hf_capacity.models import build_model
+from hf_capacity.trainer import window_loss
 
 
 def rung(n_layer, n_head, n_embd, n_inner):
@@ -101,6 +103,25 @@ def test_a_repeated_window_counts_as_often_as_it_is_repeated():
     assert loss == pytest.approx(fused.backward(windows.repeat_interleave(repeats, dim=0)), rel=1e-6)
     for gradient, parameter in zip(gradients, fused.parameters, strict=True):
         torch.testing.assert_close(gradient, parameter.grad, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [SHAPES["n28 capitals"], SHAPES["odd"]], ids=["n28 capitals", "odd"])
+def test_what_lies_behind_a_shorter_line_counts_for_nothing(shape):
+    rung_, vocabulary, block, count = shape
+    windows = windows_for(vocabulary, block, count)
+    lengths = torch.arange(count) % block + 2  # with the start token: at least one target
+    windows[torch.arange(block + 1) >= lengths[:, None]] = NO_TARGET
+    model = stretched(build_model(rung_, vocabulary, block, 1)).double()
+    exact_loss = window_loss(model, windows)
+    exact_loss.backward()
+    exact = {name: p.grad for name, p in model.named_parameters() if p.requires_grad}
+    model = model.float()
+    fused = FusedLoss(model)
+    assert fused.backward(windows) == pytest.approx(exact_loss.item(), rel=1e-5)
+    assert fused(windows) == pytest.approx(mean_loss(model, windows), rel=1e-5)
+    largest = max(gradient.abs().max() for gradient in exact.values())
+    for name, gradient in exact.items():
+        assert (model.get_parameter(name).grad.double() - gradient).abs().max() < 1e-4 * largest, name
 
 
 def test_it_is_the_loss_that_evaluations_of_other_models_take():

@@ -89,11 +89,11 @@ class FusedLoss:
         ]
 
     def __call__(self, windows_WT: torch.Tensor, repeats_W: torch.Tensor | None = None) -> float:
-        """Mean cross-entropy in nats over all positions of all windows.
+        """Mean cross-entropy in nats over all targets of all windows.
 
         Args:
             windows_WT: Token ids of the model's alphabet, one more a window than positions, which the model may have
-                more of.
+                more of; below 0 behind a line that is shorter than its window.
             repeats_W: How often each window counts; once if not given.
         """
         return self._run(windows_WT, repeats_W)

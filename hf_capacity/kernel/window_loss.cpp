@@ -123,13 +123,16 @@ struct Layer {
     Lanes *scale, *scale_again;
 };
 
+// Behind a line that is shorter than its window there are no tokens, but numbers below 0.
+bool is_token(int64_t id) { return id >= 0; }
+
 }  // namespace
 
-// The mean cross-entropy over every position of every window, a window counted `repeats` times (none given: once).
+// The mean cross-entropy over every target of every window, a window counted `repeats` times (none given: once).
 //
 // weights, and gradients, to which is added: wte, wpe, of each layer ln_1, c_attn, attn.c_proj, ln_2, c_fc,
 // mlp.c_proj, then ln_f, in the layout of GPT2LMHeadModel. No gradients given: none are taken.
-// tokens: windows of block + 1 tokens, one after another.
+// tokens: windows of block + 1 tokens, or of fewer and then numbers below 0, one after another.
 // predicted, if given: the most probable next token after each of a window's first `block`, windows one after another.
 extern "C" double window_loss(long layers, long heads, long width, long inner, long vocabulary, long block,
                               const float* const* weights, float* const* gradients, const int64_t* tokens,
@@ -171,16 +174,21 @@ extern "C" double window_loss(long layers, long heads, long width, long inner, l
     };
 
     double loss = 0, positions = 0;
-    for (long w = 0; w < windows; w++) positions += double(repeats ? repeats[w] : 1) * block;
+    for (long w = 0; w < windows; w++) {
+        const int64_t* targets = tokens + w * (block + 1) + 1;
+        positions += double(repeats ? repeats[w] : 1) * std::count_if(targets, targets + block, is_token);
+    }
     std::vector<Integers> input(columns), target(columns);
     std::vector<Lanes> share(columns);
     for (long first = 0; first < windows; first += groups * LANES) {
         for (long j = 0; j < columns; j++)
             for (long lane = 0; lane < LANES; lane++) {
                 const long window = first + j / block * LANES + lane, here = std::min(window, windows - 1);
-                input[j][lane] = tokens[here * (block + 1) + j % block];
-                target[j][lane] = tokens[here * (block + 1) + j % block + 1];
-                share[j][lane] = window < windows ? (repeats ? repeats[window] : 1) / positions : 0;
+                const int64_t* pair = tokens + here * (block + 1) + j % block;
+                input[j][lane] = std::max<int64_t>(pair[0], 0);
+                target[j][lane] = std::max<int64_t>(pair[1], 0);
+                const bool counts = window < windows && is_token(pair[1]);
+                share[j][lane] = counts ? (repeats ? repeats[window] : 1) / positions : 0;
             }
 
         for (long j = 0; j < columns; j++)
