@@ -1,91 +1,36 @@
 """Training text to batches, as a pure function of (data seed, step): the study's random windows, or whole lines."""
 
 import functools
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from torch.nn.utils.rnn import pad_sequence
+
+from .curriculum import Curriculum
 
 
 # Where a row is longer than its line: no target, as `cross_entropy` has it.
 NO_TARGET = -100
 
 
-class WindowBatches:
-    """Batches of windows drawn uniformly from the joined text; they cross line ends and start anywhere.
+class Batches(ABC):
+    """Batches of rows of one tensor, which lies on the device once: a batch is one gather from it.
 
-    The text lies on the device once and a batch is one gather from it. Nothing is remembered between batches, so a
-    resumed run goes on with the very batch that an undisturbed one would draw.
-
-    A text is short beside a batch: of 882 windows of the study's arithmetic text some 693 are different ones. Where
-    the loss can count a window several times, it need not be computed several times.
+    Nothing is remembered between batches, so a resumed run goes on with the very batch that an undisturbed one would
+    draw.
 
     Args:
-        ids_N: The text's token ids, N of them, on the device where the model trains.
-        block_size: Inputs in a window; a window is one token longer.
-        batch_size: Windows in a batch, over all processes.
+        rows_WT: All rows, of block + 1 token ids; below 0 where a row is longer than what it holds.
+        batch_size: Rows in a batch, over all processes.
         num_batches: How many there are in a run.
-        data_seed: Which windows are drawn.
-        rank: This process's number; it takes every `world_size`-th window of the batch.
+        data_seed: Which rows are drawn.
+        rank: This process's number; it takes every `world_size`-th row of the batch.
         world_size: Processes that share a batch.
-        distinct: Whether a batch has each of its windows once, and says how often it was drawn.
+        curriculum: Which rows a batch is drawn from; all unless given.
         first_batch: Called when iteration starts, gives the step to start from.
-    """
-
-    def __init__(
-        self,
-        ids_N: torch.Tensor,
-        block_size: int,
-        batch_size: int,
-        *,
-        num_batches: int,
-        data_seed: int,
-        rank: int = 0,
-        world_size: int = 1,
-        distinct: bool = False,
-        first_batch: Callable[[], int] = lambda: 0,
-    ):
-        if len(ids_N) <= block_size:
-            raise ValueError(
-                f"`block_size` (={block_size}) must be below the length of the training text (={len(ids_N)})."
-            )
-        assert batch_size % world_size == 0, "run_experiment has seen to it"
-        self.windows_WT = ids_N.unfold(0, block_size + 1, 1)
-        self.batch_size, self.num_batches, self.data_seed = batch_size, num_batches, data_seed
-        self.rank, self.world_size, self.first_batch = rank, world_size, first_batch
-        self.distinct = distinct
-        # How often a character of the text is read in a step, on average; of lines the same.
-        self.exposures_a_step = batch_size * block_size / len(ids_N)
-
-    def batch(self, step: int) -> dict[str, torch.Tensor]:
-        """The batch of `step`: `windows_WT`, (windows, block + 1), and if they are distinct ones `repeats_W`."""
-        # A counter-based generator jumps to any step at no cost.
-        generator = np.random.Generator(np.random.Philox(key=self.data_seed, counter=[0, 0, 0, step]))
-        starts = generator.integers(len(self.windows_WT), size=self.batch_size)[self.rank :: self.world_size]
-        if not self.distinct:
-            return {"windows_WT": self._windows_from(starts)}
-        repeats = np.bincount(starts, minlength=len(self.windows_WT))
-        starts = repeats.nonzero()[0]
-        return {"windows_WT": self._windows_from(starts), "repeats_W": torch.from_numpy(repeats[starts])}
-
-    def _windows_from(self, starts: np.ndarray) -> torch.Tensor:
-        return self.windows_WT[torch.from_numpy(starts).to(self.windows_WT.device)]
-
-    def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
-        return map(self.batch, range(self.first_batch(), self.num_batches))
-
-    def __len__(self) -> int:
-        return self.num_batches
-
-
-class LineBatches:
-    """Batches of whole lines: every line once in an order that is drawn anew for each epoch.
-
-    Args:
-        rows_WT: The lines as `line_rows` lays them out.
-        batch_size: Lines in a batch, over all processes.
-        num_batches: As in `WindowBatches`, and so are the following.
     """
 
     def __init__(
@@ -97,33 +42,100 @@ class LineBatches:
         data_seed: int,
         rank: int = 0,
         world_size: int = 1,
+        curriculum: Curriculum | None = None,
         first_batch: Callable[[], int] = lambda: 0,
     ):
         assert batch_size % world_size == 0, "run_experiment has seen to it"
         self.windows_WT = rows_WT
         self.batch_size, self.num_batches, self.data_seed = batch_size, num_batches, data_seed
         self.rank, self.world_size, self.first_batch = rank, world_size, first_batch
-        self.exposures_a_step = batch_size / len(rows_WT)
-        self._order_of_epoch = functools.lru_cache(maxsize=2)(self._draw_order)
+        self.curriculum = curriculum or Curriculum(None, num_batches, [""] * len(rows_WT))
 
+    @abstractmethod
     def batch(self, step: int) -> dict[str, torch.Tensor]:
-        """The batch of `step`: `windows_WT`, (lines, block + 1)."""
-        places = np.arange(step * self.batch_size, (step + 1) * self.batch_size)[self.rank :: self.world_size]
-        epochs, within = np.divmod(places, len(self.windows_WT))
-        lines = np.empty_like(places)
-        for epoch in np.unique(epochs):
-            lines[epochs == epoch] = self._order_of_epoch(int(epoch))[within[epochs == epoch]]
-        return {"windows_WT": self.windows_WT[torch.from_numpy(lines).to(self.windows_WT.device)]}
+        """The batch of `step`: `windows_WT`, (rows, block + 1)."""
 
-    def _draw_order(self, epoch: int) -> np.ndarray:
-        generator = np.random.Generator(np.random.Philox(key=self.data_seed, counter=[0, 0, 1, epoch]))
-        return generator.permutation(len(self.windows_WT))
+    @abstractmethod
+    def readings(self, num_rows: int) -> float:
+        """How often a character is read by one batch that is drawn from so many rows, on average."""
+
+    def exposures(self, steps: int) -> float:
+        """How often a line of facts, or of the only task, has been read after so many steps, on average."""
+        drawn = self.curriculum.batches_with_facts(steps)
+        return sum(number * self.readings(len(self.curriculum.pools[pool])) for pool, number in drawn.items())
+
+    def _rows(self, places: np.ndarray) -> torch.Tensor:
+        return self.windows_WT[torch.from_numpy(places).to(self.windows_WT.device)]
 
     def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
         return map(self.batch, range(self.first_batch(), self.num_batches))
 
     def __len__(self) -> int:
         return self.num_batches
+
+
+class WindowBatches(Batches):
+    """Windows drawn uniformly from the joined text; they cross line ends and start anywhere.
+
+    A text is short beside a batch: of 882 windows of the study's arithmetic text some 693 are different ones. Where
+    the loss can count a window several times, it need not be computed several times.
+
+    Args:
+        ids_N: The text's token ids, N of them, on the device where the model trains.
+        block_size: Inputs in a window; a window is one token longer.
+        batch_size: Windows in a batch, over all processes.
+        distinct: Whether a batch has each of its windows once, and says how often it was drawn, as `repeats_W`.
+        settings: What `Batches` takes beside.
+    """
+
+    def __init__(
+        self, ids_N: torch.Tensor, block_size: int, batch_size: int, *, distinct: bool = False, **settings: Any
+    ):
+        if len(ids_N) <= block_size:
+            raise ValueError(
+                f"`block_size` (={block_size}) must be below the length of the training text (={len(ids_N)})."
+            )
+        super().__init__(ids_N.unfold(0, block_size + 1, 1), batch_size, **settings)
+        self.block_size, self.distinct = block_size, distinct
+
+    def batch(self, step: int) -> dict[str, torch.Tensor]:
+        # A counter-based generator jumps to any step at no cost.
+        generator = np.random.Generator(np.random.Philox(key=self.data_seed, counter=[0, 0, 0, step]))
+        pool = self.curriculum.pools[self.curriculum.at(step)[0]]
+        starts = pool[generator.integers(len(pool), size=self.batch_size)[self.rank :: self.world_size]]
+        if not self.distinct:
+            return {"windows_WT": self._rows(starts)}
+        repeats = np.bincount(starts, minlength=len(self.windows_WT))
+        starts = repeats.nonzero()[0]
+        return {"windows_WT": self._rows(starts), "repeats_W": torch.from_numpy(repeats[starts])}
+
+    def readings(self, num_rows: int) -> float:
+        return self.batch_size * self.block_size / (num_rows + self.block_size)
+
+
+class LineBatches(Batches):
+    """Whole lines, as `line_rows` lays them out: each of them once in an order that is drawn anew for each epoch."""
+
+    def __init__(self, *args: Any, **settings: Any):
+        super().__init__(*args, **settings)
+        self._order_of_epoch = functools.lru_cache(maxsize=4)(self._draw_order)
+
+    def batch(self, step: int) -> dict[str, torch.Tensor]:
+        pool, before = self.curriculum.at(step)
+        places = np.arange(before * self.batch_size, (before + 1) * self.batch_size)[self.rank :: self.world_size]
+        epochs, within = np.divmod(places, len(self.curriculum.pools[pool]))
+        lines = np.empty_like(places)
+        for epoch in np.unique(epochs):
+            lines[epochs == epoch] = self._order_of_epoch(pool, int(epoch))[within[epochs == epoch]]
+        return {"windows_WT": self._rows(lines)}
+
+    def readings(self, num_rows: int) -> float:
+        return self.batch_size / num_rows
+
+    def _draw_order(self, pool: str, epoch: int) -> np.ndarray:
+        generator = np.random.Generator(np.random.Philox(key=self.data_seed, counter=[0, 0, 1, epoch]))
+        rows = self.curriculum.pools[pool]
+        return rows[generator.permutation(len(rows))]
 
 
 def line_rows(lines: Sequence[Sequence[int]], start: int, block_size: int) -> torch.Tensor:

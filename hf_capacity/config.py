@@ -107,6 +107,9 @@ class ExperimentConfig:
         batches: Of what a batch is made: `windows` drawn anywhere in the joined text, as in the study, or whole
             `lines`, each after a newline, and every line once before any comes again.
         stop_when: When the run may end before its last step.
+        curriculum: What is read when, of a task with a rule and facts: `rule_first` and `facts_first` read that part
+            alone for the first half of the steps, then all; `interleaved` reads them alone in turn. All at every step
+            unless given.
 
     Raises:
         ValidationError: A field is unknown, of a wrong type or impossible (a `ValueError`).
@@ -135,6 +138,7 @@ class ExperimentConfig:
     bf16: bool = False
     batches: Literal["windows", "lines"] = left_out_at("windows")
     stop_when: StopWhen | None = left_out_at(None)
+    curriculum: Literal["rule_first", "facts_first", "interleaved"] | None = left_out_at(None)
 
     @field_validator("task", mode="before")
     @classmethod

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ from dataset_builders import demanded_bits, load_task
 
 from .batches import line_rows
 from .bits import BitsMeter, bits_told
-from .config import TaskConfig
+from .config import ExperimentConfig, TaskConfig
+from .curriculum import ability_of_windows
 from .evaluation import TeacherForcing, Verdicts, published_questions
 from .metrics.capacity_tradeoff.scoring import floors, score
 from .results import Damaged, write_atomically
@@ -40,7 +41,7 @@ class Exam:
 
     def __init__(self, task: TaskConfig, split_seed: int, *, start: str = "", unseen_training_text: bool = False):
         splits = load_task(task.path, task.name, split_seed=split_seed, **task.parameters)
-        self.start, self.lines = start, splits["train"].select_columns(["text", "prompt", "answer", "kind"])
+        self.start, self.lines = start, splits["train"].select_columns(["text", "prompt", "answer", "kind", "ability"])
         self.text = "".join(splits["train"]["text"])
         self.demand = demanded_bits(task.path, task.name, split_seed=split_seed, **task.parameters)
         # Also what the text happens to lack: an alphabet without it would tell some of the bits.
@@ -100,6 +101,12 @@ class Exam:
             raise ValueError("`batches` (='lines') needs lines that end with a newline: take `windows` for this task.")
         return line_rows(list(map(encode, texts)), *encode("\n"), block_size).to(device)
 
+    def ability_of_rows(self, config: ExperimentConfig) -> Sequence[str]:
+        """Whether the rows that batches of a run are drawn from have lines of the rule or facts (see `Curriculum`)."""
+        if config.batches == "lines":
+            return self.lines["ability"][:]
+        return ability_of_windows(self.lines["ability"][:], list(map(len, self.lines["text"])), config.block_size)
+
     def bits_meter(
         self, encode: Callable[[str], list[int]], block_size: int, device: torch.device | str
     ) -> BitsMeter | None:
@@ -114,11 +121,13 @@ class Exam:
         Args:
             curve: All rows of the learning curve.
             num_parameters: Of the model.
-            exposures: How often it read each item, on average.
+            exposures: How often it read each line, on average. An item may have several lines.
         """
         if self.demand is None:
             return {}
         losses = [row["loss"] for row in curve]
+        lines_an_item = sum(kind in self.demand.kinds for kind in self.lines["kind"]) / self.demand.num_items
+        exposures *= lines_an_item
         return {"bits": bits_told(self.demand, curve[-1]["bits"], losses, num_parameters, exposures)}
 
     def mark(self, verdicts: Verdicts) -> dict[str, Any]:

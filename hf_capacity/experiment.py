@@ -24,6 +24,7 @@ from transformers import TrainerCallback, TrainingArguments
 from .batches import LineBatches, WindowBatches
 from .callbacks import Keeper, Progress, Stopper
 from .config import ExperimentConfig
+from .curriculum import Curriculum
 from .evaluation import LONGEST_LINE, mean_loss, nll, predict, write
 from .exam import Exam, findings
 from .kernel import FusedLoss
@@ -126,6 +127,8 @@ def _train(config, study, folder, args, is_writer, progress, callbacks, publish)
         implementation = "plain"
     drawn = {"num_batches": config.steps, "data_seed": config.data_seed}
     drawn |= {"rank": args.process_index, "world_size": args.world_size}
+    if config.curriculum:
+        drawn["curriculum"] = Curriculum(config.curriculum, config.steps, exam.ability_of_rows(config))
     if rows_WT is None:
         ids_N = torch.tensor(encoded(exam.text), device=args.device)
         distinct = implementation == "fused"
@@ -191,7 +194,7 @@ def _train(config, study, folder, args, is_writer, progress, callbacks, publish)
         "task_digest": exam.identity["digest"],
         **findings(curve),
         "answers": exam.answers(write_line),
-        **exam.bits(curve, num_parameters, trainer.state.global_step * batches.exposures_a_step),
+        **exam.bits(curve, num_parameters, batches.exposures(trainer.state.global_step)),
         "provenance": {
             "started": sessions[0]["started"] if sessions else None,
             "finished": _now(),

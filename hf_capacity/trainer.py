@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
-from .batches import LineBatches, WindowBatches
+from .batches import Batches
 from .config import ExperimentConfig
 from .kernel import FusedLoss, window_loss_kernel
 from .model_config import LADDERS_TYPE
@@ -114,7 +114,7 @@ class CapacityTrainer(Trainer):
         config: ExperimentConfig,
         loss: FusedLoss | Callable[..., torch.Tensor],
         args: TrainingArguments,
-        batches: WindowBatches | LineBatches,
+        batches: Batches,
         evaluation: Callable[[int], dict[str, float]],
         publish: Callable[[Path], Any] | None = None,
         **kwargs: Any,
@@ -128,7 +128,7 @@ class CapacityTrainer(Trainer):
         num_weights = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
         self.operations_a_step = 6 * num_weights * config.batch_size * config.block_size
 
-    def get_train_dataloader(self) -> WindowBatches | LineBatches:
+    def get_train_dataloader(self) -> Batches:
         """Ready batches: a `DataLoader` would put them together row by row."""
         return self.batches
 
@@ -193,7 +193,7 @@ def training_arguments(config: ExperimentConfig, output_dir: str, **kwargs: Any)
     return TrainingArguments(
         output_dir=output_dir,
         max_steps=config.steps,
-        # A batch comes ready from `WindowBatches`: this is its only "row".
+        # A batch comes ready from `Batches`: this is its only "row".
         per_device_train_batch_size=1,
         learning_rate=config.learning_rate,
         weight_decay=config.weight_decay,

@@ -37,7 +37,7 @@ def test_every_field_and_the_protocol_version_move_the_run_id(monkeypatch):
         "save_steps": 7, "keep_checkpoints": [3], "learning_rate": 0.02, "min_learning_rate": 0.001,
         "warmup_ratio": 0.1, "decay_ratio": 0.5, "weight_decay": 0.1, "adam_beta1": 0.8, "adam_beta2": 0.95,
         "max_grad_norm": 2.0, "model_seed": 1, "data_seed": 1, "split_seed": 1, "training_step": "plain", "bf16": True,
-        "batches": "lines", "stop_when": {"metric": "fit", "threshold": 1.0},
+        "batches": "lines", "stop_when": {"metric": "fit", "threshold": 1.0}, "curriculum": "interleaved",
     }  # fmt: skip
     assert set(changes) == {field.name for field in dataclasses.fields(ExperimentConfig)}
     ids = {ExperimentConfig.from_dict(CELL | {key: value}).run_id for key, value in changes.items()}

@@ -48,7 +48,7 @@ def test_an_epoch_has_every_line_once_and_a_batch_is_a_function_of_its_step(worl
     assert all((a != b).any() for a, b in pairwise(epochs))
     later = [b["windows_WT"][:, 0].tolist() for b in batches(0, first=6)]
     assert later == lines[0][6:].tolist()
-    assert batches(0).exposures_a_step * 10 == 4
+    assert batches(0).exposures(10) == 4
 
 
 def test_a_run_of_lines_reads_each_line_from_its_start(tmp_path):
