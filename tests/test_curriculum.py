@@ -76,8 +76,8 @@ def test_a_task_without_facts_has_no_curriculum(tmp_path):
         ExperimentConfig.from_dict({**run.to_dict(), "curriculum": "facts"})
 
 
-# Facts are half of the characters, and 90 of 290 lines: of a batch that is theirs alone a fact gets so much more than of
-# one that is not. `facts_first` has half of each, `rule_first` only half of the latter.
+# Facts are half of the characters, and 90 of 290 lines: of a batch that is theirs alone a fact gets so much more than
+# of one that is not. `facts_first` has half of each, `rule_first` only half of the latter.
 @pytest.mark.parametrize(("batches", "times"), [("windows", 2 + 1), ("lines", 290 / 90 + 1)])
 def test_a_run_is_read_in_the_order_that_it_says(tmp_path, batches, times):
     facts = {"path": "facts", "name": "people", "parameters": {"num_keys": 8, "num_attributes": 1, "num_values": 2}}
