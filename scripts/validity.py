@@ -18,7 +18,8 @@ from hf_capacity.statistics import first_lasting
 
 
 KEPT = Path(__file__).parent.parent / "model_cards"
-RATE = 0.99  # of three evaluations in a row: there is no end of fitting to the last question
+RATES = ("fit", "extrapolation")
+REACHED = 0.99  # at three evaluations in a row: there is no end of fitting to the last question
 
 
 def page() -> str:
@@ -54,18 +55,12 @@ def _rows() -> Iterator[list[str]]:
         what = "memorised bits of 4,096 strings of 4 out of 2,048 symbols (Morris et al. 2025)"
         yield [what, published, f"{counted}; {free} if first symbols were free", str(cell.num_runs), _command(cell)]
     for cell in _cells("mod_grokking"):
-        for record in cell.records:
-            curve = read_curve(record["folder"])
-            reached = [_first(curve, rate) for rate in ("fit", "extrapolation")]
-            ours = f"fit at {reached[0]}, extrapolation at {reached[1]}"
-            what = "a / b mod 97 grokked: steps to 99 % (Power et al. 2022)"
-            yield [
-                what,
-                "fit by 1,000, extrapolation later",
-                ours,
-                "1",
-                f"{_command(cell)[:-1]} seeds=1 weight_decay=1.0 steps=12000`",
-            ]
+        decay = cell.records[0]["config"]["weight_decay"]
+        reached = {rate: "; ".join(_first(read_curve(run["folder"]), rate) for run in cell.records) for rate in RATES}
+        ours = f"fit at {reached['fit']}; extrapolation at {reached['extrapolation']}"
+        what = f"a / b mod 97, weight decay {decay:g}: steps to 99 % (Power et al. 2022)"
+        published = "fit by 1,000, extrapolation later" if decay else "-"
+        yield [what, published, ours, str(cell.num_runs), _command(cell)]
 
 
 def _what_strings_can_yield() -> str:
@@ -79,9 +74,9 @@ def _what_strings_can_yield() -> str:
 
 
 def _first(curve: list[dict], rate: str) -> str:
-    step = first_lasting([row["step"] for row in curve], [row[rate] >= RATE for row in curve])
+    step = first_lasting([row["step"] for row in curve], [row[rate] >= REACHED for row in curve])
     end = curve[-1]
-    return f"{step:,}" if step is not None else f"none of {end['step']:,} steps ({end[rate]:.3f} at the end)"
+    return f"{step:,}" if step is not None else f"none of {end['step']:,} ({end[rate]:.3f} at the end)"
 
 
 def _cells(study: str) -> list[Cell]:
