@@ -50,13 +50,16 @@ def crowds_of(cells: Sequence[Cell]) -> list[Crowd]:
 
 
 def crowding_table(crowds: Sequence[Crowd]) -> str:
-    """A row a cell, under that of the same model without facts; empty where there is no crowd."""
+    """A row a cell, under that of the same model without facts, if there is any; empty where there is no crowd."""
     rows = []
     for crowd in crowds:
         for cell in [*filter(None, [crowd.alone]), *crowd.beside_facts]:
             rows.append([cell.model, f"{cell.num_parameters:,}", *_row(cell, crowd.alone)])
     header = ["model", "parameters", "facts demanded, bits", "per parameter", "runs", "fit", "extrapolation"]
-    header += ["all withheld right", "recall", "memorised per parameter", "pairs", f"less {NO_FACTS}", "p"]
+    header += ["all withheld right", "recall", "memorised per parameter"]
+    if any(crowd.alone for crowd in crowds):
+        header += ["pairs", f"less {NO_FACTS}", "p"]
+    rows = [row[: len(header)] for row in rows]
     return markdown_table(header, rows, num_texts=1) if rows else ""
 
 
