@@ -19,7 +19,7 @@ def paired_table(cells: Sequence[Cell]) -> str:
         for rate in RATES:
             control, *others = [cell for cell in cells if cell.model == model and rate in cell.rates] or [None]
             for treated in others:
-                pairs = _paired(treated, control, rate)
+                pairs = pairs_of(treated, control, rate)
                 if len(pairs) > 1 and not treated.is_crossed:  # crossed pairs are not independent
                     rows.append([model, rate, treated.title, control.title, *_comparison(pairs)])
     header = [
@@ -89,18 +89,24 @@ def withheld_table(cells: Sequence[Cell], curves: dict[str, list[dict[str, Any]]
     return markdown_table(["trained on", "model", "differs in", *(f"`{prompt}`" for prompt in prompts)], rows)
 
 
-def _paired(treated: Cell, control: Cell, rate: str) -> list[tuple[float, float]]:
+def pairs_of(treated: Cell, control: Cell, rate: str) -> list[tuple[float, float]]:
+    """A rate of every run and of its control, the run with the same seeds, where there is one."""
     by_seeds = [dict(zip(cell.seeds, cell.values(rate), strict=True)) for cell in (treated, control)]
     return [(by_seeds[0][seeds], by_seeds[1][seeds]) for seeds in by_seeds[0] if seeds in by_seeds[1]]
 
 
+def difference_texts(pairs: Sequence[tuple[float, float]]) -> list[str]:
+    """The number of pairs, the mean of their differences with its interval, and the p value of the paired test."""
+    difference = compare_paired(*zip(*pairs, strict=True))
+    mean = Mean(difference.mean_difference, difference.interval)
+    return [str(len(pairs)), mean_text(mean, "{:+.3f}"), p_text(difference.p_value)]
+
+
 def _comparison(pairs: Sequence[tuple[float, float]]) -> list[str]:
     treated, control = zip(*pairs, strict=True)
-    difference = compare_paired(treated, control)
     events = compare_paired_events([value == 1 for value in treated], [value == 1 for value in control])
-    mean = Mean(difference.mean_difference, difference.interval)
     counts = [str(events.only_treated), str(events.only_control)]
-    return [str(len(pairs)), mean_text(mean, "{:+.3f}"), p_text(difference.p_value), *counts, p_text(events.p_value)]
+    return [*difference_texts(pairs), *counts, p_text(events.p_value)]
 
 
 def _between(ends: tuple[float, float]) -> str:

@@ -143,12 +143,26 @@ def cells_of(records: Sequence[Record]) -> list[Cell]:
     cells = []
     for identity, runs in groups.items():
         alike = [settings[other] for other in groups if names[other] == names[identity]]
-        differing = [
-            key for key in settings[identity] if any(other.get(key) != settings[identity][key] for other in alike)
-        ]
-        differs = ", ".join(f"{_short(key, differing)}={spelled(settings[identity][key])}" for key in differing)
+        differs = _differing(settings[identity], alike)
         cells.append(Cell(*names[identity], differs, tuple(sorted(runs, key=_seeds))))
     return sorted(cells, key=_place)
+
+
+def setting_titles(cells: Sequence[Cell]) -> list[str]:
+    """Of each cell, what it was trained on, and how that differs from others on the same, whatever their models.
+
+    A cell's own `differs` compares it with cells of the same model only; what it says of the model is told here too.
+    """
+    settings = [
+        {key: value for key, value in _settings(cell.records[0]).items() if not key.startswith("model.")}
+        for cell in cells
+    ]
+    titles = []
+    for cell, own in zip(cells, settings, strict=True):
+        alike = [other for peer, other in zip(cells, settings, strict=True) if peer.task == cell.task]
+        of_model = [part for part in cell.differs.split(", ") if part.startswith("model.")]
+        titles.append(", ".join(filter(None, (cell.task, _differing(own, alike), *of_model))))
+    return titles
 
 
 class Ladder(NamedTuple):
@@ -199,6 +213,11 @@ def spelled(value: Any) -> str:
     if value is None or value == []:
         return "-"
     return f"{value:.6g}" if isinstance(value, float) else " ".join(str(value).split())
+
+
+def _differing(settings: dict[str, Any], alike: Sequence[dict[str, Any]]) -> str:
+    differing = [key for key in settings if any(other.get(key) != settings[key] for other in alike)]
+    return ", ".join(f"{_short(key, differing)}={spelled(settings[key])}" for key in differing)
 
 
 def _short(key: str, among: Sequence[str]) -> str:

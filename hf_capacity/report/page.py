@@ -16,9 +16,12 @@ from ..published import published_curve
 from ..results import read_curve, read_description, read_records, read_unfinished, write_atomically
 from .analyses import critical_table, paired_table, timing_table, withheld_table
 from .bits import bits_table, draw_bits
+from .capacity import capacities, capacity_caption, capacity_table
 from .cells import RATES, SEEDS, Record, cells_of, flatten, ladders_of, model_label, spelled, task_label
+from .crowding import crowding_table, crowds_of, draw_crowding
 from .curves import draw_capacity, draw_learning_curves
 from .findings import finding
+from .rescue import joint_cells, rescue_sentence, rescue_table
 from .tables import ABSENT, cell_table, choice_table, comparison_table, markdown_table, questions_interval_table
 from .withheld_sums import draw_withheld_sums
 
@@ -52,11 +55,13 @@ def write_report(folder: Path) -> Path:
     cells = cells_of(records)
     ladders = ladders_of(cells)
     records = [record for cell in cells for record in cell.records]
+    crowds, found, joint = crowds_of(cells), capacities(cells), joint_cells(cells)
     figures = {
         "learning_curves.png": draw_learning_curves(ladders, curves),
         "capacity.png": draw_capacity(ladders),
         "withheld_sums.png": draw_withheld_sums(cells, curves),
         "bits.png": draw_bits(cells),
+        "crowding_out.png": draw_crowding(crowds),
     }
     page = render(
         _template("report.md.jinja"),
@@ -75,6 +80,11 @@ def write_report(folder: Path) -> Path:
         asked=_asked(records),
         table=cell_table(cells),
         bits=bits_table(cells),
+        capacity=capacity_table(found),
+        capacity_caption=capacity_caption(found),
+        crowding=crowding_table(crowds),
+        rescue=rescue_table(joint),
+        rescue_sentence=rescue_sentence(joint),
         intervals=questions_interval_table(cells),
         choice=choice_table(cells),
         withheld=withheld_table(cells, curves),

@@ -1,0 +1,116 @@
+"""Capacity in bits: the most that a size memorises of any number of random strings (Morris et al. 2025)."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from .bits import RANDOM_STRINGS, estimator_of, has_bits
+from .cells import SEEDS, Cell, Record
+from .tables import markdown_table, mean_text
+
+
+# Morris et al. 2025, arXiv 2505.24832, in bits per parameter: in bfloat16; the mean in float32; lowest and highest.
+MORRIS_BF16 = 3.6
+MORRIS_FP32 = 3.83
+MORRIS_RANGE = (2.86, 4.23)
+# A demand is filled a little short of all of it: up to log2 N bits of each of N strings no model can memorise.
+FILLED = 0.9
+
+
+class Capacity(NamedTuple):
+    """What one size memorised at most.
+
+    Args:
+        best: For each seed the run in which most was memorised.
+        differs: What sets all of its runs apart from those of other models of the same name.
+        items: The numbers of strings that were tried, fewest first.
+        demanded: The bits of the largest demand.
+    """
+
+    best: Cell
+    differs: str
+    items: list[int]
+    demanded: float
+
+    @property
+    def is_lower_bound(self) -> bool:
+        """Whether a run filled the largest demand, so that it might have taken in more."""
+        return max(map(_memorised, self.best.records)) >= FILLED * self.demanded
+
+
+def capacities(cells: Sequence[Cell]) -> list[Capacity]:
+    """The capacity of every model that was run on two demands of random strings or more, small models first."""
+    groups: dict[str, list[Cell]] = {}
+    for cell in sorted(filter(has_bits, cells), key=lambda cell: cell.num_parameters):
+        if estimator_of(cell) == RANDOM_STRINGS:
+            groups.setdefault(_all_but_the_demand(cell), []).append(cell)
+    found = []
+    for group in groups.values():
+        records = [record for cell in group for record in cell.records]
+        demands = sorted({(record["bits"]["demanded"], record["bits"]["items"]) for record in records})
+        by_seeds: dict[tuple[int, ...], list[Record]] = {}
+        for cell in group:
+            for seeds, record in zip(cell.seeds, cell.records, strict=True):
+                by_seeds.setdefault(seeds, []).append(record)
+        # A seed that lacks a demand has fewer to pick from than the others.
+        picked = [max(runs, key=_memorised) for _, runs in sorted(by_seeds.items()) if len(runs) == len(demands)]
+        if len(demands) > 1 and picked:
+            best = dataclasses.replace(group[0], records=tuple(picked))
+            found.append(Capacity(best, _in_common(group), [items for _, items in demands], demands[-1][0]))
+    return found
+
+
+def capacity_table(found: Sequence[Capacity]) -> str:
+    """A row a size: the most memorised, per run, then its mean over runs; empty where there is none."""
+    rows = []
+    for capacity in found:
+        best, bits = capacity.best, [record["bits"] for record in capacity.best.records]
+        rows.append(
+            [
+                best.model,
+                capacity.differs,
+                f"{best.num_parameters:,}",
+                str(best.num_runs),
+                f"{capacity.items[0]:,} to {capacity.items[-1]:,}",
+                ", ".join(f"{items:,}" for items in sorted({one["items"] for one in bits})),
+                mean_text(best.mean([one["memorised"] for one in bits]), "{:,.0f}"),
+                mean_text(best.mean([one["per_parameter"] for one in bits]), "{:.2f}"),
+                f"{[one['converged'] for one in bits].count(True)}/{len(bits)}",
+            ]
+        )
+    header = ["model", "differs in", "parameters", "runs", "strings", "most of", "capacity, bits", "per parameter"]
+    return markdown_table([*header, "converged"], rows, num_texts=2) if rows else ""
+
+
+def capacity_caption(found: Sequence[Capacity]) -> str:
+    """What the table counts, what was published, and whose capacity is only a lower bound."""
+    low, high = MORRIS_RANGE
+    sentences = [
+        "Capacity of a size: of each run the most bits that it memorised of any number of strings (*most of* says of "
+        "how many), then the mean over runs with its bootstrap 95 % interval; *converged* counts these runs.",
+        f"Published: {MORRIS_BF16} bits per parameter in bfloat16, {MORRIS_FP32} in float32 on average, {low} to "
+        f"{high} over all models (Morris et al. 2025, arXiv 2505.24832).",
+    ]
+    bounded = [" ".join(filter(None, (one.best.model, one.differs))) for one in found if one.is_lower_bound]
+    if bounded:
+        sentences.append(
+            f"Of {', '.join(bounded)} the largest demand was not above what was memorised (a run memorised nine "
+            "tenths of it or more): that capacity is only a lower bound."
+        )
+    return " ".join(sentences)
+
+
+def _all_but_the_demand(cell: Cell) -> str:
+    config = cell.records[0]["config"]
+    settings = {key: value for key, value in config.items() if key not in ("task", *SEEDS)}
+    return json.dumps([config["task"]["path"], cell.num_parameters, settings], sort_keys=True)
+
+
+def _in_common(group: Sequence[Cell]) -> str:
+    parts = [cell.differs.split(", ") for cell in group]
+    return ", ".join(part for part in parts[0] if all(part in others for others in parts))
+
+
+def _memorised(record: Record) -> float:
+    return record["bits"]["memorised"]

@@ -1,0 +1,182 @@
+"""Crowding out: what a model extrapolates beside ever more facts, and how many of the facts it stores."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from .analyses import difference_texts, pairs_of
+from .bits import COLORS, GIVEN_KEYS, MARKERS, estimator_of, has_bits
+from .cells import Cell
+from .curves import DPI, MARKER_SIZE, STYLE, WIDTH, png
+from .tables import ABSENT, has_withheld, markdown_table, mean_text, share_text
+
+
+NO_FACTS = "no facts"
+ALL_STORED = {"color": "#999999", "lw": 1, "zorder": 1, "label": "all that is demanded"}
+
+
+class Crowd(NamedTuple):
+    """One model beside facts, fewest first, and alone: on the rule only, where it was trained so."""
+
+    beside_facts: list[Cell]
+    alone: Cell | None
+
+
+def crowds_of(cells: Sequence[Cell]) -> list[Crowd]:
+    """A crowd for each model, small ones first; none where no model was run on several demands of facts.
+
+    Neither are there any where the cells of a model differ in more than their facts, for then no line joins them.
+    Models go by their names: of one name, the one trained alone has fewer parameters, its alphabet being smaller.
+    """
+    beside: dict[str, list[Cell]] = {}
+    alone: dict[str, list[Cell]] = {}
+    for cell in sorted(filter(has_withheld, cells), key=lambda cell: cell.num_parameters):
+        if has_bits(cell) and estimator_of(cell) == GIVEN_KEYS:
+            beside.setdefault(cell.model, []).append(cell)
+        elif "recall" not in cell.rates:
+            alone.setdefault(cell.model, []).append(cell)
+    found = [
+        Crowd(sorted(group, key=_demanded), alone[model][0] if len(alone.get(model, [])) == 1 else None)
+        for model, group in beside.items()
+    ]
+    demands = [list(map(_demanded, crowd.beside_facts)) for crowd in found]
+    one_line_each = all(len(set(line)) == len(line) for line in demands)
+    return found if one_line_each and max(map(len, demands), default=0) > 1 else []
+
+
+def crowding_table(crowds: Sequence[Crowd]) -> str:
+    """A row a cell, under that of the same model without facts, if there is any; empty where there is no crowd."""
+    rows = []
+    for crowd in crowds:
+        for cell in [*filter(None, [crowd.alone]), *crowd.beside_facts]:
+            rows.append([cell.model, f"{cell.num_parameters:,}", *_row(cell, crowd.alone)])
+    header = ["model", "parameters", "facts demanded, bits", "per parameter", "runs", "fit", "extrapolation"]
+    header += ["all withheld right", "recall", "memorised per parameter"]
+    if any(crowd.alone for crowd in crowds):
+        header += ["pairs", f"less {NO_FACTS}", "p"]
+    rows = [row[: len(header)] for row in rows]
+    return markdown_table(header, rows, num_texts=1) if rows else ""
+
+
+def draw_crowding(crowds: Sequence[Crowd]) -> bytes | None:
+    """Extrapolation, and beneath it the facts memorised, against the facts demanded; None where there is no crowd.
+
+    Facts are in bits per parameter.
+
+    Args:
+        crowds: As `crowds_of` gives them: a line each.
+
+    Returns:
+        A PNG image.
+    """
+    if not crowds:
+        return None
+    demands = [_per_parameter(cell) for crowd in crowds for cell in crowd.beside_facts]
+    edge = min(demands) / 2
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, 5.6 + 0.13 * len(crowds)), dpi=DPI, layout="constrained")
+        axes = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+        for place, crowd in enumerate(crowds):
+            look = _look(place)
+            _draw_line(axes[0], crowd.beside_facts, _extrapolation, look)
+            _draw_line(axes[1], crowd.beside_facts, _memorised, look)
+            if crowd.alone:
+                values = _extrapolation(crowd.alone)
+                # Side by side, so that none hides another.
+                beside = edge * 1.1 ** (place - (len(crowds) - 1) / 2)
+                _draw_runs(axes[0], beside, crowd.alone, values, look | {"markerfacecolor": "white"})
+                axes[0].axhline(np.mean(values), color=look["color"], lw=1, linestyle=":", zorder=1)
+        _lay_out(axes, demands, edge if any(crowd.alone for crowd in crowds) else None)
+        figure.legend(handles=_handles(crowds), loc="outside upper left", ncols=2)
+        return png(figure)
+
+
+def _row(cell: Cell, alone: Cell | None) -> list[str]:
+    facts = cell is not alone
+    rates = {rate: mean_text(cell.mean(cell.values(rate))) for rate in cell.rates}
+    difference = [ABSENT] * 3
+    if facts and alone and not cell.is_crossed:  # crossed pairs are not independent
+        pairs = pairs_of(cell, alone, "extrapolation")
+        difference = difference_texts(pairs) if len(pairs) > 1 else difference
+    return [
+        f"{_demanded(cell):,.0f}" if facts else NO_FACTS,
+        f"{_per_parameter(cell):.2f}" if facts else ABSENT,
+        str(cell.num_runs),
+        rates.get("fit", ABSENT),
+        rates["extrapolation"],
+        share_text(cell.share(cell.all_right("extrapolation"))),
+        rates.get("recall", ABSENT),
+        mean_text(cell.mean(_memorised(cell)), "{:.2f}") if facts else ABSENT,
+        *difference,
+    ]
+
+
+def _draw_line(
+    axis: Axes, cells: Sequence[Cell], values_of: Callable[[Cell], list[float]], look: dict[str, Any]
+) -> None:
+    x = list(map(_per_parameter, cells))
+    axis.plot(x, [np.mean(values_of(cell)) for cell in cells], color=look["color"], lw=1.2)
+    for demand, cell in zip(x, cells, strict=True):
+        _draw_runs(axis, demand, cell, values_of(cell), look)
+
+
+def _draw_runs(axis: Axes, x: float, cell: Cell, values: Sequence[float], look: dict[str, Any]) -> None:
+    """The mean over runs, its interval, and each run faint."""
+    mean = cell.mean(values)
+    axis.plot(x, mean.value, **look, markersize=MARKER_SIZE, linestyle="none", zorder=3)
+    if mean.interval:
+        axis.vlines(x, *mean.interval, color=look["color"], lw=1.2)
+        axis.plot([x] * len(values), values, ".", color=look["color"], alpha=0.4, markersize=4, markeredgewidth=0)
+
+
+def _lay_out(axes: Sequence[Axes], demands: Sequence[float], edge: float | None) -> None:
+    """Scales, ticks and names; `edge` is where the runs without facts stand, if there are any."""
+    lowest, highest = min(demands), max(demands)
+    ticks = [digit * 10.0**power for power in range(-6, 7) for digit in (1, 2, 5)]
+    labels = {tick: f"{tick:g}" for tick in ticks if lowest / 1.2 < tick < highest * 1.2}
+    labels |= {edge: NO_FACTS} if edge else {}
+    left = (edge or lowest) / 1.4
+    axes[0].set(xscale="log", xlim=(left, highest * 1.4), ylim=(-0.06, 1.06), ylabel="extrapolation")
+    axes[1].set_xticks(list(labels), labels=list(labels.values()))
+    axes[1].minorticks_off()
+    top = max(*axes[1].dataLim.intervaly, lowest) * 1.15
+    grid = np.geomspace(lowest / 1.4, highest * 1.4)
+    axes[1].plot(grid, grid, **ALL_STORED)
+    axes[1].set(ylim=(-0.06 * top, top), ylabel="facts memorised\n(bits per parameter)")
+    axes[1].set_xlabel("facts demanded (bits per parameter, log scale)")
+
+
+def _handles(crowds: Sequence[Crowd]) -> list[Line2D]:
+    handles = []
+    for place, crowd in enumerate(crowds):
+        sizes = " to ".join(f"{size:,}" for size in sorted({cell.num_parameters for cell in crowd.beside_facts}))
+        label = f"{crowd.beside_facts[0].model}: {sizes} parameters"
+        handles.append(Line2D([], [], **_look(place), lw=1.2, markersize=MARKER_SIZE, label=label))
+    if any(crowd.alone for crowd in crowds):
+        handles.append(Line2D([], [], color="#444444", lw=1, linestyle=":", label=f"open, dotted: {NO_FACTS}"))
+    return [*handles, Line2D([], [], **ALL_STORED)]
+
+
+def _look(place: int) -> dict[str, Any]:
+    return {"color": COLORS[place % len(COLORS)], "marker": MARKERS[place % len(MARKERS)]}
+
+
+def _demanded(cell: Cell) -> float:
+    return cell.records[0]["bits"]["demanded"]
+
+
+def _per_parameter(cell: Cell) -> float:
+    return _demanded(cell) / cell.num_parameters
+
+
+def _extrapolation(cell: Cell) -> list[float]:
+    return cell.values("extrapolation")
+
+
+def _memorised(cell: Cell) -> list[float]:
+    return [record["bits"]["per_parameter"] for record in cell.records]
