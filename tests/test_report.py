@@ -265,8 +265,8 @@ def test_memorised_bits_are_told_by_yardstick_and_never_on_one_axis(tmp_path):
 
 
 def test_a_setting_deep_in_a_task_is_called_by_its_last_name(tmp_path):
-    for number in (30, 300):
+    for number in (30, 4):
         tasks = [{"path": "arithmetic"}, {"path": "facts", "parameters": {"num_keys": number}}]
         add_run(tmp_path / "s", {"path": "mixture", "parameters": {"tasks": tasks}}, "n14", BOTH)
     cells = cells_of(read_records(tmp_path / "s"))
-    assert sorted(cell.differs for cell in cells) == ["num_keys=30", "num_keys=300"]
+    assert [cell.differs for cell in cells] == ["num_keys=4", "num_keys=30"]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ Record = dict[str, Any]
 
 SEEDS = ("model_seed", "data_seed", "split_seed")
 RATES = ("fit", "extrapolation", "recall")
+NUMBER = re.compile(r"(\d+(?:\.\d+)?)")
 TASK_ORDER = ("arithmetic", "capitals", "both")
 
 
@@ -261,4 +263,6 @@ def _weights_and_windows(record: Record) -> tuple[int, int]:
 def _place(cell: Cell) -> tuple:
     path = cell.records[0]["config"]["task"]["path"]
     rank = TASK_ORDER.index(path) if path in TASK_ORDER else len(TASK_ORDER)
-    return rank, cell.task, cell.differs, cell.num_parameters, cell.model
+    # Numbers by their size: 32 strings come before 128. Every other piece of the split is one.
+    differs = [float(piece) if place % 2 else piece for place, piece in enumerate(NUMBER.split(cell.differs))]
+    return rank, cell.task, differs, cell.num_parameters, cell.model
