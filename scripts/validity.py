@@ -11,6 +11,7 @@ from pathlib import Path
 
 import typer
 
+from hf_capacity.report.capacity import MORRIS_FP32, MORRIS_RANGE, capacities
 from hf_capacity.report.cells import Cell, cells_of
 from hf_capacity.report.tables import markdown_table, mean_text, share_text
 from hf_capacity.results import read_curve, read_records, write_atomically
@@ -54,6 +55,15 @@ def _rows() -> Iterator[list[str]]:
         counted = mean_text(cell.mean([one["raw"] for one in bits]), "{:,.0f}")
         what = "memorised bits of 4,096 strings of 4 out of 2,048 symbols (Morris et al. 2025)"
         yield [what, published, f"{counted}; {free} if first symbols were free", str(cell.num_runs), _command(cell)]
+    found = capacities(_cells("bits_per_parameter"))
+    means = [one.best.mean([record["bits"]["per_parameter"] for record in one.best.records]) for one in found]
+    sizes = [
+        f"{mean_text(mean, '{:.2f}')} at {one.best.num_parameters:,}" for mean, one in zip(means, found, strict=True)
+    ]
+    what = "capacity for random strings, bits per parameter (Morris et al. 2025)"
+    published = f"{MORRIS_FP32} in float32 ({MORRIS_RANGE[0]} to {MORRIS_RANGE[1]})"
+    num_runs = str(sum(one.best.num_runs for one in found))
+    yield [what, published, "; ".join(sizes), num_runs, _command(found[0].best)]
     for cell in _cells("mod_grokking"):
         decay = cell.records[0]["config"]["weight_decay"]
         reached = {rate: "; ".join(_first(read_curve(run["folder"]), rate) for run in cell.records) for rate in RATES}
