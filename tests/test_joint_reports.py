@@ -63,6 +63,18 @@ def test_the_facts_demanded_stand_beside_what_is_extrapolated(study):
     assert many[10:] == ["2", "-0.750 (-1.000 to -0.500)", "0.5"]
 
 
+def test_models_are_also_compared_together_seed_by_seed(study):
+    add_runs(study, {"path": "arithmetic", "name": "random"}, "n28", [arithmetic(4), arithmetic(4)])
+    add_beside_facts(study, "n28", 3164, [joint(1), joint(3)])
+    add_beside_facts(study, "n28", 791, [joint(4), joint(2)])
+    *others, few, many = rows(crowding_table(crowds_of(cells_in(study))))
+    assert len(others) == 6
+    assert few[:3] == ["*all of them*", "-", "791"]
+    assert few[10:] == ["2", "-0.125 (-0.250 to +0.000)", "1"]  # of the seeds 0 and -1/4
+    # Of the first seed n14 gets 0 and n28 1/4, of the second 1/2 and 3/4: 7/8 and 3/8 less than 1.
+    assert many[10:] == ["2", "-0.625 (-0.875 to -0.375)", "0.5"]
+
+
 def test_without_runs_on_the_rule_alone_nothing_is_compared(tmp_path):
     for demanded in (100, 1000):
         add_beside_facts(tmp_path / "s", "n14", demanded, [joint(4)] * 2)

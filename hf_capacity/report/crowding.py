@@ -17,6 +17,7 @@ from .tables import ABSENT, has_withheld, markdown_table, mean_text, share_text
 
 
 NO_FACTS = "no facts"
+ALL_MODELS = "*all of them*"
 ALL_STORED = {"color": "#999999", "lw": 1, "zorder": 1, "label": "all that is demanded"}
 
 
@@ -55,6 +56,7 @@ def crowding_table(crowds: Sequence[Crowd]) -> str:
     for crowd in crowds:
         for cell in [*filter(None, [crowd.alone]), *crowd.beside_facts]:
             rows.append([cell.model, f"{cell.num_parameters:,}", *_row(cell, crowd.alone)])
+    rows += _over_all_models(crowds)
     header = ["model", "parameters", "facts demanded, bits", "per parameter", "runs", "fit", "extrapolation"]
     header += ["all withheld right", "recall", "memorised per parameter"]
     if any(crowd.alone for crowd in crowds):
@@ -114,6 +116,23 @@ def _row(cell: Cell, alone: Cell | None) -> list[str]:
         mean_text(cell.mean(_memorised(cell)), "{:.2f}") if facts else ABSENT,
         *difference,
     ]
+
+
+def _over_all_models(crowds: Sequence[Crowd]) -> list[list[str]]:
+    """A row for each demand: seed by seed the mean over models, of which each has runs with these seeds."""
+    cells = [cell for crowd in crowds for cell in (crowd.alone, *crowd.beside_facts)]
+    if len(crowds) < 2 or any(cell is None or cell.is_crossed or cell.seeds != cells[0].seeds for cell in cells):
+        return []
+    demands = [list(map(_demanded, crowd.beside_facts)) for crowd in crowds]
+    if any(one != demands[0] for one in demands) or len(cells[0].seeds) == 1:
+        return []
+    alone = np.mean([_extrapolation(crowd.alone) for crowd in crowds], axis=0)
+    rows = []
+    for demanded, *beside in zip(demands[0], *(crowd.beside_facts for crowd in crowds), strict=True):
+        means = np.mean(list(map(_extrapolation, beside)), axis=0)
+        difference = difference_texts(list(zip(means, alone, strict=True)))
+        rows.append([ALL_MODELS, ABSENT, f"{demanded:,.0f}", *[ABSENT] * 7, *difference])
+    return rows
 
 
 def _draw_line(
