@@ -1,5 +1,6 @@
 """Memorised bits over a study's cells: a table, and a figure for each yardstick."""
 
+import math
 from collections.abc import Sequence
 
 import matplotlib
@@ -93,7 +94,8 @@ def _draw_yardstick(axis: Axes, estimator: str, cells: Sequence[Cell]) -> None:
         look = {"color": COLORS[place % len(COLORS)], "marker": MARKERS[place % len(MARKERS)]}
         means = [cell.mean([record["bits"]["memorised"] for record in cell.records]) for cell in rungs]
         x = [cell.num_parameters for cell in rungs]
-        axis.plot(x, [mean.value for mean in means], **look, lw=1.2, markersize=MARKER_SIZE, label=labels[title])
+        values = [mean.value or math.nan for mean in means]  # 0 is nowhere on a logarithmic axis
+        axis.plot(x, values, **look, lw=1.2, markersize=MARKER_SIZE, label=labels[title])
         axis.axhline(rungs[0].records[0]["bits"]["demanded"], color=look["color"], lw=0.8, linestyle=":")
         for size, mean in zip(x, means, strict=True):
             if mean.interval:
