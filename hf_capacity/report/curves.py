@@ -111,7 +111,7 @@ def draw_learning_curves(ladders: Sequence[Ladder], curves: Curves) -> bytes:
         if in_rows:
             for row, ladder in enumerate(ladders):
                 first = min(column for at, column, _ in places if at == row)
-                axes[row, first].set_ylabel(fill(f"trained on {ladder.title}", 20))
+                axes[row, first].set_ylabel(fill(f"trained on {ladder.title}", 20, break_long_words=False))
         for column in {column for _, column, _ in places}:
             lowest = max(row for row, at, _ in places if at == column)
             axes[lowest, column].tick_params(labelbottom=True)
@@ -157,7 +157,7 @@ def draw_capacity(ladders: Sequence[Ladder]) -> bytes:
         axes[0].xaxis.set_minor_formatter(NullFormatter())
         for axis, ladder in zip(axes, ladders, strict=True):
             _draw_ladder(axis, ladder.cells, decades_per_inch)
-            axis.set_ylabel(fill(f"trained on {ladder.title}", 20))
+            axis.set_ylabel(fill(f"trained on {ladder.title}", 20, break_long_words=False))
         axes[-1].set_xlabel("number of parameters, positions included (log scale)")
         figure.supylabel("exact match", fontsize=11)
         grey = {"color": "#444444", "linestyle": "none", "marker": "o", "markersize": MARKER_SIZE}
