@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from hf_capacity.config import ExperimentConfig
 from hf_capacity.published import published_accuracy, published_curve
 from hf_capacity.report import write_report
 from hf_capacity.report.cells import cells_of, model_label
-from hf_capacity.report.withheld_sums import _tally
+from hf_capacity.report.withheld_sums import _tally, draw_withheld_sums
 from hf_capacity.results import read_curve, read_records
 
 
@@ -177,6 +178,8 @@ def test_the_heat_map_shows_which_sums_come_out_right(tmp_path):
         colors = {color for _, color in image.convert("RGB").getcolors(1 << 20)}
     # cividis at 0, at one half, and what was never withheld
     assert {(0, 34, 78), (125, 124, 120), (239, 239, 239)} <= colors
+    many = [replace(cells[0], model=f"m{number}") for number in range(13)]
+    assert draw_withheld_sums(many, curves) is None, "nobody could look at so many"
 
 
 def test_how_it_was_run_is_told(study):

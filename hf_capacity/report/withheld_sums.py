@@ -14,6 +14,7 @@ from .cells import Cell
 from .curves import DPI, MOST_COLUMNS, STYLE, WIDTH, Curves, png
 
 
+MOST_CELLS = 12
 SUM = re.compile(r"<(\d)([+-])(\d)=")
 
 
@@ -25,14 +26,14 @@ def draw_withheld_sums(cells: Sequence[Cell], curves: Curves) -> bytes | None:
         curves: The learning curve of each run, by run id.
 
     Returns:
-        A PNG image, or None where no two runs withhold different sums.
+        A PNG image, or None where no two runs withhold different sums, or cells are too many to be looked at.
     """
     tallies = {}
     for cell in cells:
         withheld = [curves[record["run_id"]][-1]["withheld"] for record in cell.records]
         if all(map(SUM.fullmatch, set().union(*withheld))) and len({frozenset(asked) for asked in withheld}) > 1:
             tallies[cell.task, cell.model, cell.differs] = _tally(withheld)
-    if not tallies:
+    if not 0 < len(tallies) <= MOST_CELLS:
         return None
     num_columns = 2 if len(tallies) <= MOST_COLUMNS else 4
     num_rows = math.ceil(2 * len(tallies) / num_columns)
