@@ -7,6 +7,7 @@ models under `cards/`.
 """
 
 import shutil
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +23,10 @@ OF_A_MODEL = ("README.md", "learning_curve.png", ".eval_results/")
 
 
 def main(study: Annotated[Path, typer.Argument(help="A study's folder, such as runs/quick.")]) -> None:
-    *models, index = study_repositories(study, NAMESPACE)
+    try:
+        *models, index = study_repositories(study, NAMESPACE)
+    except ValueError as error:
+        sys.exit(f"Error: {error}")
     files = {name: content for name, content in index.revisions[-1].files.items() if name != "runs.parquet"}
     for model in models:
         name = model.repo_id.split("/")[1]

@@ -19,6 +19,7 @@ from hf_capacity.statistics import first_lasting
 
 
 KEPT = Path(__file__).parent.parent / "model_cards"
+OUTSIDE_STEPS = 3907  # fifty epochs of reversed addition
 RATES = ("fit", "extrapolation")
 REACHED = 0.99  # at three evaluations in a row: there is no end of fitting to the last question
 
@@ -46,8 +47,11 @@ def _rows() -> Iterator[list[str]]:
     for cell in _cells("reversed_addition"):
         answers = "reversed" if "reversed" in cell.task else "plain"
         ours = mean_text(cell.mean(cell.values("extrapolation")))
-        what = f"three-digit sums held out, {answers} answers"
-        yield [what, "1.000" if answers == "reversed" else "-", ours, str(cell.num_runs), _command(cell)]
+        steps = cell.records[0]["config"]["steps"]
+        what = f"three-digit sums held out, {answers} answers, {steps:,} steps"
+        published = "1.000" if answers == "reversed" and steps == OUTSIDE_STEPS else "-"
+        command = _command(cell) if steps == OUTSIDE_STEPS else f"{_command(cell)[:-1]} steps={steps}`"
+        yield [what, published, ours, str(cell.num_runs), command]
     for cell in _cells("random_strings"):
         bits = [record["bits"] for record in cell.records]
         published = "173,000 of 180,224"

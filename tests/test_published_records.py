@@ -24,10 +24,11 @@ README = (ROOT / "README.md").read_text()
 STUDIES = sorted(path.parent for path in (ROOT / "model_cards").glob("*/study.yaml"))
 VALIDITY = ROOT / "model_cards" / "validity" / "report.md"
 REPORTS = [VALIDITY, *(folder / "report.md" for folder in STUDIES)]
-# What was run of a study that was not run in full: the overrides of each command.
+# What was run of a study that was not run just as it is: the overrides of each command.
 RUN_IN_PART = {
     "seeds": [["task=arithmetic", "seeds=5"]],
     "rotating_pairs": [["model=n14"], ["model=n56"]],
+    "reversed_addition": [[], ["steps=7814", "task={path: arithmetic, name: reversed_addition}"]],
     "capacity_scan": [[f"model.num_parameters={size}"] for size in (1e3, 2e3, 4e3, 8e3, 1.6e4, 3.2e4, 6.4e4, 1e5)],
 }
 # Numbers in the README's findings that are no results: citation, versions.
