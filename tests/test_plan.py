@@ -219,6 +219,7 @@ def test_the_same_run_twice_is_refused():
         ({"block_size": 5_000}, r"`block_size` \(=5000\) must be below the length of the training text of arithmetic"),
         ({"task": {"path": "arithmetic", "parameters": {"withheld_pairs": []}}}, "must name 1 to 54 of the 55 pairs"),
         ({"task": {"path": "arithmetic", "name": "papper"}}, "has no config 'papper'"),
+        ({"curriculum": "facts_first"}, "reads rule and facts apart, and arithmetic has only the rule"),
         ({"task": "no_such_folder/task"}, "Could not load the task 'no_such_folder/task'"),
     ],
 )

@@ -150,10 +150,10 @@ def check_tasks(runs: Sequence[ExperimentConfig]) -> None:
 
     Raises:
         ValueError: A task cannot be loaded, asks for characters that its text lacks, a block is not shorter than that
-            text (where lines are read or scored as a whole: is shorter than one), or a number of parameters cannot be
-            had with its alphabet.
+            text (where lines are read or scored as a whole: is shorter than one), a curriculum lacks a rule or facts,
+            or a number of parameters cannot be had with its alphabet.
     """
-    sizes: dict[str, tuple[int, int, int, bool]] = {}
+    sizes: dict[str, tuple[int, int, int, bool, set[str]]] = {}
     for run in runs:
         identity = repr(run.task)
         if identity not in sizes:  # for one split seed: others draw another split of the same size
@@ -169,8 +169,8 @@ def check_tasks(runs: Sequence[ExperimentConfig]) -> None:
             demand = demanded_bits(run.task.path, run.task.name, split_seed=run.split_seed, **run.task.parameters)
             longest = max(map(len, task["train"]["text"]))
             alphabet = set(text) | set(demand.alphabet if demand else "")
-            sizes[identity] = len(text), len(alphabet), longest, demand is not None
-        length, alphabet_size, longest, has_bits = sizes[identity]
+            sizes[identity] = len(text), len(alphabet), longest, demand is not None, set(task["train"]["ability"])
+        length, alphabet_size, longest, has_bits, abilities = sizes[identity]
         if run.block_size >= length:
             raise ValueError(
                 f"`block_size` (={run.block_size}) must be below the length of the training text of {run.task.path} "
@@ -180,6 +180,11 @@ def check_tasks(runs: Sequence[ExperimentConfig]) -> None:
             raise ValueError(
                 f"`block_size` (={run.block_size}) must be at least {longest}, the length of the longest line of "
                 f"{run.task.path}: its lines are {'scored' if has_bits else 'read'} as a whole."
+            )
+        if run.curriculum and len(abilities) < 2:
+            raise ValueError(
+                f"`curriculum` (={run.curriculum!r}) reads rule and facts apart, and {run.task.path} has only the "
+                f"{''.join(abilities)}: take a mixture of both."
             )
         if run.model.num_parameters is not None:
             from ..models import sized
