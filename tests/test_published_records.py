@@ -44,7 +44,9 @@ def numbers(text):
 def test_a_published_report_is_made_from_its_records(folder, tmp_path):
     copy = shutil.copytree(folder, tmp_path / folder.name)
     (copy / "report.md").unlink()
-    assert write_report(copy).read_text() == (folder / "report.md").read_text()
+    page = write_report(copy).read_text()
+    assert page == (folder / "report.md").read_text()
+    assert set(re.findall(r"\]\((\w+\.png)\)", page)) == {path.name for path in folder.glob("*.png")}
 
 
 @pytest.mark.parametrize("folder", STUDIES, ids=lambda folder: folder.name)

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -180,6 +181,9 @@ def test_the_heat_map_shows_which_sums_come_out_right(tmp_path):
     assert {(0, 34, 78), (125, 124, 120), (239, 239, 239)} <= colors
     many = [replace(cells[0], model=f"m{number}") for number in range(13)]
     assert draw_withheld_sums(many, curves) is None, "nobody could look at so many"
+    shutil.rmtree(cells[0].records[-1]["folder"])  # what is left withholds the same sums
+    write_report(tmp_path / "s")
+    assert not (tmp_path / "s" / "withheld_sums.png").exists(), "no picture of an earlier report stays behind"
 
 
 def test_how_it_was_run_is_told(study):

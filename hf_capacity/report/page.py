@@ -95,7 +95,9 @@ def write_report(folder: Path) -> Path:
         surroundings=settings_table(records, [_surroundings(record) for record in records]),
         settings=settings_table(records, [_without_seeds(record["config"]) for record in records]),
     )
-    figures = {name: image for name, image in figures.items() if image}
+    for name in [name for name, image in figures.items() if not image]:
+        del figures[name]
+        (folder / name).unlink(missing_ok=True)  # of an earlier report, say, of other runs
     for name, image in figures.items():
         write_atomically(folder / name, image)
     write_atomically(folder / "report.html", _html(page, figures))
