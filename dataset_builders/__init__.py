@@ -3,26 +3,60 @@
 To add a task, write one folder with its builder, card and data, and one line in `PARTS` of `mixture/builder.py`.
 """
 
+from collections.abc import Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Literal
 
 import datasets
 
+from .columns import check_asked_once, checked_columns
 from .demand import Demand
 from .dials import listed
+from .elsewhere import is_folder, read_splits
+from .leaks import checked_against_text
 from .mixture.builder import PARTS, Mixture
 from .questions import FEATURES, QuestionBuilder, QuestionConfig
 
 
-__all__ = ["FEATURES", "TASKS", "Demand", "QuestionBuilder", "QuestionConfig", "demanded_bits", "load_task"]
+__all__ = [
+    "FEATURES",
+    "TASKS",
+    "Demand",
+    "QuestionBuilder",
+    "QuestionConfig",
+    "TaskSplits",
+    "demanded_bits",
+    "is_folder",
+    "load_task",
+]
 
 TASKS: dict[str, type[QuestionBuilder]] = {**PARTS, "mixture": Mixture, "both": Mixture}  # `both`: as in the study
 
 
+class TaskSplits(datasets.DatasetDict):
+    """The splits of a task, and what was found when they were read.
+
+    Attributes:
+        source: `packaged`, `folder` or `hub`.
+        leaks_dropped: How many withheld questions were left out, since their lines were read.
+        seen_nowhere: Questions that are said to be seen and stand nowhere in the training text. Of packaged tasks
+            these are known: USA and UK of `capitals`, as its card says.
+    """
+
+    source: str = "packaged"
+    leaks_dropped: int = 0
+    seen_nowhere: Sequence[str] = ()
+
+
 def load_task(
-    path: str, name: str | None = None, *, split_seed: int = QuestionConfig.split_seed, **parameters
-) -> datasets.DatasetDict:
+    path: str,
+    name: str | None = None,
+    *,
+    split_seed: int = QuestionConfig.split_seed,
+    leaks: Literal["refuse", "drop"] = "refuse",
+    **parameters,
+) -> TaskSplits:
     """Loads a task into memory. The cache of `datasets` is left alone, except for what comes from the Hub.
 
     Args:
@@ -32,40 +66,43 @@ def load_task(
             A named config of the task; its default config if left out.
         split_seed (`int`, defaults to 1337):
             Draws what the task leaves to chance. `capitals` leaves nothing to chance, takes it and draws nothing.
+        leaks (`str`, defaults to `refuse`):
+            What becomes of withheld questions whose lines stand in the training text, in a task from elsewhere:
+            `drop` leaves them out.
         **parameters:
             Other fields of the task's config to set, such as `withheld_pairs=[[5, 7], [2, 3]]`.
 
     Returns:
-        `datasets.DatasetDict`: The splits `train`, whose texts joined are the training text, and `questions`, both
-        with the columns of [`~questions.question_table`].
+        [`TaskSplits`]: The splits `train`, whose texts joined are the training text, and `questions`, both with the
+        columns of [`~questions.question_table`].
 
     Raises:
         `ValueError`: if there is no such task, config or parameter, if a parameter has an impossible value, or if a
-        dataset from elsewhere lacks a split or a column.
+        dataset from elsewhere cannot be read, lacks a split or a column, has rows that no run can use, or says of
+        questions that they are withheld, or seen, which they are not.
     """
-    with _no_progress_bars(), TemporaryDirectory() as fresh_cache:
+    with _quietly(), TemporaryDirectory() as fresh_cache:
         if path in TASKS:
+            if leaks != "refuse":
+                raise ValueError(f"`leaks` (={leaks!r}) is for tasks from elsewhere: {path!r} has none to drop.")
             parameters["split_seed"] = split_seed
             TASKS[path].configured(path, name, parameters)  # where `datasets` would take what is not there
             builder = TASKS[path](fresh_cache, config_name=name, **parameters)
             builder.download_and_prepare()
-            return builder.as_dataset(in_memory=True)
+            return TaskSplits(builder.as_dataset(in_memory=True))
 
         given = [*parameters, *(["split_seed"] if split_seed != QuestionConfig.split_seed else [])]
         if given:
             raise ValueError(
                 f"{path!r} is loaded as it is: leave out {listed(given)}, or load one of {listed(TASKS)}."
             )
-        # `datasets` does not notice changed data files in a local folder with a card, unless its cache is empty.
-        cache = fresh_cache if Path(path).is_dir() else None
-        try:
-            splits = datasets.load_dataset(str(path), name, cache_dir=cache, keep_in_memory=True)
-        except (FileNotFoundError, ConnectionError, datasets.exceptions.DatasetsError) as error:
-            raise ValueError(
-                f"Could not load the task {path!r}: {error}. Give one of {listed(TASKS)}, a local folder or a "
-                "dataset on the Hub that can be reached."
-            ) from error
-        return _checked(splits, path)
+        splits = checked_columns(read_splits(path, name, fresh_cache), path)
+        splits, leaks_dropped, seen_nowhere = checked_against_text(splits, path, leaks)
+        check_asked_once(splits["questions"], path)
+        loaded = TaskSplits(splits)
+        loaded.source = "folder" if is_folder(path) else "hub"
+        loaded.leaks_dropped, loaded.seen_nowhere = leaks_dropped, seen_nowhere
+        return loaded
 
 
 def demanded_bits(
@@ -90,37 +127,14 @@ def demanded_bits(
 
 
 @contextmanager
-def _no_progress_bars():
-    shown = not datasets.utils.are_progress_bars_disabled()
+def _quietly():
+    """No progress bars, and no log of what is then raised."""
+    shown, verbosity = not datasets.utils.are_progress_bars_disabled(), datasets.logging.get_verbosity()
     datasets.disable_progress_bars()
+    datasets.logging.set_verbosity(datasets.logging.CRITICAL)
     try:
         yield
     finally:
+        datasets.logging.set_verbosity(verbosity)
         if shown:
             datasets.enable_progress_bars()
-
-
-def _checked(splits, path) -> datasets.DatasetDict:
-    """The two splits with our columns in our order; a `ValueError` that names what is missing or of a wrong type."""
-    remedy = (
-        f"A task has the splits 'train' and 'questions', named under `configs:` in the card of its folder, both with "
-        f"the columns {listed(FEATURES)}: `seen` holds true or false, the others hold strings, and none may be empty."
-    )
-    checked = datasets.DatasetDict()
-    for split in ("train", "questions"):
-        if split not in splits:
-            raise ValueError(f"{path!r} has no split {split!r}, only {listed(splits)}. {remedy}")
-        rows = splits[split]
-        for column, feature in FEATURES.items():
-            where = f"the split {split!r} of {path!r}"
-            if column not in rows.features:
-                raise ValueError(f"There is no column {column!r} in {where}, only {listed(rows.features)}. {remedy}")
-            found = rows.features[column]
-            # pandas writes its strings to parquet as large ones.
-            if found != feature and (found, feature) != (datasets.Value("large_string"), datasets.Value("string")):
-                raise ValueError(f"The column {column!r} in {where} holds {found}, not {feature}. {remedy}")
-            # A column that only the other split has arrives here too, without a value in any row.
-            if rows.data.column(column).null_count:
-                raise ValueError(f"The column {column!r} in {where} has rows without a value. {remedy}")
-        checked[split] = rows.select_columns(list(FEATURES)).cast(FEATURES, keep_in_memory=True)
-    return checked

@@ -21,6 +21,7 @@ PROTOCOL_VERSION = 2
 Seed = Annotated[int, Field(strict=True, ge=0, lt=2**32)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 STUDYS_TASKS = ("arithmetic", "capitals", "mixture", "both")
+MOST_OF_A_PATH = 150
 STOP_METRICS = "take loss, fit or recall, of what was seen"
 
 
@@ -32,17 +33,24 @@ class TaskConfig:
         path: A built-in task (`arithmetic`, `capitals`, `both`), or a folder or Hub id that `load_dataset` reads.
         name: The configuration; the study's tasks default to `paper`, others to their own default.
         parameters: What else a built-in task takes, such as `withheld_pairs`.
+        leaks: What becomes of withheld questions whose lines stand in the training text, in a task that is not
+            built in: the task is refused, unless they are to `drop` out of the questions.
     """
 
     path: str
     name: str | None = None
     parameters: dict[str, Any] = dataclasses.field(default_factory=dict)
+    leaks: Literal["refuse", "drop"] = left_out_at("refuse")
 
     @model_validator(mode="after")
     def _name_the_default(self):
         if self.name is None and self.path in STUDYS_TASKS:
             object.__setattr__(self, "name", "paper")
         return self
+
+    def to_dict(self) -> dict[str, Any]:
+        """The task as plain JSON types, as it stands in the config of a run."""
+        return TypeAdapter(TaskConfig).dump_python(self, mode="json")
 
 
 @dataclass(kw_only=True, frozen=True, config=STRICT)
@@ -186,7 +194,8 @@ class ExperimentConfig:
     def run_id(self) -> str:
         """Readable prefix and a digest of the whole config and the protocol version."""
         identity = json.dumps([PROTOCOL_VERSION, self.to_dict()], sort_keys=True)
-        task = re.sub(r"[^A-Za-z0-9_.]+", "-", self.task.path).strip("-.")
+        # Of a long path its end says most, and names of folders have their limit; `.` and `データ` leave nothing.
+        task = re.sub(r"[^A-Za-z0-9_.]+", "-", self.task.path)[-MOST_OF_A_PATH:].strip("-.") or "task"
         digest = hashlib.sha256(identity.encode()).hexdigest()[:8]
         return f"{task}-{self.model.label}-s{self.model_seed}-{digest}"
 

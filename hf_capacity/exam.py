@@ -1,6 +1,5 @@
 """What a model is asked: the questions of its task, what of them it has seen, and its verdicts as numbers."""
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Callable, Sequence
@@ -18,6 +17,7 @@ from .curriculum import ability_of_windows
 from .evaluation import TeacherForcing, Verdicts, published_questions
 from .metrics.capacity_tradeoff.scoring import floors, score
 from .results import Damaged, write_atomically
+from .task_checks import sizes_of_task
 
 
 # So many withheld questions, and seen ones of each kind, are told with what a model writes for them.
@@ -40,19 +40,26 @@ class Exam:
     """
 
     def __init__(self, task: TaskConfig, split_seed: int, *, start: str = "", unseen_training_text: bool = False):
-        splits = load_task(task.path, task.name, split_seed=split_seed, **task.parameters)
+        splits = load_task(task.path, task.name, split_seed=split_seed, leaks=task.leaks, **task.parameters)
+        self.found = {"task_source": splits.source}
+        if task.leaks == "drop":
+            self.found["leaks_dropped"] = splits.leaks_dropped
+        if splits.seen_nowhere:
+            self.found["seen_nowhere"] = len(splits.seen_nowhere)
         self.start, self.lines = start, splits["train"].select_columns(["text", "prompt", "answer", "kind", "ability"])
         self.text = "".join(splits["train"]["text"])
         self.demand = demanded_bits(task.path, task.name, split_seed=split_seed, **task.parameters)
+        self.sizes = sizes_of_task(task.path, splits, self.demand)
         # Also what the text happens to lack: an alphabet without it would tell some of the bits.
         self.alphabet = self.demand.alphabet if self.demand else ""
         self.questions = {column: splits["questions"][column][:] for column in splits["questions"].column_names}
         content = json.dumps([self.text, self.questions], sort_keys=True).encode()
         identity = {
-            "task": dataclasses.asdict(task),
+            "task": task.to_dict(),
             "split_seed": split_seed,
             "digest": hashlib.sha256(content).hexdigest(),
             **({"start": start} if start else {}),
+            **({"task_source": splits.source} if splits.source != "packaged" else {}),
         }
         self.identity = json.loads(json.dumps(identity))  # as it will be read again: tuples are lists there
         if unseen_training_text:
@@ -75,10 +82,11 @@ class Exam:
         """
         path = folder / "task.json"
         try:
-            identity = json.loads(path.read_text())
-        except (OSError, ValueError):
+            identity = dict(json.loads(path.read_text()))
+        except (OSError, ValueError, TypeError):
             raise Damaged(f"{path} is missing or not readable as JSON.") from None
-        if identity != self.identity:
+        # Where a task came from was not always written down, and says nothing of what it holds.
+        if identity | {"task_source": None} != self.identity | {"task_source": None}:
             raise Damaged(f"{path} names another task than {self.identity['task']}, or its text has changed since.")
 
     # Verdicts to numbers
@@ -94,12 +102,9 @@ class Exam:
         """The training lines as rows, each after a newline (see `batches.line_rows`).
 
         Raises:
-            ValueError: A line is longer than the block, or does not end with a newline.
+            ValueError: A line is longer than the block.
         """
-        texts = self.lines["text"][:]
-        if not all(text.endswith("\n") for text in texts):
-            raise ValueError("`batches` (='lines') needs lines that end with a newline: take `windows` for this task.")
-        return line_rows(list(map(encode, texts)), *encode("\n"), block_size).to(device)
+        return line_rows(list(map(encode, self.lines["text"])), *encode("\n"), block_size).to(device)
 
     def ability_of_rows(self, config: ExperimentConfig) -> Sequence[str]:
         """Whether the rows that batches of a run are drawn from have lines of the rule or facts (see `Curriculum`)."""

@@ -31,6 +31,7 @@ from .kernel import FusedLoss
 from .models import build_model, count_parameters, sizes_of
 from .results import Damaged, claim_folder, read_record
 from .run_folder import RunFolder
+from .task_checks import check_run
 from .tokenizer import build_tokenizer, encode, save_tokenizer
 from .trainer import CapacityTrainer, build_loss, implementation_fault, step_implementation, training_arguments
 
@@ -117,6 +118,7 @@ def _finished(folder: RunFolder) -> dict[str, Any] | None:
 def _train(config, study, folder, args, is_writer, progress, callbacks, publish) -> dict[str, Any]:
     began = time.monotonic()
     exam = Exam(config.task, config.split_seed, start=config.start)
+    check_run(config, exam.sizes)
     tokenizer = build_tokenizer(exam.text + exam.alphabet, config.block_size)
     encoded = partial(encode, tokenizer)
     rows_WT = exam.line_rows(encoded, config.block_size, args.device) if config.batches == "lines" else None
@@ -192,6 +194,7 @@ def _train(config, study, folder, args, is_writer, progress, callbacks, publish)
         "num_parameters": num_parameters,
         "num_parameters_without_positions": num_parameters_without_positions,
         "task_digest": exam.identity["digest"],
+        **exam.found,
         **findings(curve),
         "answers": exam.answers(write_line),
         **exam.bits(curve, num_parameters, batches.exposures(trainer.state.global_step)),

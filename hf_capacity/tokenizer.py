@@ -7,10 +7,6 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 
-# More than any writing has; a text of more "characters" is some other kind of data.
-MOST_CHARACTERS = 50_000
-
-
 def build_tokenizer(text: str, model_max_length: int) -> PreTrainedTokenizerFast:
     """One token a character; the vocabulary is exactly the sorted characters of `text`.
 
@@ -19,16 +15,8 @@ def build_tokenizer(text: str, model_max_length: int) -> PreTrainedTokenizerFast
     Args:
         text: The training text.
         model_max_length: Positions of the model.
-
-    Raises:
-        ValueError: The text has more different characters than `MOST_CHARACTERS`.
     """
     vocabulary = {character: index for index, character in enumerate(sorted(set(text)))}
-    if len(vocabulary) > MOST_CHARACTERS:
-        raise ValueError(
-            f"the training text has {len(vocabulary):,} different characters, more than {MOST_CHARACTERS:,}: a token "
-            "is a character here, so write the data with fewer of them."
-        )
     # The unknown token is deliberately not in the vocabulary, so that an unknown character raises.
     characters = Tokenizer(models.WordLevel(vocabulary, unk_token="<no such character>"))
     characters.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")

@@ -35,16 +35,19 @@ ALLOWED = {
     "models": {"model_config", "architectures"},
     "results_table": {"results"},
     "curriculum": set(),
+    "task_checks": {"config", "curriculum"},
     "batches": {"curriculum"},
     "run_folder": {"config", "results"},
     "trainer": {"config", "model_config", "batches", "kernel"},
     "bits": {"batches"},
     "callbacks": {"config", "run_folder"},
-    "exam": {"config", "batches", "bits", "curriculum", "evaluation", "results", "metrics", "dataset_builders"},
+    "exam": {"config", "batches", "bits", "curriculum", "evaluation", "results", "metrics", "dataset_builders"}
+    | {"task_checks"},
     "inference": {"config", "tokenizer", "evaluation", "generation", "model_folder", "exam", "dataset_builders"},
-    "experiment": {*LEAVES, "config", "callbacks", "exam", "run_folder", "trainer", "metrics", "dataset_builders"},
+    "experiment": {*LEAVES, "config", "callbacks", "exam", "run_folder", "trainer", "metrics", "dataset_builders"}
+    | {"task_checks"},
     "report": {"model_config", "results", "published", "statistics"},
-    "sweep": {"config", "results", "run_folder", "display", "dataset_builders"},
+    "sweep": {"config", "results", "run_folder", "display", "task_checks", "dataset_builders"},
     "demo": {"config", "exam", "evaluation", "inference", "report", "results", "tokenizer"},
     "hub": {"config", "model_config", "report", "results_table", "run_folder", "statistics", "dataset_builders"}
     | {"results"},

@@ -2,7 +2,8 @@ import pytest
 from transformers import AutoTokenizer
 
 from dataset_builders import TASKS, load_task
-from hf_capacity.tokenizer import MOST_CHARACTERS, build_tokenizer, encode, save_tokenizer
+from hf_capacity.task_checks import MOST_CHARACTERS
+from hf_capacity.tokenizer import build_tokenizer, encode, save_tokenizer
 
 
 def text_of(task):

@@ -1,6 +1,7 @@
 """A study file to the runs that it asks for."""
 
 import itertools
+import logging
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -10,10 +11,13 @@ from typing import Any
 
 import yaml
 
-from dataset_builders import demanded_bits, load_task
+from dataset_builders import TaskSplits, demanded_bits, load_task
 
 from ..config import ExperimentConfig, packaged_path
+from ..task_checks import TaskSizes, check_run, sizes_of_task
 
+
+logger = logging.getLogger(__name__)
 
 KEYS = {entry.name for entry in fields(ExperimentConfig)}
 # What a task or a model given by its name stands for, when one of its own keys is to change.
@@ -149,47 +153,35 @@ def check_tasks(runs: Sequence[ExperimentConfig]) -> None:
     """Loads the task of every run, and sees that the run fits it.
 
     Raises:
-        ValueError: A task cannot be loaded, asks for characters that its text lacks, a block is not shorter than that
-            text (where lines are read or scored as a whole: is shorter than one), a curriculum lacks a rule or facts,
-            or a number of parameters cannot be had with its alphabet.
+        ValueError: A task cannot be loaded, a run does not fit it (see `check_run`), or a number of parameters cannot
+            be had with its alphabet.
     """
-    sizes: dict[str, tuple[int, int, int, bool, set[str]]] = {}
+    sizes: dict[str, TaskSizes] = {}
     for run in runs:
         identity = repr(run.task)
         if identity not in sizes:  # for one split seed: others draw another split of the same size
-            task = load_task(run.task.path, run.task.name, split_seed=run.split_seed, **run.task.parameters)
-            text = "".join(task["train"]["text"])
-            asked = "".join("".join(task["questions"][column]) for column in ("prompt", "answer", "end"))
-            unknown = sorted(set(asked) - set(text))
-            if unknown:
-                raise ValueError(
-                    f"the questions of {run.task.path} have characters that its training text lacks: {unknown}. "
-                    "A model cannot read or write what is not in its alphabet."
-                )
-            demand = demanded_bits(run.task.path, run.task.name, split_seed=run.split_seed, **run.task.parameters)
-            longest = max(map(len, task["train"]["text"]))
-            alphabet = set(text) | set(demand.alphabet if demand else "")
-            sizes[identity] = len(text), len(alphabet), longest, demand is not None, set(task["train"]["ability"])
-        length, alphabet_size, longest, has_bits, abilities = sizes[identity]
-        if run.block_size >= length:
-            raise ValueError(
-                f"`block_size` (={run.block_size}) must be below the length of the training text of {run.task.path} "
-                f"(={length} characters)."
-            )
-        if (run.batches == "lines" or has_bits) and run.block_size < longest:
-            raise ValueError(
-                f"`block_size` (={run.block_size}) must be at least {longest}, the length of the longest line of "
-                f"{run.task.path}: its lines are {'scored' if has_bits else 'read'} as a whole."
-            )
-        if run.curriculum and len(abilities) < 2:
-            raise ValueError(
-                f"`curriculum` (={run.curriculum!r}) reads rule and facts apart, and {run.task.path} has only the "
-                f"{''.join(abilities)}: take a mixture of both."
-            )
+            task, given = run.task, {"split_seed": run.split_seed, **run.task.parameters}
+            splits = load_task(task.path, task.name, leaks=task.leaks, **given)
+            sizes[identity] = sizes_of_task(task.path, splits, demanded_bits(task.path, task.name, **given))
+            _report_findings(task.path, splits)
+        check_run(run, sizes[identity])
         if run.model.num_parameters is not None:
             from ..models import sized
 
-            sized(run.model, alphabet_size, run.block_size)
+            sized(run.model, len(sizes[identity].alphabet), run.block_size)
+
+
+def _report_findings(path: str, splits: TaskSplits) -> None:
+    if splits.leaks_dropped:
+        logger.warning("%s: %d withheld questions were read, and are left out.", path, splits.leaks_dropped)
+    if splits.seen_nowhere:
+        logger.warning(
+            "%s: %d questions whose `seen` is true stand nowhere in its training text, such as %r: hardly any model "
+            "will answer them, and they count in what it has learned.",
+            path,
+            len(splits.seen_nowhere),
+            splits.seen_nowhere[0],
+        )
 
 
 def _is_key(axis: str) -> bool:
