@@ -12,8 +12,8 @@ import datasets
 
 from .columns import check_asked_once, checked_columns
 from .demand import Demand
-from .dials import listed
-from .elsewhere import is_folder, read_splits
+from .dials import listed, shortened
+from .elsewhere import Unreadable, is_folder, read_splits
 from .leaks import checked_against_text
 from .mixture.builder import PARTS, Mixture
 from .questions import FEATURES, QuestionBuilder, QuestionConfig
@@ -96,7 +96,14 @@ def load_task(
             raise ValueError(
                 f"{path!r} is loaded as it is: leave out {listed(given)}, or load one of {listed(TASKS)}."
             )
-        splits = checked_columns(read_splits(path, name, fresh_cache), path)
+        try:
+            splits = read_splits(path, name, fresh_cache)
+        except Unreadable as fault:
+            raise ValueError(
+                f"Could not load the task {shortened(path)}: {fault} Give one of {listed(TASKS)}, a local folder or a "
+                "dataset on the Hub that can be reached."
+            ) from fault
+        splits = checked_columns(splits, path)
         splits, leaks_dropped, seen_nowhere = checked_against_text(splits, path, leaks)
         check_asked_once(splits["questions"], path)
         loaded = TaskSplits(splits)

@@ -49,7 +49,7 @@ def _cast_column(rows: datasets.Dataset, column: str, where: str, remedy: str) -
     found = cast(values, feature)
     if found is None:
         raise ValueError(
-            f"The column {column!r} in {where} holds {feature}, not {FEATURES[column]}. {_advice(feature)}"
+            f"The column {column!r} in {where} holds {feature}, not {FEATURES[column]}. {remedy}{_advice(feature)}"
         )
     return found
 
@@ -77,8 +77,8 @@ def _as_flags(values: pa.ChunkedArray, feature: object) -> pa.ChunkedArray | Non
 
 def _advice(feature: object) -> str:
     if str(getattr(feature, "dtype", "")).startswith(("timestamp", "date", "time")):
-        return "JSON that looks like a date is read as one: write this task as CSV or Parquet, where text stays text."
-    return "`seen` holds true or false, the others hold strings: write numbers and the like in quotes, as text."
+        return " Write dates as text, in CSV or Parquet: JSON that looks like a date is read as one."
+    return ""
 
 
 def _check_values(table: pa.Table, split: str, where: str) -> None:

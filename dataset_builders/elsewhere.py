@@ -1,15 +1,26 @@
 """Tasks that are not ours: a folder, or a dataset on the Hub, read as it is; a file that cannot be read is named."""
 
+import glob
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import datasets
+import yaml
 from huggingface_hub.utils import HFValidationError, validate_repo_id
 
-from dataset_builders.dials import listed, shortened
+from dataset_builders.dials import listed
 from dataset_builders.questions import FEATURES
+
+
+# Of what a library says of a file.
+MOST_OF_A_CAUSE = 300
+
+
+class Unreadable(ValueError):
+    """There is no such task, or a file of it cannot be read; the message is a sentence that says why."""
 
 
 def is_folder(path: str) -> bool:
@@ -26,91 +37,99 @@ def read_splits(path: str, name: str | None, cache: str) -> datasets.DatasetDict
         cache: An empty folder.
 
     Raises:
-        `ValueError`: if there is no such task, or a file of it cannot be read.
+        `Unreadable`: if there is no such task, or a file of it cannot be read.
     """
-    if not is_folder(path):
+    if is_folder(path):
+        # `datasets` does not notice changed data files in a local folder with a card, unless its cache is empty.
+        place = {"path": _plain_address(path, cache), "name": name, "cache_dir": os.path.join(cache, "datasets")}
+    else:
         _check_id(path)
-    # `datasets` does not notice changed data files in a local folder with a card, unless its cache is empty.
-    place = {"path": _address(path), "name": name, "cache_dir": cache if is_folder(path) else None}
+        place = {"path": path, "name": name, "cache_dir": None}
+    files: dict[str, list[str]] = {}
     try:
         builder = datasets.load_dataset_builder(**place)
         place |= _as_written(builder)
+        files = builder.config.data_files or {}
         splits = datasets.load_dataset(**place, keep_in_memory=True)
+        for rows in splits.values():
+            rows.data.validate(full=True)
         inferred = [rows.features.get(column) for rows in splits.values() for column in FEATURES if column != "seen"]
         if all(feature in (None, datasets.Value("string")) for feature in inferred):
             return splits
         # One type was inferred for all splits, from the first: where that is of numbers, `007` of another is 7.
-        return datasets.DatasetDict(
-            {split: rows for split in splits for rows in [_read_alone(place, split, builder.config.data_files[split])]}
-        )
+        return datasets.DatasetDict({split: _read_alone(place, split, files[split]) for split in splits})
     except Exception as error:  # somebody else's files can be wrong in any way
-        raise ValueError(_explained(path, place, error)) from error
+        fault = next(_faults_of_files(place, files), None) or _cause(error)
+        raise Unreadable(f"{fault.replace(place['path'], path)}.") from error
 
 
 def _check_id(path: str) -> None:
-    what = "a file, and a task is a folder" if os.path.isfile(os.path.expanduser(path)) else "no folder here"
+    if os.path.isfile(os.path.expanduser(path)):
+        raise Unreadable("it is a file, where a task is a folder.")
     try:
         validate_repo_id(path)
-        # `datasets` takes a plain name for that of a format, such as csv, and reads what lies around.
-        if "/" in path and not what.startswith("a file"):
-            return
     except HFValidationError:
-        pass
-    raise ValueError(f"Could not load the task {shortened(path)}: it is {what}, and no `owner/name` on the Hub.")
+        path = ""
+    if "/" not in path:  # `datasets` takes a plain name for that of a format, such as csv, and reads what lies around
+        raise Unreadable("there is no such folder, and it is no `owner/name` on the Hub.")
 
 
-def _address(path: str) -> str:
-    return os.path.abspath(os.path.expanduser(path)) if is_folder(path) else path
+def _plain_address(path: str, cache: str) -> str:
+    folder = os.path.realpath(os.path.expanduser(path))
+    if glob.escape(folder) == folder:
+        return folder
+    # `datasets` takes it for a pattern: of a?b it would read the files of acb too.
+    return shutil.copytree(folder, os.path.join(cache, "task"))
 
 
 def _as_written(builder: datasets.DatasetBuilder) -> dict[str, Any]:
     """For CSV, whose cells have no type: that none is guessed, so that `007` and `NA` stay what they are."""
-    return {"converters": dict.fromkeys(FEATURES, str)} if hasattr(builder.config, "converters") else {}
+    if not hasattr(builder.config, "converters"):
+        return {}
+    return {"converters": dict.fromkeys(FEATURES, str), "keep_default_na": False}
 
 
-def _read_alone(place: dict[str, Any], split: str, files: list[str]) -> datasets.Dataset:
+def _read_alone(place: dict[str, Any], split: str, files: Sequence[str]) -> datasets.Dataset:
     with TemporaryDirectory() as cache:
         builder = datasets.load_dataset_builder(**{**place, "cache_dir": cache})
         builder.config.data_files = {split: files}
         builder.download_and_prepare()
-        return builder.as_dataset(split, in_memory=True)
+        rows = builder.as_dataset(split, in_memory=True)
+    rows.data.validate(full=True)
+    return rows
 
 
-def _explained(path: str, place: dict[str, Any], error: Exception) -> str:
-    fault = next(_faults_of_files(place), None) or f"{_cause(error)}."
-    return f"Could not load the task {shortened(path)}: {fault}"
-
-
-def _faults_of_files(place: dict[str, Any]) -> Iterator[str]:
+def _faults_of_files(place: dict[str, Any], files: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """What is wrong with which file: each is read by itself, which takes its time but happens only after a failure."""
-    try:
-        files = datasets.load_dataset_builder(**place).config.data_files
-    except Exception:  # it is not the files that cannot be read; the caller has the cause
-        return
     first, expected = None, None
-    for split, file in ((split, file) for split, several in (files or {}).items() for file in several):
+    for split, file in ((split, file) for split, several in files.items() for file in several):
         if os.path.isfile(file) and not os.path.getsize(file):
-            yield f"its file {file} is empty."
+            yield f"its file {file} is empty"
             continue
         try:
             columns = _read_alone(place, split, [file]).column_names
         except Exception as error:  # as above: in any way
-            yield f"its file {file} cannot be read: {_cause(error)}."
+            yield f"its file {file} cannot be read: {_cause(error)}"
             continue
         first, expected = first or file, expected or columns
         odd = sorted(set(columns) ^ set(expected))
         if odd:
-            yield f"only one of its files {first} and {file} has the columns {listed(odd)}: give both the same ones."
+            yield f"only one of its files {first} and {file} has the columns {listed(odd)}: give both the same ones"
 
 
 def _cause(error: BaseException) -> str:
     """The first cause, in a line: `datasets` wraps it into "An error occurred while generating the dataset"."""
-    chain = [error]
-    while chain[-1].__cause__ or (chain[-1].__context__ and not chain[-1].__suppress_context__):
-        chain.append(chain[-1].__cause__ or chain[-1].__context__)
-    if any(isinstance(link, UnicodeDecodeError) for link in chain):
-        return "it is not UTF-8"
     root = error
     while root.__cause__:
         root = root.__cause__
-    return " ".join(str(root).split()).rstrip(".")[:300] or type(root).__name__
+    said = " ".join(str(root).split())
+    if any(isinstance(link, UnicodeDecodeError) for link in (root, root.__context__)) or "UTF8" in said:
+        return "it is not UTF-8"
+    if "corresponds to no data" in said:
+        return "it has no rows"
+    if isinstance(root, yaml.YAMLError):
+        return f"the head of its card is not valid YAML: {said}"
+    said = said.partition(" with any supported extension")[0][:MOST_OF_A_CAUSE].rstrip(".! ")
+    if isinstance(root, (ValueError, OSError, EOFError, RuntimeError, datasets.exceptions.DatasetsError)) and said:
+        return said
+    return f"its card or its files are not what `datasets` expects ({type(root).__name__}: {said})"

@@ -1,7 +1,7 @@
 """Whether a run fits its task: each reason why it would fail later, in a line, before anything is trained."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,8 @@ from .curriculum import Curriculum, ability_of_windows
 
 # More than any writing has; a text of more "characters" is some other kind of data.
 MOST_CHARACTERS = 50_000
-# Where an answer goes on past the block, each further token is a row of its own: these would fill 4 GB.
-MOST_TOKENS = 500_000_000
+# Where an answer goes on past the block, each further token is a row of its own: these would fill a gigabyte.
+MOST_TOKENS = 100_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,17 +87,22 @@ def check_run(run: ExperimentConfig, sizes: TaskSizes) -> None:
         _check_curriculum(run, sizes)
 
 
+def check_alphabet(alphabet: Collection[str], of: str = "") -> None:
+    """A `ValueError` where the text `of` a task has more different characters than can be tokens."""
+    if len(alphabet) > MOST_CHARACTERS:
+        raise ValueError(
+            f"the training text{of} has {len(alphabet):,} different characters, more than {MOST_CHARACTERS:,}: a "
+            "token is a character here, so write the data with fewer of them."
+        )
+
+
 def _check_characters(sizes: TaskSizes) -> None:
     if sizes.unknown:
         raise ValueError(
             f"the questions of {sizes.path} have characters that its training text lacks: {sizes.unknown[:20]}. "
             "A model cannot read or write what is not in its alphabet."
         )
-    if len(sizes.alphabet) > MOST_CHARACTERS:
-        raise ValueError(
-            f"the training text of {sizes.path} has {len(sizes.alphabet):,} different characters, more than "
-            f"{MOST_CHARACTERS:,}: a token is a character here, so write the data with fewer of them."
-        )
+    check_alphabet(sizes.alphabet, f" of {sizes.path}")
 
 
 def _check_block(run: ExperimentConfig, sizes: TaskSizes) -> None:
@@ -126,9 +131,10 @@ def _check_block(run: ExperimentConfig, sizes: TaskSizes) -> None:
 def _check_curriculum(run: ExperimentConfig, sizes: TaskSizes) -> None:
     found = set(sizes.abilities)
     if len(found) < 2:
+        [only], [missing] = found, {"rule", "fact"} - found
         raise ValueError(
-            f"`curriculum` (={run.curriculum!r}) reads rule and facts apart, and {sizes.path} has only the "
-            f"{''.join(found)}: take a mixture of both."
+            f"`curriculum` (={run.curriculum!r}) reads rule and facts apart, and {sizes.path} has only the {only}: of "
+            f"the {missing} alone this run has nothing. Take a mixture of both."
         )
     abilities = sizes.abilities
     if run.batches == "windows":

@@ -6,6 +6,8 @@ from pathlib import Path
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
+from .task_checks import check_alphabet
+
 
 def build_tokenizer(text: str, model_max_length: int) -> PreTrainedTokenizerFast:
     """One token a character; the vocabulary is exactly the sorted characters of `text`.
@@ -15,8 +17,12 @@ def build_tokenizer(text: str, model_max_length: int) -> PreTrainedTokenizerFast
     Args:
         text: The training text.
         model_max_length: Positions of the model.
+
+    Raises:
+        ValueError: The text has more different characters than can be tokens.
     """
     vocabulary = {character: index for index, character in enumerate(sorted(set(text)))}
+    check_alphabet(vocabulary)
     # The unknown token is deliberately not in the vocabulary, so that an unknown character raises.
     characters = Tokenizer(models.WordLevel(vocabulary, unk_token="<no such character>"))
     characters.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")

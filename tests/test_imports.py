@@ -33,6 +33,7 @@ ALLOWED = {
     "statistics": set(),
     **{leaf: {"config", "model_config"} for leaf in LEAVES - {"published", "statistics"}},
     "models": {"model_config", "architectures"},
+    "tokenizer": {"task_checks"},
     "results_table": {"results"},
     "curriculum": set(),
     "task_checks": {"config", "curriculum"},
