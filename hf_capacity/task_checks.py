@@ -96,6 +96,14 @@ def check_alphabet(alphabet: Collection[str], of: str = "") -> None:
         )
 
 
+def tokens_to_score(sizes: TaskSizes, block_size: int) -> int:
+    """How many tokens go through a model to decide all questions (see `TeacherForcing`)."""
+    return sum(
+        number * (min(asked - 1, block_size) + max(0, asked - 1 - max(prompt, block_size)) * block_size)
+        for (prompt, asked), number in sizes.asked.items()
+    )
+
+
 def _check_characters(sizes: TaskSizes) -> None:
     if sizes.unknown:
         raise ValueError(
@@ -117,10 +125,7 @@ def _check_block(run: ExperimentConfig, sizes: TaskSizes) -> None:
             f"`block_size` (={run.block_size}) must be at least {longest}, the length of the longest line of "
             f"{sizes.path}: its lines are {'scored' if sizes.has_bits else 'read'} as a whole."
         )
-    tokens = sum(
-        number * (min(asked, run.block_size) + max(0, asked - max(prompt, run.block_size)) * run.block_size)
-        for (prompt, asked), number in sizes.asked.items()
-    )
+    tokens = tokens_to_score(sizes, run.block_size)
     if tokens > MOST_TOKENS:
         raise ValueError(
             f"the questions of {sizes.path} take {tokens:,} tokens to score at `block_size` (={run.block_size}), more "

@@ -5,11 +5,13 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from dataset_builders import load_task
 from hf_capacity.cli import app
 from hf_capacity.config import ExperimentConfig
+from hf_capacity.evaluation import TeacherForcing
 from hf_capacity.experiment import run_experiment
 from hf_capacity.sweep.plan import check_tasks
-from hf_capacity.task_checks import MOST_CHARACTERS
+from hf_capacity.task_checks import MOST_CHARACTERS, sizes_of_task, tokens_to_score
 
 
 CELL = {"model": {"n_layer": 1, "n_head": 1, "n_embd": 4}, "block_size": 4, "batch_size": 4, "steps": 2}
@@ -35,8 +37,8 @@ def write_task(folder, train, questions) -> str:
 @pytest.mark.parametrize(
     ("train", "questions", "settings", "message"),
     [
-        ([{}, {"text": "c"}], [{}], {"batches": "lines"}, r"needs lines that end with a newline, and 1 of 2 of .*windows"),
-        ([{}], [{}, {"prompt": "zu "}], {"block_size": 3}, r"have characters that its training text lacks: \['u', 'z'\]"),
+        ([{}, {"text": "c"}], [{}], {"batches": "lines"}, r"lines that end with a newline, and 1 of 2 of .*windows"),
+        ([{}], [{}, {"prompt": "zu "}], {"block_size": 3}, r"characters that its training text lacks: \['u', 'z'\]"),
         ([{}, {"text": MANY}], [{}], {}, "has 50,004 different characters, more than 50,000: a token is a character"),
         ([{}], [{"answer": ""}], {"block_size": 3}, r"1 of 1 rows in the split 'questions' .* have an empty 'answer'"),
         ([{}], [{"ability": "Fact"}], {"block_size": 3}, "an `ability` that is neither 'rule' nor 'fact'"),
@@ -44,7 +46,7 @@ def write_task(folder, train, questions) -> str:
             [{}, {"text": "b" * 30_000}],
             [{}, {"answer": "b" * 30_000}],
             {"block_size": 20_000},
-            "take 200,020,004 tokens to score at `block_size` .*, more than 100,000,000: ask fewer",
+            "take 200,060,003 tokens to score at `block_size` .*, more than 100,000,000: ask fewer",
         ),
         (
             [{}, {"ability": "rule"}] * 3,
@@ -67,6 +69,14 @@ def test_what_no_run_can_use_is_refused_before_anything_starts(tmp_path, train, 
     study.write_text(json.dumps({"settings": run}))
     said = CliRunner().invoke(app, ["run", str(study), "--dry-run", "--output", str(tmp_path / "none")])
     assert (said.exit_code, (tmp_path / "none").exists()) == (2, False)
+
+
+@pytest.mark.parametrize("block_size", [1, 2, 5, 9, 40])
+def test_the_tokens_to_score_are_those_that_are_scored(block_size):
+    splits = load_task("capitals")
+    sheet = TeacherForcing(splits["questions"], lambda text: [0] * len(text), block_size)
+    tokens = sum(rows_RT.numel() for rows_RT in sheet.rows)
+    assert tokens_to_score(sizes_of_task("capitals", splits, None), block_size) == tokens
 
 
 @pytest.mark.parametrize("path", [".", "..", "データ", "~", "/", "a/" * 500, "x" * 400])

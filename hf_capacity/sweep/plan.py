@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from dataset_builders import TaskSplits, demanded_bits, load_task
+from dataset_builders.dials import shortened
 
 from ..config import ExperimentConfig, packaged_path
 from ..task_checks import TaskSizes, check_run, sizes_of_task
@@ -176,11 +177,11 @@ def _report_findings(path: str, splits: TaskSplits) -> None:
         logger.warning("%s: %d withheld questions were read, and are left out.", path, splits.leaks_dropped)
     if splits.seen_nowhere:
         logger.warning(
-            "%s: %d questions whose `seen` is true stand nowhere in its training text, such as %r: hardly any model "
+            "%s: %d questions whose `seen` is true stand nowhere in its training text, such as %s: hardly any model "
             "will answer them, and they count in what it has learned.",
             path,
             len(splits.seen_nowhere),
-            splits.seen_nowhere[0],
+            shortened(splits.seen_nowhere[0]),
         )
 
 
