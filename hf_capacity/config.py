@@ -9,18 +9,23 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 
-from .model_config import STRICT, ModelConfig, PositiveInt, left_out_at
+from .model_config import STRICT, ModelConfig, PositiveInt, as_whole_number, left_out_at
+from .reading import quoted
 
 
 # Raised by every commit that moves a number; part of the run id, so that old and new results never mix.
 PROTOCOL_VERSION = 2
 
-Seed = Annotated[int, Field(strict=True, ge=0, lt=2**32)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
+Seed = Annotated[int, BeforeValidator(as_whole_number), Field(strict=True, ge=0, lt=2**32)]
+Fraction = Annotated[float, Field(strict=True, ge=0, le=1)]
 STUDYS_TASKS = ("arithmetic", "capitals", "mixture", "both")
+# Characters of a task's path that a run is called by.
+LONGEST_TASK = 180
+# Characters in a batch: beyond it neither text nor memory of any machine here would reach.
+MOST_CHARACTERS = 10**9
 STOP_METRICS = "take loss, fit or recall, of what was seen"
 
 
@@ -42,6 +47,12 @@ class TaskConfig:
     def _name_the_default(self):
         if self.name is None and self.path in STUDYS_TASKS:
             object.__setattr__(self, "name", "paper")
+        beside = {"path", "name", "split_seed"} & set(self.parameters)
+        if beside:
+            raise ValueError(
+                f"`task.parameters` must not have {', '.join(sorted(beside))}: path and name stand beside it, and "
+                "`split_seed` is a key of the run."
+            )
         return self
 
 
@@ -57,7 +68,7 @@ class StopWhen:
     """
 
     metric: str
-    threshold: Annotated[float, Field(ge=0)]
+    threshold: Annotated[float, Field(strict=True, ge=0)]
     evaluations: PositiveInt = 3
 
     @field_validator("metric")
@@ -123,19 +134,19 @@ class ExperimentConfig:
     eval_steps: PositiveInt = 250
     save_steps: PositiveInt = 1_000
     keep_checkpoints: tuple[PositiveInt, ...] = ()
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-2
-    min_learning_rate: Annotated[float, Field(ge=0)] = 1e-4
+    learning_rate: Annotated[float, Field(strict=True, gt=0)] = 1e-2
+    min_learning_rate: Annotated[float, Field(strict=True, ge=0)] = 1e-4
     warmup_ratio: Fraction = 2_000 / 30_000
     decay_ratio: Fraction = 25_000 / 30_000
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    adam_beta1: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    adam_beta2: Annotated[float, Field(ge=0, lt=1)] = 0.99
-    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    weight_decay: Annotated[float, Field(strict=True, ge=0)] = 0.0
+    adam_beta1: Annotated[float, Field(strict=True, ge=0, lt=1)] = 0.9
+    adam_beta2: Annotated[float, Field(strict=True, ge=0, lt=1)] = 0.99
+    max_grad_norm: Annotated[float, Field(strict=True, gt=0)] = 1.0
     model_seed: Seed = 1337
     data_seed: Seed = 1337
     split_seed: Seed = 1337
     training_step: Literal["fastest", "plain"] = "fastest"
-    bf16: bool = False
+    bf16: Annotated[bool, Field(strict=True)] = False
     batches: Literal["windows", "lines"] = left_out_at("windows")
     stop_when: StopWhen | None = left_out_at(None)
     curriculum: Literal["rule_first", "facts_first", "interleaved"] | None = left_out_at(None)
@@ -156,9 +167,14 @@ class ExperimentConfig:
             raise ValueError(
                 f"`warmup_ratio` (={self.warmup_ratio:.4g}) must not exceed `decay_ratio` (={self.decay_ratio:.4g})."
             )
+        if self.batch_size * self.block_size > MOST_CHARACTERS:
+            raise ValueError(
+                f"`batch_size` (={self.batch_size:,}) x `block_size` (={self.block_size:,}) must not exceed "
+                f"{MOST_CHARACTERS:,} characters."
+            )
         late = [step for step in self.keep_checkpoints if step > self.steps]
         if late:
-            raise ValueError(f"`keep_checkpoints` (={late}) must not exceed `steps` (={self.steps}).")
+            raise ValueError(f"`keep_checkpoints` (={quoted(late)}) must not exceed `steps` (={self.steps}).")
         return self
 
     @classmethod
@@ -186,7 +202,8 @@ class ExperimentConfig:
     def run_id(self) -> str:
         """Readable prefix and a digest of the whole config and the protocol version."""
         identity = json.dumps([PROTOCOL_VERSION, self.to_dict()], sort_keys=True)
-        task = re.sub(r"[^A-Za-z0-9_.]+", "-", self.task.path).strip("-.")
+        # As much of a path as file systems take in a name; the digest tells the rest.
+        task = re.sub(r"[^A-Za-z0-9_.]+", "-", self.task.path)[-LONGEST_TASK:].strip("-.") or "task"
         digest = hashlib.sha256(identity.encode()).hexdigest()[:8]
         return f"{task}-{self.model.label}-s{self.model_seed}-{digest}"
 
@@ -209,7 +226,7 @@ def _explain(mistake: dict[str, Any]) -> str:
     message = mistake["msg"].removeprefix("Value error, ")
     if kind == "value_error" and message.startswith("`"):
         return message
-    return f"`{key}` (={mistake['input']!r}): {message[0].lower() + message[1:]}"
+    return f"`{key}` (={quoted(mistake['input'])}): {message[0].lower() + message[1:]}"
 
 
 def packaged_path(*parts: str) -> Path:

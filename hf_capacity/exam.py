@@ -75,7 +75,7 @@ class Exam:
         """
         path = folder / "task.json"
         try:
-            identity = json.loads(path.read_text())
+            identity = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             raise Damaged(f"{path} is missing or not readable as JSON.") from None
         if identity != self.identity:

@@ -259,6 +259,8 @@ def git_commit() -> str | None:
         return None
 
     def git(*words):
-        return subprocess.run(["git", "-C", here, *words], capture_output=True, text=True, check=False).stdout.strip()
+        return subprocess.run(
+            ["git", "-C", here, *words], capture_output=True, encoding="utf-8", errors="replace", check=False
+        ).stdout.strip()
 
     return git("rev-parse", "HEAD")[:12] + ("+changes" if git("status", "--porcelain", "--untracked-files=no") else "")

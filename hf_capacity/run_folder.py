@@ -50,7 +50,7 @@ class RunFolder:
             RunLocked: Another process holds it, and says which.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        with open(self.path / ".lock", "a+") as file:
+        with open(self.path / ".lock", "a+", encoding="utf-8") as file:
             deadline = time.monotonic() + LOCK_PATIENCE
             while True:
                 try:
@@ -86,10 +86,12 @@ class RunFolder:
 
     def begin(self, session: dict[str, Any]) -> list[dict[str, Any]]:
         """Writes the config, takes an earlier failure away and notes the session; gives all sessions so far."""
-        write_atomically(self.path / "config.yaml", yaml.safe_dump(self.config.to_dict(), sort_keys=False))
+        write_atomically(
+            self.path / "config.yaml", yaml.safe_dump(self.config.to_dict(), sort_keys=False, allow_unicode=True)
+        )
         self.failure.unlink(missing_ok=True)
         path = self.path / "sessions.jsonl"
-        lines = [*(path.read_text().splitlines() if path.exists() else []), json.dumps(session)]
+        lines = [*(path.read_text(encoding="utf-8").splitlines() if path.exists() else []), json.dumps(session)]
         write_atomically(path, "\n".join(lines) + "\n")
         return [json.loads(line) for line in lines]
 
@@ -148,7 +150,7 @@ class RunFolder:
 
     def append_to_curve(self, row: dict[str, Any]) -> None:
         """Adds the row of one evaluation."""
-        with open(self.curve, "a") as file:
+        with open(self.curve, "a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
 
     # The end
@@ -192,7 +194,7 @@ def states(output: Path, runs: Sequence[ExperimentConfig]) -> list[str]:
 def _is_whole(checkpoint: Path) -> bool:
     """Whether every file is there as it was written; a link is none of ours, wherever it leads."""
     try:
-        files = json.loads((checkpoint / "manifest.json").read_text())
+        files = json.loads((checkpoint / "manifest.json").read_text(encoding="utf-8"))
         paths = [checkpoint, *(checkpoint / name for name in files)]
         return not any(path.is_symlink() for path in paths) and all(
             sha256(checkpoint / name) == digest for name, digest in files.items()

@@ -150,7 +150,7 @@ def measure_start() -> dict[str, float]:
 
 def surroundings() -> dict[str, Any]:
     told = Path("/proc/cpuinfo")
-    processor = re.search(r"model name\s*:\s*(.+)", told.read_text()) if told.exists() else None
+    processor = re.search(r"model name\s*:\s*(.+)", told.read_text(encoding="utf-8")) if told.exists() else None
     return {
         "processor": processor[1] if processor else platform.processor(),
         "cores": num_cores(),
@@ -165,7 +165,7 @@ def surroundings() -> dict[str, Any]:
 
 def page(found: dict[str, Any]) -> str:
     """The tables of what was measured."""
-    template = Path(__file__).with_suffix(".md.jinja").read_text()
+    template = Path(__file__).with_suffix(".md.jinja").read_text(encoding="utf-8")
     jinja = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
     return jinja.from_string(template).render(found)
 

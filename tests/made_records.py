@@ -68,9 +68,9 @@ def add_run(study, task, model, counts, best=None, prompts=PROMPTS, **settings):
     }
     folder = study / config.run_id
     folder.mkdir(parents=True)
-    (folder / "config.yaml").write_text("")
-    (folder / "learning_curve.jsonl").write_text("".join(json.dumps(row) + "\n" for row in curve))
-    (folder / "record.json").write_text(json.dumps(record))
+    (folder / "config.yaml").write_text("", encoding="utf-8")
+    (folder / "learning_curve.jsonl").write_text("".join(json.dumps(row) + "\n" for row in curve), encoding="utf-8")
+    (folder / "record.json").write_text(json.dumps(record), encoding="utf-8")
     return folder
 
 

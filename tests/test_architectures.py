@@ -235,7 +235,7 @@ def test_labels_tell_types_and_sizes_apart(keys, label):
 def test_a_study_spans_types_and_numbers_of_parameters(tmp_path):
     path = tmp_path / "sizes.yaml"
     grid = {"model.model_type": ["gpt2", "llama", "mamba"], "model.num_parameters": ["1e4", "5e4"]}
-    path.write_text(yaml.safe_dump({"settings": CELL, "grid": grid}))
+    path.write_text(yaml.safe_dump({"settings": CELL, "grid": grid}), encoding="utf-8")
     runs = read_study(str(path)).runs()
     check_tasks(runs)
     assert {run.model.label for run in runs} == {

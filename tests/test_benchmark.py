@@ -51,8 +51,8 @@ def test_growth_is_measured_in_processes_of_their_own(script, monkeypatch):
 
 def test_the_published_benchmark_is_the_page_of_its_figures(script):
     folder = ROOT / "model_cards" / "benchmark"
-    found = json.loads((folder / "benchmark.json").read_text())
-    assert script("benchmark").page(found) == (folder / "report.md").read_text()
+    found = json.loads((folder / "benchmark.json").read_text(encoding="utf-8"))
+    assert script("benchmark").page(found) == (folder / "report.md").read_text(encoding="utf-8")
     assert "+changes" not in found["machine"]["git_commit"]
 
 
@@ -73,7 +73,7 @@ def test_curves_are_laid_over_each_other(script, tmp_path):
     last = [read_curve(tmp_path / name / run.run_id)[-1]["loss"] for name, run in zip("abc", runs, strict=True)]
     mean, sd = sum(last[1:]) / 2, abs(last[1] - last[2]) / math.sqrt(2)
     row = f"| arithmetic | L1-d6-h1 | {last[0]:.4f} | 1 | - | {mean:.4f} | 2 | {sd:.4f} |"
-    assert row in (tmp_path / "out" / "report.md").read_text()
+    assert row in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
     assert (tmp_path / "out" / "losses.png").stat().st_size > 10_000
 
 
@@ -89,4 +89,4 @@ def test_a_folder_without_runs_and_a_missing_name_are_told(script, tmp_path):
 def test_the_published_overlay_is_the_page_of_its_losses(script, folder):
     published = ROOT / "model_cards" / folder
     page = script("overlay_curves").page(pd.read_csv(published / "losses.csv"))
-    assert page == (published / "report.md").read_text()
+    assert page == (published / "report.md").read_text(encoding="utf-8")

@@ -81,9 +81,9 @@ def test_a_contradicting_task_is_refused(copy):
 
 
 def test_what_travels_with_a_model_decides_what_it_has_seen(copy):
-    identity = json.loads((copy / "task.json").read_text())
+    identity = json.loads((copy / "task.json").read_text(encoding="utf-8"))
     identity["task"]["parameters"] = {"withheld_pairs": [[1, 2]]}
-    (copy / "task.json").write_text(json.dumps(identity))
+    (copy / "task.json").write_text(json.dumps(identity), encoding="utf-8")
     with pytest.raises(ValueError, match="or its text has changed since"):
         evaluate_model(copy)
 
@@ -117,7 +117,7 @@ def test_what_is_no_models_folder_is_refused(half_trained, tmp_path):
         load_model("nobody/no-such-model")
     with pytest.raises(ValueError, match="is no folder, and no model"):
         load_model(tmp_path / "no such folder")
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(ValueError, match="is a file: name the folder of a model"):
         load_model(tmp_path / "file")
 
@@ -130,7 +130,7 @@ def test_a_prompt_it_cannot_read_is_refused(half_trained):
 
 
 def change(path, **values):
-    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | values))
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def change(path, **values):
     ],
 )
 def test_what_travels_with_a_model_is_read_with_care(copy, text, message):
-    (copy / "task.json").write_text(text)
+    (copy / "task.json").write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match=message) as caught:
         evaluate_model(copy)
     assert "\n" not in str(caught.value)

@@ -59,7 +59,7 @@ def another_compiler(monkeypatch, tmp_path):
 
     def use(script):
         compiler = tmp_path / "compiler"
-        compiler.write_text(f"#!/bin/sh\n{script}\n")
+        compiler.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
         compiler.chmod(0o755)
         monkeypatch.setenv("CXX", str(compiler))
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

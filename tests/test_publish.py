@@ -126,7 +126,12 @@ def test_plain_libraries_load_it_where_our_code_is_not(hub, terminal, study, tmp
     folders = {"main": first, "seed-2": second, "step-10": first / "step-10", "seed-2-step-20": second / "step-20"}
     for revision, folder in folders.items():
         ids = torch.tensor(
-            [[json.loads((folder / "tokenizer.json").read_text())["model"]["vocab"][c] for c in "<5+7="]]
+            [
+                [
+                    json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"][c]
+                    for c in "<5+7="
+                ]
+            ]
         )
         with torch.no_grad():
             here = AutoModelForCausalLM.from_pretrained(folder)(ids).logits[0, -1]

@@ -32,7 +32,7 @@ def write_folder(folder, train=(ROW,), questions=({**ROW, "seen": False},), file
             frame = pd.DataFrame(list(rows))
             frame.to_parquet(path) if file_format == "parquet" else frame.to_json(path, orient="records", lines=True)
             card += f"  - split: {split}\n    path: {path.name}\n"
-    (folder / "README.md").write_text(card + "---\n")
+    (folder / "README.md").write_text(card + "---\n", encoding="utf-8")
     return str(folder)
 
 
@@ -50,7 +50,9 @@ def test_a_folder_with_the_same_columns_is_a_task(tmp_path, file_format):
 def test_changed_data_in_a_folder_is_seen(tmp_path, cache):
     path = write_folder(tmp_path / "elsewhere")
     for answer in ["b", "c"]:
-        (tmp_path / "elsewhere" / "train.jsonl").write_text(json.dumps({**ROW, "answer": answer}) + "\n")
+        (tmp_path / "elsewhere" / "train.jsonl").write_text(
+            json.dumps({**ROW, "answer": answer}) + "\n", encoding="utf-8"
+        )
         assert load_task(path)["train"]["answer"][:] == [answer]
     assert not cache.exists()
 
@@ -96,7 +98,7 @@ def test_what_cannot_be_loaded_is_refused(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
     write_folder(tmp_path / "broken")
-    (tmp_path / "broken" / "train.jsonl").write_text("{")
+    (tmp_path / "broken" / "train.jsonl").write_text("{", encoding="utf-8")
     listed = "'arithmetic', 'capitals', 'facts', 'random_strings', 'mixture', 'both'"
     refuses(
         rf"Could not load the task '{path}': .*\. Give one of {listed}, a local folder or a dataset on the Hub", path

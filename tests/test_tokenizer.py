@@ -28,7 +28,7 @@ def test_every_text_comes_back_from_a_reloaded_tokenizer(task, tmp_path):
         assert tokenizer.decode(tokenizer(line).input_ids) == line
     assert tokenizer.model_max_length == 24
     assert tokenizer.padding_side == "left"
-    assert '"PreTrainedTokenizerFast"' in (tmp_path / "tokenizer_config.json").read_text()
+    assert '"PreTrainedTokenizerFast"' in (tmp_path / "tokenizer_config.json").read_text(encoding="utf-8")
 
 
 def test_fast_encoding_gives_the_tokenizers_ids():

@@ -202,7 +202,7 @@ def metric_repository(namespace: str) -> Repository:
     """
     folder = packaged_path("metrics", METRIC)
     repo_id = f"{namespace}/{METRIC}"  # `evaluate` looks for a script of the repository's name
-    card = (folder / "README.md").read_text().replace(f"hf_capacity/metrics/{METRIC}", repo_id)
+    card = (folder / "README.md").read_text(encoding="utf-8").replace(f"hf_capacity/metrics/{METRIC}", repo_id)
     names = ("app.py", f"{METRIC}.py", "scoring.py", "requirements.txt")
     files = {"README.md": card.encode(), **{name: folder / name for name in names}}
     return Repository(

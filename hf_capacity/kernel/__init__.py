@@ -46,7 +46,7 @@ def window_loss_kernel() -> Callable[..., float]:
 
     # What the compiler predefines tells its version and what the processor can do.
     predefined = run(*FLAGS, "-dM", "-E", "-x", "c++", os.devnull)
-    content = "".join([predefined, *FLAGS, *(source.read_text() for source in SOURCES)])
+    content = "".join([predefined, *FLAGS, *(source.read_text(encoding="utf-8") for source in SOURCES)])
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hf_capacity"
     library = cache / f"window_loss-{hashlib.sha256(content.encode()).hexdigest()[:16]}.so"
     if not library.exists():

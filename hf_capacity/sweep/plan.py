@@ -2,17 +2,17 @@
 
 import itertools
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from dataset_builders import demanded_bits, load_task
 
 from ..config import ExperimentConfig, packaged_path
+from ..reading import parse_yaml, quoted, read_yaml
 
 
 KEYS = {entry.name for entry in fields(ExperimentConfig)}
@@ -20,6 +20,10 @@ KEYS = {entry.name for entry in fields(ExperimentConfig)}
 NAME_KEYS = {"task": "path", "model": "name"}
 SEEDS = ("model_seed", "data_seed", "split_seed")
 MOST_SEEDS = 100_000
+# Of a study: more would not fit into a folder that a person can look at, nor their configs into memory.
+MOST_RUNS = 100_000
+# What can be the name of a folder and of a repository, everywhere.
+STUDY_NAME = re.compile(r"[^\W_][\w.+ -]{0,98}[\w+-]|[^\W_]")
 # What one run needs of a machine.
 RESOURCES = {"num_cpus": 1, "num_gpus": 0}
 
@@ -55,8 +59,13 @@ class Study:
         """The runs, the longest first: so that no core is left with a long one at the end.
 
         Raises:
-            ValueError: A run is impossible, there is none, or two are the same.
+            ValueError: A run is impossible, there is none, there are too many, or two are the same.
         """
+        if self.num_runs > MOST_RUNS:
+            raise ValueError(
+                f"study {self.name!r} expands to {self.num_runs:,} runs, of which {MOST_RUNS:,} are possible: take "
+                "less of its grid."
+            )
         axes = [
             [{axis: entry} if _is_key(axis) else entry for entry in entries] for axis, entries in self.grid.items()
         ]
@@ -96,27 +105,27 @@ def read_study(source: str, overrides: Sequence[str] = ()) -> Study:
         path = packaged_path("configs", f"{source}.yaml")
     if not path.is_file():
         packaged = sorted(file.stem for file in packaged_path("configs").glob("*.yaml"))
-        raise ValueError(f"study {source!r} not found: give a YAML file, or one of {', '.join(packaged)}.")
-    try:
-        content = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
-    except UnicodeDecodeError:
-        raise ValueError(f"{path} is not a text file: a study is a YAML file.") from None
+        raise ValueError(f"study {quoted(source)} not found: give a YAML file, or one of {', '.join(packaged)}.")
+    if not STUDY_NAME.fullmatch(path.stem):
+        raise ValueError(
+            f"a study's file names its folder, and {quoted(path.name)} cannot: take letters, digits, `-`, `_`, `.`, "
+            "`+` and spaces, a letter or digit first, at most 100 in all."
+        )
+    content = read_yaml(path)
     blocks = ("settings", "grid", "seeds", "resources")
     if not isinstance(content, dict) or not set(content) <= {"description", *blocks}:
-        found = ", ".join(map(str, content)) if isinstance(content, dict) else type(content).__name__
+        found = ", ".join(content) if isinstance(content, dict) else type(content).__name__
         raise ValueError(
-            f"{path} holds {found or 'nothing'}: expected the keys description, {', '.join(blocks[:-1])} and "
-            f"{blocks[-1]}."
+            f"{path} holds {quoted(found)[1:-1] or 'nothing'}: expected the keys "
+            f"description, {', '.join(blocks[:-1])} and {blocks[-1]}."
         )
     settings, grid, seeds, resources = (content.get(block) or {} for block in blocks)
     for key, block in zip(blocks, (settings, grid, seeds, resources), strict=True):
         if not isinstance(block, dict):
-            raise ValueError(f"`{key}` (={block!r}) must be a mapping.")
+            raise ValueError(f"`{key}` (={quoted(block)}) must be a mapping.")
     for axis, entries in grid.items():
         if not isinstance(entries, list) or not entries:
-            raise ValueError(f"`grid.{axis}` (={entries!r}) must be a list with at least one entry.")
+            raise ValueError(f"`grid.{axis}` (={quoted(entries)}) must be a list with at least one entry.")
         if not _is_key(axis) and not all(isinstance(entry, dict) for entry in entries):
             raise ValueError(f"`grid.{axis}` is no key of a run, so its entries must be mappings that set such keys.")
     asked = dict(map(_parsed, overrides))
@@ -137,7 +146,7 @@ def read_study(source: str, overrides: Sequence[str] = ()) -> Study:
             changes[key] = value
     return Study(
         name=path.stem,
-        description=content.get("description", ""),
+        description=_checked_description(content.get("description")),
         settings=settings,
         grid=grid,
         resources=_checked_resources(resources),
@@ -193,22 +202,24 @@ def check_tasks(runs: Sequence[ExperimentConfig]) -> None:
 
 
 def _is_key(axis: str) -> bool:
-    return str(axis).partition(".")[0] in KEYS
+    return axis.partition(".")[0] in KEYS
 
 
 def _seed_axes(seeds: dict[str, Any], taken: set[str]) -> dict[str, list[Any]]:
     """`{model_seed+data_seed: 2, split_seed: 3}` to two axes: what is joined moves together, the rest is crossed."""
-    named = [name for together in seeds for name in str(together).split("+")]
+    named = [name for together in seeds for name in together.split("+")]
     if not set(named) <= set(SEEDS) or len(set(named)) < len(named):
         raise ValueError(
-            f"`seeds` (={seeds!r}) must name each of {', '.join(SEEDS)} at most once, those that move together joined "
-            "by a plus sign, such as {model_seed+data_seed: 3, split_seed: 10}."
+            f"`seeds` (={quoted(seeds)}) must name each of {', '.join(SEEDS)} at most once, those that move together "
+            "joined by a plus sign, such as {model_seed+data_seed: 3, split_seed: 10}."
         )
     if set(named) & taken:
         raise ValueError(f"`seeds` has {', '.join(sorted(set(named) & taken))}, which settings or grid set too.")
     for together, number in seeds.items():
         if type(number) is not int or not 1 <= number <= MOST_SEEDS:
-            raise ValueError(f"`seeds.{together}` (={number!r}) must be a whole number from 1 to {MOST_SEEDS:,}.")
+            raise ValueError(
+                f"`seeds.{together}` (={quoted(number)}) must be a whole number from 1 to {MOST_SEEDS:,}."
+            )
     return {
         together: [
             seed if together in SEEDS else dict.fromkeys(together.split("+"), seed) for seed in range(1, number + 1)
@@ -217,23 +228,26 @@ def _seed_axes(seeds: dict[str, Any], taken: set[str]) -> dict[str, list[Any]]:
     }
 
 
+def _checked_description(description: Any) -> str:
+    if not isinstance(description, str | None):
+        raise ValueError(f"`description` (={quoted(description)}) must be text.")
+    return description or ""
+
+
 def _checked_resources(resources: dict[str, Any]) -> dict[str, float]:
     for name, number in resources.items():
         if name not in RESOURCES:
             raise ValueError(f"unknown key `resources.{name}`; known: {', '.join(RESOURCES)}")
         if type(number) not in (int, float) or not 0 <= number < float("inf"):
-            raise ValueError(f"`resources.{name}` (={number!r}) must be a number, such as 1 or 0.25.")
+            raise ValueError(f"`resources.{name}` (={quoted(number)}) must be a number, such as 1 or 0.25.")
     return RESOURCES | resources
 
 
 def _parsed(override: str) -> tuple[str, Any]:
     key, equals, value = override.partition("=")
     if not equals or not key:
-        raise ValueError(f"{override!r} is not of the form key=value, such as steps=100.")
-    try:
-        return key, yaml.safe_load(value)
-    except yaml.YAMLError:
-        raise ValueError(f"{override!r} is not valid YAML after the equals sign.") from None
+        raise ValueError(f"{quoted(override)} is not of the form key=value, such as steps=100.")
+    return key, parse_yaml(value, f"the value of `{quoted(key)[1:-1]}`")
 
 
 def _get(entry: Any, key: str) -> Any:
@@ -247,7 +261,7 @@ def _changed(settings: dict[str, Any], path: list[str], value: Any, owner: str =
         if isinstance(inner, str) and key in NAME_KEYS:
             inner = {NAME_KEYS[key]: inner}
         if not isinstance(inner, dict):
-            raise ValueError(f"`{'.'.join(path)}` cannot be set: `{key}` (={inner!r}) has no keys of its own.")
+            raise ValueError(f"`{'.'.join(path)}` cannot be set: `{key}` (={quoted(inner)}) has no keys of its own.")
         value = _changed(inner, deeper, value)
     return settings | {key: value}
 
