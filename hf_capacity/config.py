@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 
-from .model_config import STRICT, ModelConfig, PositiveInt, as_whole_number, left_out_at
+from .model_config import STRICT, ModelConfig, Number, PositiveInt, as_whole_number, left_out_at
 from .reading import quoted
 
 
@@ -20,7 +20,7 @@ from .reading import quoted
 PROTOCOL_VERSION = 2
 
 Seed = Annotated[int, BeforeValidator(as_whole_number), Field(strict=True, ge=0, lt=2**32)]
-Fraction = Annotated[float, Field(strict=True, ge=0, le=1)]
+Fraction = Annotated[Number, Field(ge=0, le=1)]
 STUDYS_TASKS = ("arithmetic", "capitals", "mixture", "both")
 # Characters of a task's path that a run is called by.
 LONGEST_TASK = 180
@@ -68,7 +68,7 @@ class StopWhen:
     """
 
     metric: str
-    threshold: Annotated[float, Field(strict=True, ge=0)]
+    threshold: Annotated[Number, Field(ge=0)]
     evaluations: PositiveInt = 3
 
     @field_validator("metric")
@@ -134,14 +134,14 @@ class ExperimentConfig:
     eval_steps: PositiveInt = 250
     save_steps: PositiveInt = 1_000
     keep_checkpoints: tuple[PositiveInt, ...] = ()
-    learning_rate: Annotated[float, Field(strict=True, gt=0)] = 1e-2
-    min_learning_rate: Annotated[float, Field(strict=True, ge=0)] = 1e-4
+    learning_rate: Annotated[Number, Field(gt=0)] = 1e-2
+    min_learning_rate: Annotated[Number, Field(ge=0)] = 1e-4
     warmup_ratio: Fraction = 2_000 / 30_000
     decay_ratio: Fraction = 25_000 / 30_000
-    weight_decay: Annotated[float, Field(strict=True, ge=0)] = 0.0
-    adam_beta1: Annotated[float, Field(strict=True, ge=0, lt=1)] = 0.9
-    adam_beta2: Annotated[float, Field(strict=True, ge=0, lt=1)] = 0.99
-    max_grad_norm: Annotated[float, Field(strict=True, gt=0)] = 1.0
+    weight_decay: Annotated[Number, Field(ge=0)] = 0.0
+    adam_beta1: Annotated[Number, Field(ge=0, lt=1)] = 0.9
+    adam_beta2: Annotated[Number, Field(ge=0, lt=1)] = 0.99
+    max_grad_norm: Annotated[Number, Field(gt=0)] = 1.0
     model_seed: Seed = 1337
     data_seed: Seed = 1337
     split_seed: Seed = 1337

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, ConfigDict, Field, model_serializer, model_validator
 from pydantic.dataclasses import dataclass
 
-from .reading import quoted
+from .reading import PLAIN_NUMBER, quoted
 
 
 STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -23,7 +23,13 @@ def as_whole_number(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def as_number(value: Any) -> Any:
+    """A number that YAML 1.1 takes for text, such as `1e-3`; what is none stays what it is, and is refused."""
+    return float(value) if isinstance(value, str) and PLAIN_NUMBER.fullmatch(value) else value
+
+
 PositiveInt = Annotated[int, BeforeValidator(as_whole_number), Field(strict=True, gt=0, le=MOST)]
+Number = Annotated[float, BeforeValidator(as_number), Field(strict=True)]
 # The type of the ladder's models.
 LADDERS_TYPE = "gpt2"
 # What transformers calls the sizes of a model, whatever its type, and what they are called here.
@@ -70,8 +76,8 @@ class ModelConfig:
     n_head: PositiveInt | None = left_out_at(None)
     n_embd: PositiveInt | None = left_out_at(None)
     n_inner: PositiveInt | None = left_out_at(None)
-    dropout: Annotated[float, Field(strict=True, ge=0, lt=1)] = 0.0
-    num_parameters: Annotated[float, Field(strict=True, gt=0, le=MOST_PARAMETERS)] | None = left_out_at(None)
+    dropout: Annotated[Number, Field(ge=0, lt=1)] = 0.0
+    num_parameters: Annotated[Number, Field(gt=0, le=MOST_PARAMETERS)] | None = left_out_at(None)
     other_keys: dict[str, Any] = dataclasses.field(default_factory=dict, hash=False)
 
     @model_validator(mode="before")

@@ -19,6 +19,8 @@ MOST_NODES = 100_000
 DEEPEST = 20
 LONGEST_QUOTE = 200
 
+# Decimal digits, with a point and an exponent if need be; no leading zeros, underscores or colons.
+PLAIN_NUMBER = re.compile(r"[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?", flags=re.ASCII)
 _DEEP = f"is nested more than {DEEPEST} levels deep"
 
 
@@ -93,7 +95,7 @@ for _tag, _pattern, _first in (
     ("int", r"[-+]?(?:0|[1-9][0-9]*)", list("-+0123456789")),
     (
         "float",
-        r"[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
+        rf"{PLAIN_NUMBER.pattern}|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
         list("-+0123456789."),
     ),
     ("merge", r"<<", ["<"]),

@@ -1,4 +1,4 @@
-"""What a user gives as a file or as YAML: numbers are numbers, nothing passes in silence, nothing hangs or explodes."""
+"""What a user gives as a file or as YAML: numbers are numbers, and nothing passes in silence, hangs or explodes."""
 
 import os
 import subprocess
