@@ -56,7 +56,7 @@ ALLOWED = {
         "dataset_builders",
     },
     "report": {"curve", "model_config", "results", "published", "statistics"},
-    "sweep": {"config", "results", "run_folder", "display", "dataset_builders"},
+    "sweep": {"config", "results", "run_folder", "display", "tokenizer", "dataset_builders"},
     "demo": {"config", "exam", "evaluation", "inference", "report", "results", "tokenizer"},
     "hub": {"config", "model_config", "report", "results_table", "run_folder", "statistics", "dataset_builders"}
     | {"results"},
