@@ -43,7 +43,9 @@ ALLOWED = {
     "bits": {"batches"},
     "callbacks": {"config", "run_folder"},
     "exam": {"config", "batches", "bits", "curriculum", "evaluation", "results", "metrics", "dataset_builders"},
-    "inference": {"config", "tokenizer", "evaluation", "generation", "model_folder", "exam", "dataset_builders"},
+    "model_checks": {"generation", "models"},
+    "inference": {"config", "tokenizer", "evaluation", "generation", "model_folder", "model_checks", "exam"}
+    | {"dataset_builders"},
     "experiment": {
         *LEAVES,
         "curve",
