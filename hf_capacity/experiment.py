@@ -30,7 +30,7 @@ from .curriculum import Curriculum
 from .curve import findings
 from .evaluation import LONGEST_LINE, line_of, lines_within, mean_loss, nll, predict, write
 from .exam import Exam
-from .kernel import FusedLoss
+from .kernel import FusedLoss, window_loss_library
 from .models import build_model, count_parameters, sizes_of
 from .results import Damaged, claim_folder, read_record
 from .run_folder import RunFolder
@@ -208,6 +208,7 @@ def _train(config, study, folder, args, is_writer, progress, callbacks, publish)
             "seconds": round(time.monotonic() - began, 1),
             "resumed_from": [session["resumed_from"] for session in sessions[1:]],
             **_surroundings(args),
+            **_build_of(implementation),
             "training_step": implementation,
             "training_step_fault": fault,
         },
@@ -253,6 +254,14 @@ def _surroundings(args: TrainingArguments) -> dict[str, Any]:
         "num_threads": torch.get_num_threads(),
         "num_processes": args.world_size,
     }
+
+
+def _build_of(implementation: str) -> dict[str, str]:
+    """Of the kernel, what moves its last digits from machine to machine."""
+    if implementation != "fused":
+        return {}
+    library = window_loss_library()
+    return {"compiler": library.compiler, "instruction_set": library.instruction_set}
 
 
 def _now() -> str:

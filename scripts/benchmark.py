@@ -34,7 +34,7 @@ from ways_to_step import Cell, measure_steps
 
 from hf_capacity.config import ExperimentConfig
 from hf_capacity.experiment import git_commit
-from hf_capacity.kernel import FusedLoss, window_loss_kernel
+from hf_capacity.kernel import FusedLoss, window_loss_library
 from hf_capacity.results import write_atomically
 from hf_capacity.sweep.local import num_cores
 from hf_capacity.sweep.plan import read_study
@@ -178,7 +178,7 @@ def main(output: Annotated[Path, typer.Option(help="Where the figures go.")] = P
     began = time.perf_counter()
     found: dict[str, Any] = {"machine": surroundings()}
     typer.echo(json.dumps(found["machine"]))
-    window_loss_kernel()
+    window_loss_library()
     found |= {"growth": measure_growth(repeats=12), "growth_base": GROWTH_BASE, "vocabulary": VOCABULARY}
     found["start"] = measure_start()
     runs = sorted(read_study("too_big_to_think").runs(), key=lambda run: (run.task.path, run.model.n_embd))
