@@ -18,7 +18,8 @@ from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import disable_progress_bars
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
-from .repository import Repository, Revision
+from .published_runs import published_runs, refuse_other_runs
+from .repository import PublishError, Repository, Revision
 
 
 ATTEMPTS = 5
@@ -26,10 +27,6 @@ FIRST_WAIT = 1.0  # seconds; then twice as long each time
 # What may pass by itself: too much at once, two writers at once, and all that is the server's own trouble.
 MAY_PASS = (408, 409, 412, 429)
 GOES_ON = "The same command goes on where this one stopped."
-
-
-class PublishError(ValueError):
-    """The Hub, or the way to it, did not let something be published; says what to do, and never a token."""
 
 
 def log_in() -> str:
@@ -99,6 +96,9 @@ def _free_or_ours(api: HfApi, repository: Repository) -> bool:
             f"{repository.repo_id} is taken: that {repository.repo_type} repository holds something else "
             f"(its card has not the tags {', '.join(repository.marks)}). Choose another name with `--name`."
         )
+    if repository.run_ids:
+        read = partial(published_runs, api, where)
+        refuse_other_runs(repository, _patiently(read, repository.repo_id))
     return bool(info.private)
 
 
