@@ -1,5 +1,6 @@
 """What a person at the terminal sees: how far each run is, how a model was marked, and the runs of a study."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -115,9 +116,12 @@ def show_marks(marks: dict[str, Any]) -> None:
         console.print(f"trade-off gap (recall - extrapolation): {marks['tradeoff_gap']:+.3f}")
     if "recall" not in marks["counts"] and "fit" not in marks["counts"]:
         console.print("What this model has seen is not known, so there is no recall, fit or extrapolation.")
-    for prompt, written in marks["written_for_withheld"].items():
-        verdict = "right" if marks["withheld"][prompt] else "wrong"
-        console.print(f"withheld  {prompt}{written}  {verdict}", markup=False)
+    withheld = [row for row in marks["answers"] if row["seen"] is False] if marks["withheld"] else []
+    prompts = Counter(row["prompt"] for row in withheld)
+    for row in withheld:
+        asked = f" (asked for {row['answer']})" if prompts[row["prompt"]] > 1 else ""
+        verdict = "right" if row["right"] else "wrong"
+        console.print(f"withheld  {row['prompt']}{row['written']}{asked}  {verdict}", markup=False)
 
 
 def _name(task: dict[str, Any]) -> str:

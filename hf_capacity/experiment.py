@@ -25,8 +25,9 @@ from .batches import LineBatches, WindowBatches
 from .callbacks import Keeper, Progress, Stopper
 from .config import ExperimentConfig
 from .curriculum import Curriculum
-from .evaluation import LONGEST_LINE, mean_loss, nll, predict, write
-from .exam import Exam, findings
+from .curve import findings
+from .evaluation import LONGEST_LINE, line_of, lines_within, mean_loss, nll, predict, write
+from .exam import Exam
 from .kernel import FusedLoss
 from .models import build_model, count_parameters, sizes_of
 from .results import Damaged, claim_folder, read_record
@@ -179,9 +180,11 @@ def _train(config, study, folder, args, is_writer, progress, callbacks, publish)
     if curve[-1]["step"] != trainer.state.global_step:
         trainer.evaluate()
 
-    def write_line(prompt: str) -> str:
+    def write_line(prompt: str, target: str) -> str:
+        longest = max(LONGEST_LINE, len(target))
         newline = tokenizer.get_vocab().get("\n")
-        return tokenizer.decode(write(model, encode(tokenizer, prompt), LONGEST_LINE, stop=newline))
+        ids = write(model, encode(tokenizer, exam.start + prompt), longest, newline, lines_within(target))
+        return line_of(tokenizer.decode(ids), target, cut=len(ids) == longest)
 
     num_parameters, num_parameters_without_positions = count_parameters(model)
     record = {
@@ -193,7 +196,7 @@ def _train(config, study, folder, args, is_writer, progress, callbacks, publish)
         "num_parameters_without_positions": num_parameters_without_positions,
         "task_digest": exam.identity["digest"],
         **findings(curve),
-        "answers": exam.answers(write_line),
+        "answers": exam.answers(sheet.verdicts(predictions), lambda *rows: list(map(write_line, *rows))),
         **exam.bits(curve, num_parameters, batches.exposures(trainer.state.global_step)),
         "provenance": {
             "started": sessions[0]["started"] if sessions else None,

@@ -23,9 +23,11 @@ def evaluation(step, counts, prompts=PROMPTS):
         published["capital"] = counts["recall"]
     rates = {name: counts[name][0] / counts[name][1] if name in counts else None for name in FLOORS}
     floors = {name: floor for name, floor in FLOORS.items() if name in counts}
+    counts = {"exact_match": [sum(column) for column in zip(*counts.values(), strict=True)], **counts}
     return {
         "step": step,
         "loss": 0.74614,
+        "exact_match": counts["exact_match"][0] / counts["exact_match"][1],
         **rates,
         "counts": counts,
         "intervals_over_questions_of_one_model": {name: wilson_interval(*count) for name, count in counts.items()},

@@ -54,7 +54,7 @@ def test_it_writes_what_greedy_decoding_writes(half_trained, task, prompt, step)
     trained = load_model(half_trained[task], step=step)
     newline = trained.tokenizer.get_vocab()["\n"]
     greedy = write(trained.model, encode(trained.tokenizer, prompt), 64, stop=newline)
-    written = write_with_confidence(trained, prompt)
+    written = write_with_confidence(trained, prompt, "")
     assert "".join(character.text for character in written) == trained.tokenizer.decode(greedy)
 
 
@@ -62,7 +62,7 @@ def test_it_writes_what_greedy_decoding_writes(half_trained, task, prompt, step)
 def test_a_confidence_is_the_softmax_of_the_plain_model_at_its_place(half_trained, task, prompt):
     model = AutoModelForCausalLM.from_pretrained(half_trained[task])
     tokenizer = AutoTokenizer.from_pretrained(half_trained[task])
-    written = write_with_confidence(load_model(half_trained[task]), prompt)
+    written = write_with_confidence(load_model(half_trained[task]), prompt, "")
     line = prompt + "".join(character.text for character in written)
     ids = tokenizer(line)["input_ids"][: model.config.max_position_embeddings]
     with torch.no_grad():

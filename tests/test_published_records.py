@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from hf_capacity.config import ExperimentConfig, TaskConfig
-from hf_capacity.exam import Exam, findings
+from hf_capacity.curve import findings
+from hf_capacity.exam import Exam
 from hf_capacity.hub.cards import eval_results_file, ladder_card, model_card
 from hf_capacity.hub.contents import addresses
 from hf_capacity.report import write_report

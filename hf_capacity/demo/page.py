@@ -8,7 +8,7 @@ import gradio as gr
 
 from ..report.tables import cell_table
 from .rendering import answers_html, style, tradeoff_html
-from .study import Study, example_prompts, find_question
+from .study import Study, example_prompts, find_questions
 
 
 # Gradio brings these files along. (Its own choice for bold type, weight 600, lacks letters.)
@@ -63,7 +63,7 @@ def build_page(study: Study) -> gr.Blocks:
     def choose_training(prompt: str, trained_on: str) -> tuple:
         seeds, slider = study.seeds(trained_on), _slider(study.kept_steps[trained_on])
         examples = _examples(study, trained_on, seeds[0])
-        if not (examples and find_question(study.runs(trained_on, seeds[0])[0], prompt)):
+        if not (examples and find_questions(study.runs(trained_on, seeds[0])[0], prompt)):
             prompt = next(iter(examples), "")
         dropdown = gr.Dropdown(seeds, value=seeds[0], visible=len(seeds) > 1)
         answers = ask(prompt, trained_on, seeds[0], slider["value"])

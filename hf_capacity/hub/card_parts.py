@@ -88,7 +88,7 @@ def answers_table(rows: Sequence[dict[str, Any]]) -> str:
             f"`{row['prompt']}`",
             f"`{row['answer']}`",
             f"`{row['written']}`" if row["written"] else "nothing",
-            "right" if row["written"].startswith(row["answer"]) else "wrong",
+            "right" if row.get("right", row["written"].startswith(row["answer"])) else "wrong",
         ]
         for row in rows
     ]

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..curve import is_papers
 from ..model_config import label_of
 from ..statistics import bootstrap_interval, crossed_bootstrap_interval, wilson_interval
 
@@ -76,6 +77,11 @@ class Cell:
     def title(self) -> str:
         """What it was trained on, and how."""
         return _title(self)
+
+    @property
+    def is_papers(self) -> bool:
+        """Whether its questions are the paper's, so that the paper's figures and claims are about the same."""
+        return all(is_papers(record["last"]) for record in self.records)
 
     @property
     def rates(self) -> list[str]:

@@ -106,7 +106,7 @@ def draw_learning_curves(ladders: Sequence[Ladder], curves: Curves) -> bytes:
             runs = f"\n{cell.num_runs} runs" if cell.num_runs > 1 else ""
             where = "" if in_rows or len(ladders) == 1 else f"\n{cell.title}"
             axes[row, column].set_title(f"{cell.model}\n{cell.num_parameters:,}{runs}{where}")
-            published = [point for point in published_curve(cell.task, cell.model) if point[0] <= last_step]
+            published = [point for point in _published(cell) if point[0] <= last_step]
             _draw_cell(axes[row, column], cell, curves, published)
         if in_rows:
             for row, ladder in enumerate(ladders):
@@ -123,7 +123,7 @@ def draw_learning_curves(ladders: Sequence[Ladder], curves: Curves) -> bytes:
         handles = [Line2D([], [], **_curve_look(rate, many)) for rate in _rates_of(cells)]
         if many:
             handles.append(Line2D([], [], color="#444444", **FAINT, label="faint: each run; strong: their median"))
-        if any(published_curve(cell.task, cell.model) for cell in cells):
+        if any(map(_published, cells)):
             handles += [Line2D([], [], **PUBLISHED), Line2D([], [], **OURS)]
         figure.legend(handles=handles, loc="outside upper left", ncols=2)
         return png(figure)
@@ -191,6 +191,10 @@ def _draw_cell(axis: Axes, cell: Cell, curves: Curves, published: list[tuple]) -
     if published:
         accuracies = _side_by_side([[_accuracy(row["published_scoring"]) for row in run] for run in runs])
         axis.plot(steps, np.nanmedian(accuracies, axis=0), **OURS)
+
+
+def _published(cell: Cell) -> list[tuple[int, float]]:
+    return published_curve(cell.task, cell.model) if cell.is_papers else []
 
 
 def _side_by_side(curves: Sequence[Sequence[float]]) -> np.ndarray:

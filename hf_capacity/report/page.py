@@ -74,7 +74,7 @@ def write_report(folder: Path) -> Path:
         fewest_runs=min(cell.num_runs for cell in cells),
         most_runs=max(cell.num_runs for cell in cells),
         crossed=any(cell.is_crossed for cell in cells),
-        has_published_curves=any(published_curve(cell.task, cell.model) for cell in cells),
+        has_published_curves=any(cell.is_papers and published_curve(cell.task, cell.model) for cell in cells),
         has_withheld_sums=bool(figures["withheld_sums.png"]),
         minutes=_minutes(records),
         asked=_asked(records),

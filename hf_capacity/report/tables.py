@@ -76,7 +76,7 @@ def choice_table(cells: Sequence[Cell]) -> str:
 
 def comparison_table(cells: Sequence[Cell]) -> str:
     """Ours in the study's own scoring beside the published figures; empty where no cell is the study's."""
-    known = [cell for cell in cells if published_accuracy(cell.task, cell.model)]
+    known = [cell for cell in cells if cell.is_papers and published_accuracy(cell.task, cell.model)]
     kinds = [kind for kind in KIND_NAMES if any(kind in published_accuracy(cell.task, cell.model) for cell in known)]
     rows = []
     for cell in known:
