@@ -18,6 +18,7 @@ from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import disable_progress_bars
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
+from ..shown import HIDDEN, without_secrets
 from .published_runs import published_runs, refuse_other_runs
 from .repository import PublishError, Repository, Revision
 
@@ -64,7 +65,7 @@ def upload(repositories: Sequence[Repository], *, public: bool, tell: Callable[[
         for revision in repository.revisions:
             name = f"{repository.repo_id} ({revision.name})"
             _patiently(partial(_publish_revision, api, where, revision), name, so_far)
-        tell(f"{url}  {', '.join(revision.name for revision in reversed(repository.revisions))}")
+        tell(f"{without_secrets(url)}  {', '.join(revision.name for revision in reversed(repository.revisions))}")
     for repository in repositories:
         if public and private[repository.repo_id]:
             where = {"repo_id": repository.repo_id, "repo_type": repository.repo_type}
@@ -171,7 +172,7 @@ def explained(what: str, so_far: str = "") -> Iterator[None]:
             raise
         token = get_token()
         reason = f"{what}: {_reason(cause)}{so_far}"
-        raise PublishError(reason.replace(token, "***") if token else reason) from None
+        raise PublishError(without_secrets(reason.replace(token, HIDDEN) if token else reason)) from None
 
 
 def _cause(error: BaseException) -> BaseException:
