@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 from hf_capacity.cli import app
 from hf_capacity.cli_errors import refuses_mistakes
 from hf_capacity.config import ExperimentConfig
+from hf_capacity.demo import rendering
+from hf_capacity.demo.answers import Answer, Character
 from hf_capacity.display import show_marks
 from hf_capacity.report import write_report
 from hf_capacity.report.tables import code, markdown_table
@@ -98,6 +100,7 @@ def _command(function):
     return command
 
 
+@pytest.mark.slow
 def test_no_secret_of_the_endpoint_is_printed(hub, tmp_path):
     hub.endpoint = hub.endpoint.replace("://", f"://ada:{TOKEN}@")
     study = tmp_path / "study.yaml"
@@ -126,6 +129,36 @@ def test_a_table_shows_markup_as_it_is():
     assert "<img" not in html
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", html)
     assert "&lt;img src=x&gt;" in html
+
+
+def test_a_task_that_holds_a_token_is_refused():
+    with pytest.raises(ValueError, match="holds a token or a password") as refused:
+        ExperimentConfig.from_dict(
+            {"task": f"https://a:{TOKEN}@b/c", "model": "n14", "block_size": 9, "batch_size": 2}
+        )
+    assert TOKEN not in str(refused.value)
+
+
+def test_what_a_model_writes_is_escaped_on_the_page():
+    written = [Character("\u202e", 0.5), Character("<b>", 0.5)]
+    page = rendering._render(
+        "answers.html.jinja",
+        fault="",
+        answers=[Answer(model="n14", num_parameters=1, prompt="a", written=written)],
+        prompt="\x1b[31m",
+        length=1,
+        num_read=[],
+        question=None,
+        right=[],
+        step=None,
+        last=1,
+        steps=[],
+        marks=rendering.MARKS,
+        longest=9,
+    )
+    assert "\\u202e" in page
+    assert "&lt;b&gt;" in page
+    assert not {"\u202e", "\x1b"} & set(page)
 
 
 def test_marks_are_printed_escaped(capsys):

@@ -11,7 +11,7 @@ from ..config import packaged_path
 from ..report.cells import RATES, SEEDS, Cell, Record, ladders_of, without_folders
 from ..report.findings import finding
 from ..report.page import render, seeds_told, settings_table
-from ..report.tables import cell_table, fraction, markdown_table
+from ..report.tables import cell_table, code, fraction, markdown_table
 from .card_parts import (
     HUB,
     ability,
@@ -206,8 +206,8 @@ def _metadata(address: Address) -> dict[str, Any]:
 
 def _task(record: Record, address: Address) -> str:
     path, name = without_folders(record["config"]["task"]["path"]), record["config"]["task"]["name"]
-    link = f"[`{path}`]({HUB}/datasets/{address.dataset_id})" if address.dataset_id else f"`{path}`"
-    return f"{link} (config `{name}`)" if name else link
+    link = f"[{code(path)}]({HUB}/datasets/{address.dataset_id})" if address.dataset_id else code(path)
+    return f"{link} (config {code(name)})" if name else link
 
 
 def _counts(record: Record) -> dict[str, list[int]]:
