@@ -3,6 +3,7 @@
 To add a task, write one folder with its builder, card and data, and one line in `PARTS` of `mixture/builder.py`.
 """
 
+import logging
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,18 +12,35 @@ import datasets
 
 from .demand import Demand
 from .dials import listed
+from .elsewhere import load_elsewhere
+from .leaks import Task, checked_against_text
 from .mixture.builder import PARTS, Mixture
 from .questions import FEATURES, QuestionBuilder, QuestionConfig
 
 
-__all__ = ["FEATURES", "TASKS", "Demand", "QuestionBuilder", "QuestionConfig", "demanded_bits", "load_task"]
+__all__ = [
+    "FEATURES",
+    "TASKS",
+    "Demand",
+    "QuestionBuilder",
+    "QuestionConfig",
+    "Task",
+    "demanded_bits",
+    "load_task",
+    "task_source",
+]
 
 TASKS: dict[str, type[QuestionBuilder]] = {**PARTS, "mixture": Mixture, "both": Mixture}  # `both`: as in the study
 
 
 def load_task(
-    path: str, name: str | None = None, *, split_seed: int = QuestionConfig.split_seed, **parameters
-) -> datasets.DatasetDict:
+    path: str,
+    name: str | None = None,
+    *,
+    split_seed: int = QuestionConfig.split_seed,
+    leaks: str | None = None,
+    **parameters,
+) -> Task:
     """Loads a task into memory. The cache of `datasets` is left alone, except for what comes from the Hub.
 
     Args:
@@ -32,40 +50,45 @@ def load_task(
             A named config of the task; its default config if left out.
         split_seed (`int`, defaults to 1337):
             Draws what the task leaves to chance. `capitals` leaves nothing to chance, takes it and draws nothing.
+        leaks (`str`, *optional*):
+            Of a task from elsewhere: `drop` leaves out withheld questions whose line is in the training text; without
+            it they are refused.
         **parameters:
             Other fields of the task's config to set, such as `withheld_pairs=[[5, 7], [2, 3]]`.
 
     Returns:
-        `datasets.DatasetDict`: The splits `train`, whose texts joined are the training text, and `questions`, both
-        with the columns of [`~questions.question_table`].
+        `Task`: A `DatasetDict` of `train`, whose texts joined are the training text, and `questions`, both
+        with the columns of [`~questions.question_table`]; and `notes` (see [`leaks.checked_against_text`]).
 
     Raises:
         `ValueError`: if there is no such task, config or parameter, if a parameter has an impossible value, or if a
-        dataset from elsewhere lacks a split or a column.
+        dataset from elsewhere cannot be read, lacks a split or a column, or calls withheld what its text has.
     """
-    with _no_progress_bars(), TemporaryDirectory() as fresh_cache:
+    with _quiet(), TemporaryDirectory() as fresh_cache:
         if path in TASKS:
+            if leaks is not None:
+                raise ValueError(f"`leaks` (={leaks!r}) is for tasks from elsewhere, and {path!r} is one of ours.")
             parameters["split_seed"] = split_seed
             TASKS[path].configured(path, name, parameters)  # where `datasets` would take what is not there
             builder = TASKS[path](fresh_cache, config_name=name, **parameters)
             builder.download_and_prepare()
-            return builder.as_dataset(in_memory=True)
+            task = Task(builder.as_dataset(in_memory=True))
+            task.notes = {}
+            return task
 
         given = [*parameters, *(["split_seed"] if split_seed != QuestionConfig.split_seed else [])]
         if given:
             raise ValueError(
                 f"{path!r} is loaded as it is: leave out {listed(given)}, or load one of {listed(TASKS)}."
             )
-        # `datasets` does not notice changed data files in a local folder with a card, unless its cache is empty.
-        cache = fresh_cache if Path(path).is_dir() else None
-        try:
-            splits = datasets.load_dataset(str(path), name, cache_dir=cache, keep_in_memory=True)
-        except (FileNotFoundError, ConnectionError, datasets.exceptions.DatasetsError) as error:
-            raise ValueError(
-                f"Could not load the task {path!r}: {error}. Give one of {listed(TASKS)}, a local folder or a "
-                "dataset on the Hub that can be reached."
-            ) from error
-        return _checked(splits, path)
+        return checked_against_text(load_elsewhere(path, name), path, leaks)
+
+
+def task_source(path: str) -> str:
+    """Where a task comes from: `packaged` (one of `TASKS`), a `folder` of this machine, or the `hub`."""
+    if path in TASKS:
+        return "packaged"
+    return "folder" if Path(path).expanduser().is_dir() else "hub"
 
 
 def demanded_bits(
@@ -90,37 +113,14 @@ def demanded_bits(
 
 
 @contextmanager
-def _no_progress_bars():
-    shown = not datasets.utils.are_progress_bars_disabled()
+def _quiet():
+    """No progress bars, and no log of what is refused in a line of ours."""
+    shown, verbosity = not datasets.utils.are_progress_bars_disabled(), datasets.logging.get_verbosity()
     datasets.disable_progress_bars()
+    datasets.logging.set_verbosity(logging.CRITICAL)
     try:
         yield
     finally:
+        datasets.logging.set_verbosity(verbosity)
         if shown:
             datasets.enable_progress_bars()
-
-
-def _checked(splits, path) -> datasets.DatasetDict:
-    """The two splits with our columns in our order; a `ValueError` that names what is missing or of a wrong type."""
-    remedy = (
-        f"A task has the splits 'train' and 'questions', named under `configs:` in the card of its folder, both with "
-        f"the columns {listed(FEATURES)}: `seen` holds true or false, the others hold strings, and none may be empty."
-    )
-    checked = datasets.DatasetDict()
-    for split in ("train", "questions"):
-        if split not in splits:
-            raise ValueError(f"{path!r} has no split {split!r}, only {listed(splits)}. {remedy}")
-        rows = splits[split]
-        for column, feature in FEATURES.items():
-            where = f"the split {split!r} of {path!r}"
-            if column not in rows.features:
-                raise ValueError(f"There is no column {column!r} in {where}, only {listed(rows.features)}. {remedy}")
-            found = rows.features[column]
-            # pandas writes its strings to parquet as large ones.
-            if found != feature and (found, feature) != (datasets.Value("large_string"), datasets.Value("string")):
-                raise ValueError(f"The column {column!r} in {where} holds {found}, not {feature}. {remedy}")
-            # A column that only the other split has arrives here too, without a value in any row.
-            if rows.data.column(column).null_count:
-                raise ValueError(f"The column {column!r} in {where} has rows without a value. {remedy}")
-        checked[split] = rows.select_columns(list(FEATURES)).cast(FEATURES, keep_in_memory=True)
-    return checked

@@ -55,7 +55,8 @@ def run(
         signal.signal(ending, _stop)
     from .results import check_folder, claim_folder, read_record
     from .run_folder import states
-    from .sweep.plan import check_tasks, read_study
+    from .sweep.plan import read_study
+    from .sweep.task_checks import check_tasks
 
     if address is not None and engine is not Engine.RAY:
         raise ValueError(f"`--address` (={address}) goes with `--engine ray`.")

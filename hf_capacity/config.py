@@ -38,11 +38,18 @@ class TaskConfig:
         path: A built-in task (`arithmetic`, `capitals`, `both`), or a folder or Hub id that `load_dataset` reads.
         name: The configuration; the study's tasks default to `paper`, others to their own default.
         parameters: What else a built-in task takes, such as `withheld_pairs`.
+        leaks: `drop` leaves out withheld questions whose line stands in the training text of a task from elsewhere;
+            without it, they are refused.
     """
 
     path: str
     name: str | None = None
     parameters: dict[str, Any] = dataclasses.field(default_factory=dict)
+    leaks: Literal["drop"] | None = left_out_at(None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Its fields as plain JSON types, those left out that are at a default from before they were there."""
+        return TypeAdapter(TaskConfig).dump_python(self, mode="json")
 
     @model_validator(mode="after")
     def _name_the_default(self):

@@ -1,6 +1,5 @@
 """What a model is asked: the questions of its task, what of them it has seen, and its verdicts as numbers."""
 
-import dataclasses
 import functools
 import hashlib
 import json
@@ -43,16 +42,17 @@ class Exam:
     """
 
     def __init__(self, task: TaskConfig, split_seed: int, *, start: str = "", unseen_training_text: bool = False):
-        splits = load_task(task.path, task.name, split_seed=split_seed, **task.parameters)
+        splits = load_task(task.path, task.name, split_seed=split_seed, leaks=task.leaks, **task.parameters)
         self.start, self.lines = start, splits["train"].select_columns(["text", "prompt", "answer", "kind", "ability"])
         self.text = "".join(splits["train"]["text"])
+        self.notes = splits.notes
         self.demand = demanded_bits(task.path, task.name, split_seed=split_seed, **task.parameters)
         # Also what the text happens to lack: an alphabet without it would tell some of the bits.
         self.alphabet = self.demand.alphabet if self.demand else ""
         self.questions = {column: splits["questions"][column][:] for column in splits["questions"].column_names}
         content = json.dumps([self.text, self.questions], sort_keys=True).encode()
         identity = {
-            "task": dataclasses.asdict(task),
+            "task": task.to_dict(),
             "split_seed": split_seed,
             "digest": hashlib.sha256(content).hexdigest(),
             **({"start": start} if start else {}),

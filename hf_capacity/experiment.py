@@ -21,6 +21,8 @@ import transformers
 from accelerate.utils import broadcast_object_list
 from transformers import TrainerCallback, TrainingArguments
 
+from dataset_builders import task_source
+
 from .batches import LineBatches, WindowBatches
 from .callbacks import Keeper, Progress, Stopper
 from .config import ExperimentConfig
@@ -195,6 +197,8 @@ def _train(config, study, folder, args, is_writer, progress, callbacks, publish)
         "num_parameters": num_parameters,
         "num_parameters_without_positions": num_parameters_without_positions,
         "task_digest": exam.identity["digest"],
+        "task_source": task_source(config.task.path),
+        **({"task_notes": exam.notes} if exam.notes else {}),
         **findings(curve),
         "answers": exam.answers(sheet.verdicts(predictions), lambda *rows: list(map(write_line, *rows))),
         **exam.bits(curve, num_parameters, batches.exposures(trainer.state.global_step)),

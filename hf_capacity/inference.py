@@ -25,6 +25,7 @@ from .config import TaskConfig
 from .evaluation import LONGEST_LINE, Verdicts, line_of, lines_within, predict, verdicts_on_text, write
 from .exam import Exam
 from .generation import continuations, continuations_and_cuts, num_positions
+from .model_checks import check_causality, check_description, check_round_trip, check_weights
 from .model_folder import is_on_the_hub, model_folder
 from .tokenizer import encode, reads_characters
 
@@ -96,6 +97,9 @@ class TrainedModel:
             ValueError: A question has a character that the model does not know.
         """
         if not self.reads_characters:
+            columns = (exam.questions[column] for column in ("prompt", "answer", "end"))
+            texts = list(dict.fromkeys(map("".join, zip(*columns, strict=True))))
+            check_round_trip(self.folder, self.tokenizer, texts)
             return verdicts_on_text(exam.questions, partial(continuations, self.model, self.tokenizer))
         sheet = exam.sheet(partial(encode, self.tokenizer), num_positions(self.model), self.model.device)
         return sheet.verdicts(partial(predict, self.model))
@@ -113,6 +117,7 @@ def load_model(source: str | Path, step: int | None = None, revision: str | None
         ValueError: There is no such model, or it is not one that can be scored here.
     """
     folder = model_folder(source, step, revision)
+    check_description(source, folder)
     transformers.utils.logging.disable_progress_bar()
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
@@ -126,14 +131,11 @@ def load_model(source: str | Path, step: int | None = None, revision: str | None
     except Exception as error:  # somebody else's files can be wrong in any way
         cause = textwrap.shorten(str(error), LONGEST_CAUSE)
         raise ValueError(f"{source} cannot be loaded as a causal language model: {cause}") from error
-    if found["missing_keys"]:
-        raise ValueError(
-            f"{source} is no causal language model: its weights have no {sorted(found['missing_keys'])[0]}, without "
-            "which it would write at random."
-        )
+    check_weights(source, model, found)
+    check_causality(source, model.eval())
     # Greedy, whatever a model comes with: penalties, several beams, forced tokens.
     model.generation_config = GenerationConfig(eos_token_id=model.generation_config.eos_token_id)
-    return TrainedModel(model=model.eval(), tokenizer=tokenizer, folder=folder)
+    return TrainedModel(model=model, tokenizer=tokenizer, folder=folder)
 
 
 def evaluate_model(

@@ -1,6 +1,7 @@
 """Characters to ids and back, as a tokenizer that `AutoTokenizer` loads without code of ours."""
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
@@ -24,11 +25,7 @@ def build_tokenizer(text: str, model_max_length: int) -> PreTrainedTokenizerFast
         ValueError: The text has more different characters than `MOST_CHARACTERS`.
     """
     vocabulary = {character: index for index, character in enumerate(sorted(set(text)))}
-    if len(vocabulary) > MOST_CHARACTERS:
-        raise ValueError(
-            f"the training text has {len(vocabulary):,} different characters, more than {MOST_CHARACTERS:,}: a token "
-            "is a character here, so write the data with fewer of them."
-        )
+    check_alphabet(vocabulary)
     # The unknown token is deliberately not in the vocabulary, so that an unknown character raises.
     characters = Tokenizer(models.WordLevel(vocabulary, unk_token="<no such character>"))
     characters.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
@@ -40,6 +37,19 @@ def build_tokenizer(text: str, model_max_length: int) -> PreTrainedTokenizerFast
         model_input_names=["input_ids", "attention_mask"],
         padding_side="left",
     )
+
+
+def check_alphabet(characters: Collection[str]) -> None:
+    """Refuses an alphabet that is too large for one token a character.
+
+    Raises:
+        ValueError: It has more than `MOST_CHARACTERS`.
+    """
+    if len(characters) > MOST_CHARACTERS:
+        raise ValueError(
+            f"the training text has {len(characters):,} different characters, more than {MOST_CHARACTERS:,}: a token "
+            "is a character here, so write the data with fewer of them."
+        )
 
 
 def encode(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:

@@ -21,7 +21,8 @@ from hf_capacity.display import Display
 from hf_capacity.experiment import run_experiment
 from hf_capacity.run_folder import RunLocked
 from hf_capacity.shown import shown
-from hf_capacity.sweep.plan import check_tasks, read_study
+from hf_capacity.sweep.plan import read_study
+from hf_capacity.sweep.task_checks import check_tasks
 
 
 def main(

@@ -22,7 +22,8 @@ from hf_capacity.models import build_model, sizes_of
 from hf_capacity.report.cells import cells_of, ladders_of
 from hf_capacity.results import read_record, read_records
 from hf_capacity.results_table import load_results
-from hf_capacity.sweep.plan import check_tasks, read_study
+from hf_capacity.sweep.plan import read_study
+from hf_capacity.sweep.task_checks import check_tasks
 from hf_capacity.tokenizer import encode
 from hf_capacity.trainer import build_loss, step_implementation
 

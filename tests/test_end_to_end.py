@@ -8,7 +8,8 @@ import torch
 
 from hf_capacity import ExperimentConfig, evaluate_model, load_results, run_experiment
 from hf_capacity.results import read_curve
-from hf_capacity.sweep.plan import check_tasks, read_study
+from hf_capacity.sweep.plan import read_study
+from hf_capacity.sweep.task_checks import check_tasks
 
 
 @pytest.mark.slow  # ten million parameters

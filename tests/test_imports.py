@@ -44,7 +44,9 @@ ALLOWED = {
     "bits": {"batches"},
     "callbacks": {"config", "run_folder"},
     "exam": {"config", "batches", "bits", "curriculum", "evaluation", "results", "metrics", "dataset_builders"},
-    "inference": {"config", "tokenizer", "evaluation", "generation", "model_folder", "exam", "dataset_builders"},
+    "model_checks": {"generation", "models"},
+    "inference": {"config", "tokenizer", "evaluation", "generation", "model_folder", "model_checks", "exam"}
+    | {"dataset_builders"},
     "experiment": {
         *LEAVES,
         "curve",
@@ -57,7 +59,7 @@ ALLOWED = {
         "dataset_builders",
     },
     "report": {"curve", "model_config", "results", "published", "statistics"},
-    "sweep": {"config", "results", "run_folder", "display", "dataset_builders"},
+    "sweep": {"config", "results", "run_folder", "display", "tokenizer", "dataset_builders"},
     "demo": {"config", "exam", "evaluation", "inference", "report", "results", "tokenizer"},
     "hub": {"config", "model_config", "report", "results_table", "run_folder", "statistics", "dataset_builders"}
     | {"results"},

@@ -235,7 +235,7 @@ def test_a_model_that_travels_with_its_task_tells_what_it_writes_for_the_withhel
         (
             "config.json",
             {"num_hidden_layers": 2},
-            r"its weights have no model.layers.1.*, without which it would write",
+            r"model.layers.1.*: missing, so that it would write at random",
         ),
         (
             "config.json",

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from hf_capacity.sweep.estimate import estimated_minutes
-from hf_capacity.sweep.plan import Study, check_tasks, read_study
+from hf_capacity.sweep.plan import Study, read_study
+from hf_capacity.sweep.task_checks import check_tasks
 
 
 STUDIES = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))

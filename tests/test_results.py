@@ -26,7 +26,8 @@ from hf_capacity.results import (
 )
 from hf_capacity.results_table import export_results, load_results
 from hf_capacity.run_folder import RunFolder, states
-from hf_capacity.sweep.plan import Study, check_tasks
+from hf_capacity.sweep.plan import Study
+from hf_capacity.sweep.task_checks import check_tasks
 
 
 PUBLISHED = Path(__file__).parent.parent / "model_cards"

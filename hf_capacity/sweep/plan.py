@@ -9,8 +9,6 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from dataset_builders import demanded_bits, load_task
-
 from ..config import ExperimentConfig, packaged_path
 from ..reading import parse_yaml, quoted, read_yaml
 
@@ -152,53 +150,6 @@ def read_study(source: str, overrides: Sequence[str] = ()) -> Study:
         resources=_checked_resources(resources),
         changes=changes,
     )
-
-
-def check_tasks(runs: Sequence[ExperimentConfig]) -> None:
-    """Loads the task of every run, and sees that the run fits it.
-
-    Raises:
-        ValueError: A task cannot be loaded, asks for characters that its text lacks, a block is not shorter than that
-            text (where lines are read or scored as a whole: is shorter than one), a curriculum lacks a rule or facts,
-            or a number of parameters cannot be had with its alphabet.
-    """
-    sizes: dict[str, tuple[int, int, int, bool, set[str]]] = {}
-    for run in runs:
-        identity = repr(run.task)
-        if identity not in sizes:  # for one split seed: others draw another split of the same size
-            task = load_task(run.task.path, run.task.name, split_seed=run.split_seed, **run.task.parameters)
-            text = "".join(task["train"]["text"])
-            asked = "".join("".join(task["questions"][column]) for column in ("prompt", "answer", "end"))
-            unknown = sorted(set(asked) - set(text))
-            if unknown:
-                raise ValueError(
-                    f"the questions of {run.task.path} have characters that its training text lacks: {unknown}. "
-                    "A model cannot read or write what is not in its alphabet."
-                )
-            demand = demanded_bits(run.task.path, run.task.name, split_seed=run.split_seed, **run.task.parameters)
-            longest = max(map(len, task["train"]["text"]))
-            alphabet = set(text) | set(demand.alphabet if demand else "")
-            sizes[identity] = len(text), len(alphabet), longest, demand is not None, set(task["train"]["ability"])
-        length, alphabet_size, longest, has_bits, abilities = sizes[identity]
-        if run.block_size >= length:
-            raise ValueError(
-                f"`block_size` (={run.block_size}) must be below the length of the training text of {run.task.path} "
-                f"(={length} characters)."
-            )
-        if (run.batches == "lines" or has_bits) and run.block_size < longest:
-            raise ValueError(
-                f"`block_size` (={run.block_size}) must be at least {longest}, the length of the longest line of "
-                f"{run.task.path}: its lines are {'scored' if has_bits else 'read'} as a whole."
-            )
-        if run.curriculum and len(abilities) < 2:
-            raise ValueError(
-                f"`curriculum` (={run.curriculum!r}) reads rule and facts apart, and {run.task.path} has only the "
-                f"{''.join(abilities)}: take a mixture of both."
-            )
-        if run.model.num_parameters is not None:
-            from ..models import sized
-
-            sized(run.model, alphabet_size, run.block_size)
 
 
 def _is_key(axis: str) -> bool:
