@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from .cli_errors import refuses_mistakes, shortened
+from .cli_errors import echo, refuses_mistakes, shortened
 from .cli_publish import publish
+from .shown import shown
 
 
 # A grid grows by multiplication: from so many runs on, it may be a slip.
@@ -81,13 +82,13 @@ def run(
         claim_folder(output, plan.name, plan.description)
     found = states(output, runs)
 
-    typer.echo(plan.description)
+    echo(plan.description)
     finished, to_do = [], []
     for config, state in zip(runs, found, strict=True):
         (finished if state == "done" else to_do).append(config)
         if dry_run or state not in ("done", "to do"):
-            typer.echo(f"{config.run_id}  {config.steps} steps  {state}")
-    typer.echo(f"{plan.name}: {len(runs)} runs, {len(runs) - len(to_do)} done, {len(to_do)} to do, in {output}")
+            echo(f"{config.run_id}  {config.steps} steps  {state}")
+    echo(f"{plan.name}: {len(runs)} runs, {len(runs) - len(to_do)} done, {len(to_do)} to do, in {output}")
     from .sweep.local import num_cores, run_local
 
     if dry_run:
@@ -97,7 +98,7 @@ def run(
         minutes = estimated_minutes(to_do, [read_record(output / config.run_id) for config in finished], num_workers)
         if to_do:
             basis = f"the {len(finished)} finished runs here" if finished else "the steps of model_cards/benchmark"
-            typer.echo(f"about {spelled_time(minutes)} with {num_workers} workers, by {basis}")
+            echo(f"about {spelled_time(minutes)} with {num_workers} workers, by {basis}")
         return
 
     try:
@@ -108,17 +109,17 @@ def run(
         else:
             failures = run_local(to_do, output, plan.name, workers or num_cores())
     except SystemExit:
-        typer.echo("\nStopped. The same command goes on from the last checkpoints.", err=True)
+        echo("\nStopped. The same command goes on from the last checkpoints.", err=True)
         raise
     except OSError as error:
-        typer.echo(f"Error: {shortened(str(error))}\nThe same command goes on from the last checkpoints.", err=True)
+        echo(f"Error: {shortened(str(error))}\nThe same command goes on from the last checkpoints.", err=True)
         raise typer.Exit(1) from None
     if failures:
-        typer.echo(f"{len(failures)} of {len(to_do)} runs failed; the same command tries them again:", err=True)
+        echo(f"{len(failures)} of {len(to_do)} runs failed; the same command tries them again:", err=True)
         for run_id, cause in failures.items():
-            typer.echo(f"  {run_id}: {cause}", err=True)
+            echo(f"  {run_id}: {shown(cause)}", err=True)
         raise typer.Exit(1)
-    typer.echo(f"All runs are done. Next: hf-capacity report {output}")
+    echo(f"All runs are done. Next: hf-capacity report {output}")
 
 
 @app.command()
@@ -128,8 +129,8 @@ def report(folder: Annotated[Path, typer.Argument(help="A study's folder, such a
     from .report import write_report
 
     path = write_report(folder)
-    typer.echo(path.read_text(encoding="utf-8"))
-    typer.echo(f"Written: {path}")
+    echo(path.read_text(encoding="utf-8"))
+    echo(f"Written: {path}")
 
 
 @app.command()
@@ -147,7 +148,7 @@ def results(
     unfinished = read_unfinished(folder)
     if output:
         export_results(table, output)
-        typer.echo(f"Written: {output}, {len(table)} runs. Without a result: {len(unfinished)} runs.")
+        echo(f"Written: {output}, {len(table)} runs. Without a result: {len(unfinished)} runs.")
     else:
         show_results(table, unfinished)
 
@@ -187,7 +188,7 @@ def ask(
     """Let a model go on from a prompt to the end of the line."""
     from .inference import ask as ask_model
 
-    typer.echo(prompt + ask_model(source, prompt, step=step, revision=revision))
+    echo(prompt + ask_model(source, prompt, step=step, revision=revision))
 
 
 @app.command()
@@ -201,7 +202,7 @@ def demo(
     """Open a page, for this machine only, on which every model of a study answers what you type."""
     from .demo import serve
 
-    serve(folder, port, lambda address: typer.echo(f"Open {address} in a browser; Ctrl-C ends it."))
+    serve(folder, port, lambda address: echo(f"Open {address} in a browser; Ctrl-C ends it."))
 
 
 if __name__ == "__main__":

@@ -2,10 +2,13 @@
 
 import functools
 import sys
+import traceback
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 import typer
+
+from .shown import keep_secrets_out_of_logs, shown, shown_lines, without_secrets
 
 
 P = ParamSpec("P")
@@ -21,17 +24,29 @@ def refuses_mistakes(command: Callable[P, T]) -> Callable[P, T]:
         for stream in (sys.stdout, sys.stderr):
             # What a terminal cannot show, in whatever locale, is shown escaped.
             stream.reconfigure(errors="backslashreplace")
+        keep_secrets_out_of_logs()
         try:
             return command(*args, **kwargs)
         except (ValueError, OSError) as error:
             raise refuse(error) from None
+        except Exception:  # a mistake of ours is shown whole, but for a secret in it
+            trace = traceback.format_exc()
+            if without_secrets(trace) == trace:
+                raise
+            echo(trace, err=True)
+            raise typer.Exit(1) from None
 
     return checked
 
 
+def echo(text: str, err: bool = False) -> None:
+    """Writes lines, whatever somebody put into them."""
+    typer.echo(shown_lines(text), err=err)
+
+
 def refuse(error: Exception) -> typer.Exit:
     """Shows a user's mistake in a line, and gives the exit of one to raise."""
-    typer.echo(f"Error: {shortened(str(error))}", err=True)
+    typer.echo(f"Error: {shown(shortened(without_secrets(str(error))))}", err=True)
     return typer.Exit(2)
 
 

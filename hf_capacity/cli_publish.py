@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .cli_errors import refuses_mistakes
+from .cli_errors import echo, refuses_mistakes
 
 
 publish = typer.Typer(help="Publish models, studies, tasks or the metric on the Hub.", no_args_is_help=True)
@@ -22,12 +22,12 @@ def _publish(make: Callable[[str], list], namespace: str | None, public: bool, d
     from .hub import log_in, upload, write_to_disk
 
     if not dry_run:
-        upload(make(namespace or log_in()), public=public, tell=typer.echo)
+        upload(make(namespace or log_in()), public=public, tell=echo)
         return
     for folder in write_to_disk(make(namespace or "YOUR-NAME"), output):
-        typer.echo(f"Written: {folder}")
+        echo(f"Written: {folder}")
     if not namespace:
-        typer.echo("The cards call you YOUR-NAME: `--namespace` tells them your name.")
+        echo("The cards call you YOUR-NAME: `--namespace` tells them your name.")
 
 
 @publish.command("model")

@@ -14,6 +14,7 @@ from pydantic.dataclasses import dataclass
 
 from .model_config import STRICT, ModelConfig, Number, PositiveInt, as_whole_number, left_out_at
 from .reading import quoted
+from .shown import without_secrets
 
 
 # Raised by every commit that moves a number; part of the run id, so that old and new results never mix.
@@ -54,6 +55,11 @@ class TaskConfig:
     def _name_the_default(self):
         if self.name is None and self.path in STUDYS_TASKS:
             object.__setattr__(self, "name", "paper")
+        if without_secrets(self.path) != self.path:
+            raise ValueError(
+                "`task.path` holds a token or a password, which ids and records would show: leave it out, and log in "
+                "with `hf auth login`."
+            )
         beside = {"path", "name", "split_seed"} & set(self.parameters)
         if beside:
             raise ValueError(

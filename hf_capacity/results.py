@@ -22,6 +22,7 @@ import yaml
 
 from .config import PROTOCOL_VERSION, ExperimentConfig
 from .reading import read_yaml
+from .shown import without_secrets
 
 
 SCHEMA_VERSION = 1
@@ -139,7 +140,7 @@ def failure_cause(run_folder: Path) -> str | None:
         cause = json.loads(path.read_bytes())["cause"]
     except (ValueError, TypeError, KeyError):
         cause = "failure.json does not say why"
-    return " ".join(str(cause).split())
+    return without_secrets(" ".join(str(cause).split()))
 
 
 def read_curve(run_folder: Path) -> list[dict[str, Any]]:

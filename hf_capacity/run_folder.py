@@ -16,6 +16,7 @@ import yaml
 
 from .config import ExperimentConfig
 from .results import SCHEMA_VERSION, Damaged, read_curve, read_record, record_text, sha256, write_atomically
+from .shown import without_secrets
 
 
 logger = logging.getLogger(__name__)
@@ -168,8 +169,9 @@ class RunFolder:
         Raises:
             OSError: There is no room for that either.
         """
+        content = {"cause": without_secrets(cause), "traceback": without_secrets(traceback)}
         self.path.mkdir(parents=True, exist_ok=True)  # its process may have died before it made one
-        write_atomically(self.failure, json.dumps({"cause": cause, "traceback": traceback}, indent=1) + "\n")
+        write_atomically(self.failure, json.dumps(content, indent=1) + "\n")
 
 
 def states(output: Path, runs: Sequence[ExperimentConfig]) -> list[str]:

@@ -201,7 +201,7 @@ def test_the_metric_and_the_dataset_name_themselves(hub, terminal):
 
 def test_a_run_can_be_published_alone_and_to_an_organisation(hub, terminal, study):
     run = min(study.glob("both-*"))
-    code, output = terminal.run("publish", "model", run, "--namespace", "lab", "--name", "a.b  c", "--public")
+    code, output = terminal.run("publish", "model", run, "--namespace", "lab", "--name", "a.b-c", "--public")
     assert code == 0, output
     assert not hub.repos["model", "lab/a.b-c"].private
     assert "and is published by itself" in hub.files("lab/a.b-c")["README.md"].decode()
@@ -211,9 +211,12 @@ def test_a_run_can_be_published_alone_and_to_an_organisation(hub, terminal, stud
 @pytest.mark.parametrize(
     ("parts", "name"),
     [
-        (("width", "arithmetic (rotating pair)", "n14", ""), "width-arithmetic-rotating-pair-n14"),
-        (("wd", "arithmetic", "n14", "model.dropout=0.1, steps=3"), "wd-arithmetic-n14-model.dropout-0.1-steps-3"),
-        (("..a--b..", "Zürich/é"), "a-b.Z-rich"),
+        (("width", "arithmetic (rotating pair)", "n14", ""), "width-arithmetic-rotating-pair-n14-efdcd579"),
+        (("wd", "arithmetic", "n14", "model.dropout=0.1"), "wd-arithmetic-n14-model.dropout-0.1-2037c04f"),
+        (("small", "arithmetic", "L1-d20-h1", ""), "small-arithmetic-L1-d20-h1"),
+        (("データ",), "16773842"),
+        (("sums.GIT",), "sums.GIT-b7351d6a"),
+        (("..a--b..", "Zürich/é"), "a-b.Z-rich-994db914"),
     ],
 )
 def test_a_repositorys_name_is_one_that_the_hub_takes(parts, name):

@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from ..report.tables import cell_table
+from .guard import Guard
 from .rendering import answers_html, style, tradeoff_html
 from .study import Study, example_prompts, find_questions
 
@@ -43,6 +45,7 @@ def launch(page: gr.Blocks, host: str, port: int | None) -> str:
         prevent_thread_lock=True,
         theme=gr.themes.Base(primary_hue="blue", neutral_hue="stone", font=TEXT_FONT, font_mono=CODE_FONT),
         css=style(),
+        app_kwargs={"middleware": [Middleware(Guard)]},
     )
     return address
 

@@ -1,10 +1,12 @@
 """Runs to cells: runs that differ in nothing but their seeds are one cell, measured n times."""
 
 import dataclasses
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -197,7 +199,14 @@ def ladders_of(cells: Sequence[Cell]) -> list[Ladder]:
 def task_label(record: Record) -> str:
     """What tables and figures call the training set of a run: the task, and its config if it is not the study's."""
     task = record["config"]["task"]
-    return task["path"] + ("" if task["name"] in (None, "paper") else f" ({task['name'].replace('_', ' ')})")
+    return without_folders(task["path"]) + (
+        "" if task["name"] in (None, "paper") else f" ({task['name'].replace('_', ' ')})"
+    )
+
+
+def without_folders(path: str) -> str:
+    """The name of a folder that was given by its place on a machine; any other path as it is."""
+    return re.split(r"[/\\]", path.rstrip("/\\"))[-1] if _is_on_a_machine(path) else path
 
 
 def model_label(record: Record) -> str:
@@ -220,7 +229,13 @@ def spelled(value: Any) -> str:
     """A setting's value as tables show it."""
     if value is None or value == []:
         return "-"
+    if isinstance(value, str) and _is_on_a_machine(value):  # two folders of one name stay two
+        return f"{without_folders(value)} ({hashlib.sha256(value.encode()).hexdigest()[:8]})"
     return f"{value:.6g}" if isinstance(value, float) else " ".join(str(value).split())
+
+
+def _is_on_a_machine(path: str) -> bool:
+    return PurePosixPath(path).is_absolute() or PureWindowsPath(path).is_absolute() or path.startswith("~")
 
 
 def _differing(settings: dict[str, Any], alike: Sequence[dict[str, Any]]) -> str:

@@ -1,14 +1,18 @@
 """Cells to Markdown tables: what was measured, over how many runs, and how sure it is."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..published import NUM_QUESTIONS, published_accuracy, published_loss
+from ..shown import shown
 from .cells import RATES, Cell, Mean, Share
 
 
 KIND_NAMES = {"addition": "addition", "subtraction": "subtraction", "capital": "facts"}
 ABSENT = "-"
+CODE = re.compile(r"((?<!`)(?:`[^`]+`|``.+?``(?!`)|```+.+```+))")
+MARKUP = re.compile(r"<(?=[A-Za-z/!?])|!(?=\[)")
 
 
 def cell_table(cells: Sequence[Cell]) -> str:
@@ -101,7 +105,7 @@ def comparison_table(cells: Sequence[Cell]) -> str:
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]], num_texts: int = 3) -> str:
     """Lays a table out so that it reads well before it is rendered too; a column "differs in" is left out if empty."""
-    table = [[text.replace("|", "\\|") for text in row] for row in [header, *rows]]
+    table = [[_cell_text(text) for text in row] for row in [header, *rows]]
     if "differs in" in header and not any(row[header.index("differs in")] for row in table[1:]):
         empty = header.index("differs in")
         table = [row[:empty] + row[empty + 1 :] for row in table]
@@ -116,6 +120,24 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]], num_tex
     ]
     rule = ["-" * width if column < num_texts else "-" * (width - 1) + ":" for column, width in enumerate(widths)]
     return "\n".join(f"| {' | '.join(line)} |" for line in [lines[0], rule, *lines[1:]])
+
+
+def code(text: str) -> str:
+    """A text as code, whatever backticks are in it."""
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    space = " " if len(fence) > 1 else ""
+    return f"{fence}{space}{shown(text)}{space}{fence}"
+
+
+def plain(text: str) -> str:
+    """A text that is not code, without what Markdown would take for a picture or for HTML."""
+    return MARKUP.sub(r"\\\g<0>", shown(text))
+
+
+def _cell_text(text: str) -> str:
+    pieces = CODE.split(text)  # every other piece is code
+    text = "".join(shown(piece) if place % 2 else plain(piece) for place, piece in enumerate(pieces))
+    return text.replace("|", "\\|")
 
 
 def names(cell: Cell) -> list[str]:
