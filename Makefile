@@ -17,6 +17,8 @@ slow-test: $(VENV)/installed
 
 lint: $(VENV)/installed
 	$(VENV)/bin/ruff check .
+	# Every file is read and written as UTF-8, whatever the locale; this rule of ruff is a preview.
+	$(VENV)/bin/ruff check --preview --select PLW1514 .
 	$(VENV)/bin/ruff format --check .
 
 # Some five minutes, during which nothing else should run.

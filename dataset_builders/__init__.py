@@ -3,10 +3,9 @@
 To add a task, write one folder with its builder, card and data, and one line in `PARTS` of `mixture/builder.py`.
 """
 
-from collections.abc import Sequence
+import logging
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
-from typing import Literal
 
 import datasets
 
@@ -14,7 +13,7 @@ from .columns import check_asked_once, checked_columns
 from .demand import Demand
 from .dials import listed, shortened
 from .elsewhere import Unreadable, is_folder, read_splits
-from .leaks import checked_against_text
+from .leaks import Task, checked_against_text
 from .mixture.builder import PARTS, Mixture
 from .questions import FEATURES, QuestionBuilder, QuestionConfig
 
@@ -25,28 +24,14 @@ __all__ = [
     "Demand",
     "QuestionBuilder",
     "QuestionConfig",
-    "TaskSplits",
+    "Task",
     "demanded_bits",
     "is_folder",
     "load_task",
+    "task_source",
 ]
 
 TASKS: dict[str, type[QuestionBuilder]] = {**PARTS, "mixture": Mixture, "both": Mixture}  # `both`: as in the study
-
-
-class TaskSplits(datasets.DatasetDict):
-    """The splits of a task, and what was found when they were read.
-
-    Attributes:
-        source: `packaged`, `folder` or `hub`.
-        leaks_dropped: How many withheld questions were left out, since their lines were read.
-        seen_nowhere: Questions that are said to be seen and stand nowhere in the training text. Of packaged tasks
-            these are known: USA and UK of `capitals`, as its card says.
-    """
-
-    source: str = "packaged"
-    leaks_dropped: int = 0
-    seen_nowhere: Sequence[str] = ()
 
 
 def load_task(
@@ -54,9 +39,9 @@ def load_task(
     name: str | None = None,
     *,
     split_seed: int = QuestionConfig.split_seed,
-    leaks: Literal["refuse", "drop"] = "refuse",
+    leaks: str | None = None,
     **parameters,
-) -> TaskSplits:
+) -> Task:
     """Loads a task into memory. The cache of `datasets` is left alone, except for what comes from the Hub.
 
     Args:
@@ -66,30 +51,30 @@ def load_task(
             A named config of the task; its default config if left out.
         split_seed (`int`, defaults to 1337):
             Draws what the task leaves to chance. `capitals` leaves nothing to chance, takes it and draws nothing.
-        leaks (`str`, defaults to `refuse`):
-            What becomes of withheld questions whose lines stand in the training text, in a task from elsewhere:
-            `drop` leaves them out.
+        leaks (`str`, *optional*):
+            Of a task from elsewhere: `drop` leaves out withheld questions whose line is in the training text; without
+            it they are refused.
         **parameters:
             Other fields of the task's config to set, such as `withheld_pairs=[[5, 7], [2, 3]]`.
 
     Returns:
-        [`TaskSplits`]: The splits `train`, whose texts joined are the training text, and `questions`, both with the
-        columns of [`~questions.question_table`].
+        `Task`: A `DatasetDict` of `train`, whose texts joined are the training text, and `questions`, both
+        with the columns of [`~questions.question_table`]; and `notes` (see [`leaks.Task`]).
 
     Raises:
         `ValueError`: if there is no such task, config or parameter, if a parameter has an impossible value, or if a
         dataset from elsewhere cannot be read, lacks a split or a column, has rows that no run can use, or says of
         questions that they are withheld, or seen, which they are not.
     """
-    with _quietly(), TemporaryDirectory() as fresh_cache:
+    with _quiet(), TemporaryDirectory() as fresh_cache:
         if path in TASKS:
-            if leaks != "refuse":
-                raise ValueError(f"`leaks` (={leaks!r}) is for tasks from elsewhere: {path!r} has none to drop.")
+            if leaks is not None:
+                raise ValueError(f"`leaks` (={leaks!r}) is for tasks from elsewhere, and {path!r} is one of ours.")
             parameters["split_seed"] = split_seed
             TASKS[path].configured(path, name, parameters)  # where `datasets` would take what is not there
             builder = TASKS[path](fresh_cache, config_name=name, **parameters)
             builder.download_and_prepare()
-            return TaskSplits(builder.as_dataset(in_memory=True))
+            return Task(builder.as_dataset(in_memory=True))
 
         given = [*parameters, *(["split_seed"] if split_seed != QuestionConfig.split_seed else [])]
         if given:
@@ -103,13 +88,16 @@ def load_task(
                 f"Could not load the task {shortened(path)}: {fault} Give one of {listed(TASKS)}, a local folder or a "
                 "dataset on the Hub that can be reached."
             ) from fault
-        splits = checked_columns(splits, path)
-        splits, leaks_dropped, seen_nowhere = checked_against_text(splits, path, leaks)
-        check_asked_once(splits["questions"], path)
-        loaded = TaskSplits(splits)
-        loaded.source = "folder" if is_folder(path) else "hub"
-        loaded.leaks_dropped, loaded.seen_nowhere = leaks_dropped, seen_nowhere
-        return loaded
+        task = checked_against_text(checked_columns(splits, path), path, leaks)
+        check_asked_once(task["questions"], path)
+        return task
+
+
+def task_source(path: str) -> str:
+    """Where a task comes from: `packaged` (one of `TASKS`), a `folder` of this machine, or the `hub`."""
+    if path in TASKS:
+        return "packaged"
+    return "folder" if is_folder(path) else "hub"
 
 
 def demanded_bits(
@@ -134,11 +122,11 @@ def demanded_bits(
 
 
 @contextmanager
-def _quietly():
-    """No progress bars, and no log of what is then raised."""
+def _quiet():
+    """No progress bars, and no log of what is refused in a line of ours."""
     shown, verbosity = not datasets.utils.are_progress_bars_disabled(), datasets.logging.get_verbosity()
     datasets.disable_progress_bars()
-    datasets.logging.set_verbosity(datasets.logging.CRITICAL)
+    datasets.logging.set_verbosity(logging.CRITICAL)
     try:
         yield
     finally:

@@ -22,7 +22,7 @@ def write_data_files(task: str) -> None:
             (folder / "data" / config.name).mkdir(parents=True, exist_ok=True)
             for name, content in contents.items():
                 (folder / "data" / config.name / name).write_bytes(content)
-    (folder / "README.md").write_text(dataset_card(task, f"dataset_builders/{folder.name}"))
+    (folder / "README.md").write_text(dataset_card(task, f"dataset_builders/{folder.name}"), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ what Unicode calls the same text is taken for the same, where NFKC would take 5Â
 """
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import datasets
 import numpy as np
@@ -31,33 +31,45 @@ REPEATED = {"  ": " ", " \n": "\n", "\n ": "\n", "\n\n": "\n"}
 EXAMPLES = 3
 
 
-def checked_against_text(
-    splits: datasets.DatasetDict, path: str, leaks: str
-) -> tuple[datasets.DatasetDict, int, list[str]]:
-    """The splits of a task whose `seen` is what is read.
+class Task(datasets.DatasetDict):
+    """The two splits of a task, and what was found when its questions were looked for in its text.
+
+    Attributes:
+        never_read: Of a task from elsewhere, questions that are said to be seen and stand nowhere in the text. Of
+            packaged ones these are known: USA and UK of `capitals`, as its card says.
+        leaks_dropped: How many withheld questions were left out, since they stand in the text.
+    """
+
+    never_read: Sequence[str] = ()
+    leaks_dropped: int = 0
+
+    @property
+    def notes(self) -> dict[str, int]:
+        """Both as numbers, each where there are some."""
+        notes = {"leaks_dropped": self.leaks_dropped, "never_read": len(self.never_read)}
+        return {name: number for name, number in notes.items() if number}
+
+
+def checked_against_text(splits: datasets.DatasetDict, path: str, leaks: str | None) -> Task:
+    """Takes a task's word for what is withheld and what is seen only where its text agrees.
 
     Args:
         splits: `train` and `questions`.
         path: What the task is called, for messages.
-        leaks: What becomes of withheld questions that were read: `refuse`, or `drop`.
-
-    Returns:
-        The splits, without the questions that were dropped; the number of these; and the questions that are said to
-        be seen and stand nowhere in the training text, which a model can hardly answer.
+        leaks: `drop` leaves out withheld questions that were read; None refuses them.
 
     Raises:
         `ValueError`: if withheld questions were read and are not to be dropped, if none is left, or if no question
         that is said to be seen is there.
     """
     asked, seen, stands, was_read = _look_up(splits)
-    leaked = ~seen & was_read
-    if leaked.any() and leaks != "drop":
+    leaked, nowhere = ~seen & was_read, seen & ~stands
+    if leaked.any() and leaks is None:
         raise ValueError(
             f"{leaked.sum()} of {(~seen).sum()} withheld questions of {shortened(path)} (`seen` is false) stand in "
             f"its training text, such as {_examples(asked, leaked)}: what was read shows no generalisation. Take "
             "their lines out of the text, or say `leaks: drop` beside the `path` of the task to leave them out."
         )
-    nowhere = seen & ~stands
     if seen.any() and nowhere.sum() == seen.sum():
         raise ValueError(
             f"None of {seen.sum()} questions of {shortened(path)} whose `seen` is true stands in its training text, "
@@ -67,10 +79,12 @@ def checked_against_text(
         raise ValueError(
             f"All {len(leaked)} questions of {shortened(path)} are leaks: none is left when they are dropped."
         )
+    task = Task(splits)
     if leaked.any():
-        table = splits["questions"].data.table.filter(pa.array(~leaked))
-        splits = datasets.DatasetDict({**splits, "questions": datasets.Dataset(table)})
-    return splits, int(leaked.sum()), [line for line, missing in zip(asked, nowhere, strict=True) if missing]
+        task["questions"] = datasets.Dataset(splits["questions"].data.table.filter(pa.array(~leaked)))
+    task.leaks_dropped = int(leaked.sum())
+    task.never_read = [asked[place] for place in np.flatnonzero(nowhere)]
+    return task
 
 
 def _look_up(splits: datasets.DatasetDict) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
@@ -80,7 +94,8 @@ def _look_up(splits: datasets.DatasetDict) -> tuple[list[str], np.ndarray, np.nd
     seen = questions["seen"].to_numpy()
     # A withheld question may be asked otherwise than its line has it.
     lines = ["" if is_seen else line for line, is_seen in zip(questions["text"].to_pylist(), seen, strict=True)]
-    stands, is_line = standing(asked, lines, splits["train"].data.column("text").to_pylist())
+    ends = questions["end"].to_pylist()
+    stands, is_line = standing(asked, ends, lines, splits["train"].data.column("text").to_pylist())
     return asked, seen, stands, stands | is_line
 
 
@@ -101,11 +116,14 @@ def unified(texts: Sequence[str]) -> list[str]:
     return [part.strip() for part in text.split(between)]
 
 
-def standing(asked: Sequence[str], lines: Sequence[str], text_lines: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def standing(
+    asked: Sequence[str], ends: Sequence[str], lines: Sequence[str], text_lines: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray]:
     """Which questions stand in a training text, and which lines are lines of it.
 
     Args:
         asked: Prompt, answer and end of each question: found within a line and across lines too.
+        ends: The end of each: a mark such as `>` ends it whatever follows, a space or a newline does not.
         lines: The line of each.
         text_lines: The lines of the training text.
 
@@ -113,6 +131,7 @@ def standing(asked: Sequence[str], lines: Sequence[str], text_lines: Sequence[st
         A truth value for each of `asked`, and for each of `lines`.
     """
     asked, lines = unified(asked), unified(lines)
+    are_marked = {line for line, end in zip(asked, ends, strict=True) if end.strip()}
     # A row is a line, whether a newline ends it or not; but windows read rows as they follow each other.
     texts = unified(["\n".join(text_lines)])
     if not all(line.endswith("\n") for line in text_lines):
@@ -120,7 +139,7 @@ def standing(asked: Sequence[str], lines: Sequence[str], text_lines: Sequence[st
     found = set().union(*(text.split("\n") for text in texts)) - {""}
     rest = list(set(asked) - found)
     for text in texts if rest else ():
-        found.update(rest[index] for index in _found(rest, f"\n\n{text}\n\n"))
+        found |= _found(rest, f"\n\n{text}\n\n", are_marked)
     text = "\n".join(["", *texts, ""])
     return (
         np.array([line in found for line in asked]),
@@ -128,11 +147,15 @@ def standing(asked: Sequence[str], lines: Sequence[str], text_lines: Sequence[st
     )
 
 
-def _found(needles: Sequence[str], text: str) -> set[int]:
+def _found(needles: Sequence[str], text: str, are_marked: Collection[str]) -> set[str]:
     """Which of many strings stand in a text, but not in the midst of a word, number or sum."""
     automaton = AhoCorasick(needles, matchkind=MatchKind.Standard)
     matches = automaton.find_matches_as_indexes(text, overlapping=True)
-    return {index for index, start, end in matches if _is_edge(text, start) and _is_edge(text, end)}
+    return {
+        needles[index]
+        for index, start, end in matches
+        if _is_edge(text, start) and (needles[index] in are_marked or _is_edge(text, end))
+    }
 
 
 def _is_edge(text: str, place: int) -> bool:

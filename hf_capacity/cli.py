@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-from .cli_publish import publish, refuse
+from .cli_errors import echo, refuses_mistakes, shortened
+from .cli_publish import publish
+from .shown import shown
 
 
 # A grid grows by multiplication: from so many runs on, it may be a slip.
@@ -33,6 +35,7 @@ def _stop(signal_number, frame):
 
 
 @app.command()
+@refuses_mistakes
 def run(
     study: Annotated[str, typer.Argument(help="A YAML file, or the name of a packaged study such as quick.")],
     overrides: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Such as steps=100.")] = None,
@@ -52,52 +55,50 @@ def run(
         signal.signal(ending, _stop)
     from .results import check_folder, claim_folder, read_record
     from .run_folder import states
-    from .sweep.plan import check_tasks, read_study
+    from .sweep.plan import read_study
+    from .sweep.task_checks import check_tasks
 
-    try:
-        if address is not None and engine is not Engine.RAY:
-            raise ValueError(f"`--address` (={address}) goes with `--engine ray`.")
-        if workers and engine is Engine.RAY:
-            raise ValueError(
-                f"`--workers` (={workers}) goes with `--engine local`: Ray does what its nodes have room for."
-            )
-        if output and ":/" in str(output):  # a `Path` keeps one of two slashes
-            raise ValueError(
-                f"`--output` (={output}): object stores are out of scope, name a path that every node mounts."
-            )
-        plan = read_study(study, overrides or [])
-        if plan.num_runs > MANY_RUNS and not yes:
-            raise ValueError(
-                f"study {plan.name!r} expands to {plan.num_runs:,} runs, more than {MANY_RUNS:,}: take less of its "
-                "grid (KEY=VALUE), or say --yes if that is what you want."
-            )
-        runs = plan.runs()
-        output = output or Path("runs") / plan.name
-        check_folder(output, plan.name)
-        check_tasks(runs)
-        if not dry_run:
-            claim_folder(output, plan.name, plan.description)
-        found = states(output, runs)
-    except (ValueError, OSError) as error:
-        raise refuse(error) from None
+    if address is not None and engine is not Engine.RAY:
+        raise ValueError(f"`--address` (={address}) goes with `--engine ray`.")
+    if workers and engine is Engine.RAY:
+        raise ValueError(
+            f"`--workers` (={workers}) goes with `--engine local`: Ray does what its nodes have room for."
+        )
+    if output and ":/" in str(output):  # a `Path` keeps one of two slashes
+        raise ValueError(
+            f"`--output` (={output}): object stores are out of scope, name a path that every node mounts."
+        )
+    plan = read_study(study, overrides or [])
+    if plan.num_runs > MANY_RUNS and not yes:
+        raise ValueError(
+            f"study {plan.name!r} expands to {plan.num_runs:,} runs, more than {MANY_RUNS:,}: take less of its "
+            "grid (KEY=VALUE), or say --yes if that is what you want."
+        )
+    runs = plan.runs()
+    output = output or Path("runs") / plan.name
+    check_folder(output, plan.name)
+    check_tasks(runs)
+    if not dry_run:
+        claim_folder(output, plan.name, plan.description)
+    found = states(output, runs)
 
-    typer.echo(plan.description)
+    echo(plan.description)
     finished, to_do = [], []
     for config, state in zip(runs, found, strict=True):
         (finished if state == "done" else to_do).append(config)
         if dry_run or state not in ("done", "to do"):
-            typer.echo(f"{config.run_id}  {config.steps} steps  {state}")
-    typer.echo(f"{plan.name}: {len(runs)} runs, {len(runs) - len(to_do)} done, {len(to_do)} to do, in {output}")
+            echo(f"{config.run_id}  {config.steps} steps  {state}")
+    echo(f"{plan.name}: {len(runs)} runs, {len(runs) - len(to_do)} done, {len(to_do)} to do, in {output}")
     from .sweep.local import num_cores, run_local
 
     if dry_run:
-        from .sweep.estimate import estimated_minutes
+        from .sweep.estimate import estimated_minutes, spelled_time
 
         num_workers = workers or num_cores()
         minutes = estimated_minutes(to_do, [read_record(output / config.run_id) for config in finished], num_workers)
         if to_do:
             basis = f"the {len(finished)} finished runs here" if finished else "the steps of model_cards/benchmark"
-            typer.echo(f"about {minutes:.0f} minutes with {num_workers} workers, by {basis}")
+            echo(f"about {spelled_time(minutes)} with {num_workers} workers, by {basis}")
         return
 
     try:
@@ -107,36 +108,33 @@ def run(
             failures = run_ray(to_do, output, plan.name, address=address, **plan.resources)
         else:
             failures = run_local(to_do, output, plan.name, workers or num_cores())
-    except ValueError as error:
-        raise refuse(error) from None
     except SystemExit:
-        typer.echo("\nStopped. The same command goes on from the last checkpoints.", err=True)
+        echo("\nStopped. The same command goes on from the last checkpoints.", err=True)
         raise
     except OSError as error:
-        typer.echo(f"Error: {error}\nThe same command goes on from the last checkpoints.", err=True)
+        echo(f"Error: {shortened(str(error))}\nThe same command goes on from the last checkpoints.", err=True)
         raise typer.Exit(1) from None
     if failures:
-        typer.echo(f"{len(failures)} of {len(to_do)} runs failed; the same command tries them again:", err=True)
+        echo(f"{len(failures)} of {len(to_do)} runs failed; the same command tries them again:", err=True)
         for run_id, cause in failures.items():
-            typer.echo(f"  {run_id}: {cause}", err=True)
+            echo(f"  {run_id}: {shown(cause)}", err=True)
         raise typer.Exit(1)
-    typer.echo(f"All runs are done. Next: hf-capacity report {output}")
+    echo(f"All runs are done. Next: hf-capacity report {output}")
 
 
 @app.command()
+@refuses_mistakes
 def report(folder: Annotated[Path, typer.Argument(help="A study's folder, such as runs/quick.")]) -> None:
     """Print a study's tables, and write its report with figures."""
     from .report import write_report
 
-    try:
-        path = write_report(folder)
-    except (ValueError, OSError) as error:
-        raise refuse(error) from None
-    typer.echo(path.read_text())
-    typer.echo(f"Written: {path}")
+    path = write_report(folder)
+    echo(path.read_text(encoding="utf-8"))
+    echo(f"Written: {path}")
 
 
 @app.command()
+@refuses_mistakes
 def results(
     folder: Annotated[Path, typer.Argument(help="A study's folder, such as runs/quick.")],
     output: Annotated[Path | None, typer.Option(help="Export all columns: a .csv or .parquet file.")] = None,
@@ -146,15 +144,11 @@ def results(
     from .results import read_unfinished
     from .results_table import export_results, load_results
 
-    try:
-        table = load_results(folder)
-        unfinished = read_unfinished(folder)
-        if output:
-            export_results(table, output)
-    except (ValueError, OSError) as error:
-        raise refuse(error) from None
+    table = load_results(folder)
+    unfinished = read_unfinished(folder)
     if output:
-        typer.echo(f"Written: {output}, {len(table)} runs. Without a result: {len(unfinished)} runs.")
+        export_results(table, output)
+        echo(f"Written: {output}, {len(table)} runs. Without a result: {len(unfinished)} runs.")
     else:
         show_results(table, unfinished)
 
@@ -167,6 +161,7 @@ ModelRevision = Annotated[
 
 
 @app.command()
+@refuses_mistakes
 def evaluate(
     source: Source,
     task: Annotated[str | None, typer.Option(help="For a model that does not say what it learned.")] = None,
@@ -174,21 +169,16 @@ def evaluate(
     revision: ModelRevision = None,
 ) -> None:
     """Score a model on the questions of its task."""
-    import yaml
-
     from .display import show_marks
     from .inference import evaluate_model
+    from .reading import parse_yaml
 
-    try:
-        marks = evaluate_model(source, yaml.safe_load(task) if task else None, step=step, revision=revision)
-    except yaml.YAMLError:
-        raise refuse(ValueError(f"`--task` (={task}) is neither a name nor YAML.")) from None
-    except (ValueError, OSError) as error:
-        raise refuse(error) from None
-    show_marks(marks)
+    asked = parse_yaml(task, "`--task`") if task else None
+    show_marks(evaluate_model(source, asked, step=step, revision=revision))
 
 
 @app.command()
+@refuses_mistakes
 def ask(
     source: Source,
     prompt: Annotated[str, typer.Argument(help='Such as "<5+7=".')],
@@ -198,14 +188,11 @@ def ask(
     """Let a model go on from a prompt to the end of the line."""
     from .inference import ask as ask_model
 
-    try:
-        written = ask_model(source, prompt, step=step, revision=revision)
-    except (ValueError, OSError) as error:
-        raise refuse(error) from None
-    typer.echo(prompt + written)
+    echo(prompt + ask_model(source, prompt, step=step, revision=revision))
 
 
 @app.command()
+@refuses_mistakes
 def demo(
     folder: Annotated[Path, typer.Argument(help="A study's folder, such as runs/quick.")],
     port: Annotated[
@@ -215,10 +202,7 @@ def demo(
     """Open a page, for this machine only, on which every model of a study answers what you type."""
     from .demo import serve
 
-    try:
-        serve(folder, port, lambda address: typer.echo(f"Open {address} in a browser; Ctrl-C ends it."))
-    except (ValueError, OSError) as error:
-        raise refuse(error) from None
+    serve(folder, port, lambda address: echo(f"Open {address} in a browser; Ctrl-C ends it."))
 
 
 if __name__ == "__main__":

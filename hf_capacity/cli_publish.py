@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from .cli_errors import echo, refuses_mistakes
+
 
 publish = typer.Typer(help="Publish models, studies, tasks or the metric on the Hub.", no_args_is_help=True)
 Namespace = Annotated[str | None, typer.Option(help="A user or an organisation; by default you.")]
@@ -15,29 +17,21 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Write the same folders 
 DryRunFolder = Annotated[Path, typer.Option("--output", help="Where a dry run writes.")]
 
 
-def refuse(error: Exception) -> typer.Exit:
-    """Tells a user's mistake in a line, and ends with the exit code of one."""
-    typer.echo(f"Error: {error}", err=True)
-    return typer.Exit(2)
-
-
 def _publish(make: Callable[[str], list], namespace: str | None, public: bool, dry_run: bool, output: Path) -> None:
     """Publishes the repositories that `make` makes for a namespace, or writes them to disk."""
     from .hub import log_in, upload, write_to_disk
 
-    try:
-        if not dry_run:
-            upload(make(namespace or log_in()), public=public, tell=typer.echo)
-            return
-        for folder in write_to_disk(make(namespace or "YOUR-NAME"), output):
-            typer.echo(f"Written: {folder}")
-        if not namespace:
-            typer.echo("The cards call you YOUR-NAME: `--namespace` tells them your name.")
-    except (ValueError, OSError) as error:
-        raise refuse(error) from None
+    if not dry_run:
+        upload(make(namespace or log_in()), public=public, tell=echo)
+        return
+    for folder in write_to_disk(make(namespace or "YOUR-NAME"), output):
+        echo(f"Written: {folder}")
+    if not namespace:
+        echo("The cards call you YOUR-NAME: `--namespace` tells them your name.")
 
 
 @publish.command("model")
+@refuses_mistakes
 def publish_model(
     run: Annotated[Path, typer.Argument(help="A finished run's folder.")],
     name: Name = None,
@@ -53,6 +47,7 @@ def publish_model(
 
 
 @publish.command("study")
+@refuses_mistakes
 def publish_study(
     folder: Annotated[Path, typer.Argument(help="A finished study's folder.")],
     name: Name = None,
@@ -68,6 +63,7 @@ def publish_study(
 
 
 @publish.command("dataset")
+@refuses_mistakes
 def publish_dataset(
     task: Annotated[str, typer.Argument(help="A task's name, such as arithmetic.")],
     name: Name = None,
@@ -83,6 +79,7 @@ def publish_dataset(
 
 
 @publish.command("metric")
+@refuses_mistakes
 def publish_metric(
     namespace: Namespace = None,
     public: Public = False,

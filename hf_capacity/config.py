@@ -9,19 +9,24 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 
-from .model_config import STRICT, ModelConfig, PositiveInt, left_out_at
+from .model_config import STRICT, ModelConfig, Number, PositiveInt, as_whole_number, left_out_at
+from .reading import quoted
+from .shown import without_secrets
 
 
 # Raised by every commit that moves a number; part of the run id, so that old and new results never mix.
 PROTOCOL_VERSION = 2
 
-Seed = Annotated[int, Field(strict=True, ge=0, lt=2**32)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
+Seed = Annotated[int, BeforeValidator(as_whole_number), Field(strict=True, ge=0, lt=2**32)]
+Fraction = Annotated[Number, Field(ge=0, le=1)]
 STUDYS_TASKS = ("arithmetic", "capitals", "mixture", "both")
-MOST_OF_A_PATH = 150
+# Characters of a task's path that a run is called by.
+LONGEST_TASK = 180
+# Characters in a batch: beyond it neither text nor memory of any machine here would reach.
+MOST_CHARACTERS = 10**9
 STOP_METRICS = "take loss, fit or recall, of what was seen"
 
 
@@ -33,24 +38,35 @@ class TaskConfig:
         path: A built-in task (`arithmetic`, `capitals`, `both`), or a folder or Hub id that `load_dataset` reads.
         name: The configuration; the study's tasks default to `paper`, others to their own default.
         parameters: What else a built-in task takes, such as `withheld_pairs`.
-        leaks: What becomes of withheld questions whose lines stand in the training text, in a task that is not
-            built in: the task is refused, unless they are to `drop` out of the questions.
+        leaks: `drop` leaves out withheld questions whose line stands in the training text of a task from elsewhere;
+            without it, they are refused.
     """
 
     path: str
     name: str | None = None
     parameters: dict[str, Any] = dataclasses.field(default_factory=dict)
-    leaks: Literal["refuse", "drop"] = left_out_at("refuse")
+    leaks: Literal["drop"] | None = left_out_at(None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Its fields as plain JSON types, those left out that are at a default from before they were there."""
+        return TypeAdapter(TaskConfig).dump_python(self, mode="json")
 
     @model_validator(mode="after")
     def _name_the_default(self):
         if self.name is None and self.path in STUDYS_TASKS:
             object.__setattr__(self, "name", "paper")
+        if without_secrets(self.path) != self.path:
+            raise ValueError(
+                "`task.path` holds a token or a password, which ids and records would show: leave it out, and log in "
+                "with `hf auth login`."
+            )
+        beside = {"path", "name", "split_seed"} & set(self.parameters)
+        if beside:
+            raise ValueError(
+                f"`task.parameters` must not have {', '.join(sorted(beside))}: path and name stand beside it, and "
+                "`split_seed` is a key of the run."
+            )
         return self
-
-    def to_dict(self) -> dict[str, Any]:
-        """The task as plain JSON types, as it stands in the config of a run."""
-        return TypeAdapter(TaskConfig).dump_python(self, mode="json")
 
 
 @dataclass(kw_only=True, frozen=True, config=STRICT)
@@ -65,7 +81,7 @@ class StopWhen:
     """
 
     metric: str
-    threshold: Annotated[float, Field(ge=0)]
+    threshold: Annotated[Number, Field(ge=0)]
     evaluations: PositiveInt = 3
 
     @field_validator("metric")
@@ -131,19 +147,19 @@ class ExperimentConfig:
     eval_steps: PositiveInt = 250
     save_steps: PositiveInt = 1_000
     keep_checkpoints: tuple[PositiveInt, ...] = ()
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-2
-    min_learning_rate: Annotated[float, Field(ge=0)] = 1e-4
+    learning_rate: Annotated[Number, Field(gt=0)] = 1e-2
+    min_learning_rate: Annotated[Number, Field(ge=0)] = 1e-4
     warmup_ratio: Fraction = 2_000 / 30_000
     decay_ratio: Fraction = 25_000 / 30_000
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    adam_beta1: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    adam_beta2: Annotated[float, Field(ge=0, lt=1)] = 0.99
-    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    weight_decay: Annotated[Number, Field(ge=0)] = 0.0
+    adam_beta1: Annotated[Number, Field(ge=0, lt=1)] = 0.9
+    adam_beta2: Annotated[Number, Field(ge=0, lt=1)] = 0.99
+    max_grad_norm: Annotated[Number, Field(gt=0)] = 1.0
     model_seed: Seed = 1337
     data_seed: Seed = 1337
     split_seed: Seed = 1337
     training_step: Literal["fastest", "plain"] = "fastest"
-    bf16: bool = False
+    bf16: Annotated[bool, Field(strict=True)] = False
     batches: Literal["windows", "lines"] = left_out_at("windows")
     stop_when: StopWhen | None = left_out_at(None)
     curriculum: Literal["rule_first", "facts_first", "interleaved"] | None = left_out_at(None)
@@ -164,9 +180,14 @@ class ExperimentConfig:
             raise ValueError(
                 f"`warmup_ratio` (={self.warmup_ratio:.4g}) must not exceed `decay_ratio` (={self.decay_ratio:.4g})."
             )
+        if self.batch_size * self.block_size > MOST_CHARACTERS:
+            raise ValueError(
+                f"`batch_size` (={self.batch_size:,}) x `block_size` (={self.block_size:,}) must not exceed "
+                f"{MOST_CHARACTERS:,} characters."
+            )
         late = [step for step in self.keep_checkpoints if step > self.steps]
         if late:
-            raise ValueError(f"`keep_checkpoints` (={late}) must not exceed `steps` (={self.steps}).")
+            raise ValueError(f"`keep_checkpoints` (={quoted(late)}) must not exceed `steps` (={self.steps}).")
         return self
 
     @classmethod
@@ -194,8 +215,8 @@ class ExperimentConfig:
     def run_id(self) -> str:
         """Readable prefix and a digest of the whole config and the protocol version."""
         identity = json.dumps([PROTOCOL_VERSION, self.to_dict()], sort_keys=True)
-        # Of a long path its end says most, and names of folders have their limit; `.` and `データ` leave nothing.
-        task = re.sub(r"[^A-Za-z0-9_.]+", "-", self.task.path)[-MOST_OF_A_PATH:].strip("-.") or "task"
+        # As much of a path as file systems take in a name; the digest tells the rest.
+        task = re.sub(r"[^A-Za-z0-9_.]+", "-", self.task.path)[-LONGEST_TASK:].strip("-.") or "task"
         digest = hashlib.sha256(identity.encode()).hexdigest()[:8]
         return f"{task}-{self.model.label}-s{self.model_seed}-{digest}"
 
@@ -218,7 +239,7 @@ def _explain(mistake: dict[str, Any]) -> str:
     message = mistake["msg"].removeprefix("Value error, ")
     if kind == "value_error" and message.startswith("`"):
         return message
-    return f"`{key}` (={mistake['input']!r}): {message[0].lower() + message[1:]}"
+    return f"`{key}` (={quoted(mistake['input'])}): {message[0].lower() + message[1:]}"
 
 
 def packaged_path(*parts: str) -> Path:

@@ -1,14 +1,17 @@
 """What a person at the terminal sees: how far each run is, how a model was marked, and the runs of a study."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from .config import ExperimentConfig
 from .model_config import label_of
+from .shown import shown
 
 
 if TYPE_CHECKING:
@@ -37,10 +40,10 @@ class Display:
         self.bars: dict[str, Any] = {}
         self.finished = 0
         self.progress_bars = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=20),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[row]}"),
+            TextColumn("{task.fields[row]}", markup=False),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=self.console,
@@ -73,11 +76,11 @@ class Display:
     def failed(self, run_id: str, cause: str) -> None:
         """A run failed."""
         self._close(run_id)
-        self.console.print(f"{run_id}  FAILED: {cause}", markup=False)
+        self.console.print(f"{run_id}  FAILED: {shown(cause)}", markup=False)
 
     def log(self, message: str) -> None:
         """A line that is neither."""
-        self.console.print(message, markup=False)
+        self.console.print(shown(message), markup=False)
 
     def _close(self, run_id: str) -> None:
         self.finished += 1
@@ -95,7 +98,7 @@ def show_marks(marks: dict[str, Any]) -> None:
     """Prints what `evaluate_model` found: every rate with its count, interval and floor."""
     console = Console(soft_wrap=True, highlight=False)
     intervals, floors = marks["intervals_over_questions_of_one_model"], marks["floors"]
-    table = Table("", "right", "rate", "95 % over questions", "floor", title=_name(marks["task"]))
+    table = Table("", "right", "rate", "95 % over questions", "floor", title=escape(shown(_name(marks["task"]))))
     for rate, (right, questions) in marks["counts"].items():
         low, high = intervals[rate]
         table.add_row(
@@ -108,16 +111,21 @@ def show_marks(marks: dict[str, Any]) -> None:
     for kind, parts in marks["kinds"].items():
         for part, (right, questions) in parts.items():
             floor = floors["kinds"].get(kind, {}).get(part)
-            table.add_row(f"{kind}, {part}", f"{right}/{questions}", f"{right / questions:.3f}", "", _floor(floor))
+            table.add_row(
+                escape(shown(f"{kind}, {part}")), f"{right}/{questions}", f"{right / questions:.3f}", "", _floor(floor)
+            )
     console.print(table)
     console.print("The intervals are over the questions of this one model; another seed may fall outside of them.")
     if marks["tradeoff_gap"] is not None:
         console.print(f"trade-off gap (recall - extrapolation): {marks['tradeoff_gap']:+.3f}")
     if "recall" not in marks["counts"] and "fit" not in marks["counts"]:
         console.print("What this model has seen is not known, so there is no recall, fit or extrapolation.")
-    for prompt, written in marks["written_for_withheld"].items():
-        verdict = "right" if marks["withheld"][prompt] else "wrong"
-        console.print(f"withheld  {prompt}{written}  {verdict}", markup=False)
+    withheld = [row for row in marks["answers"] if row["seen"] is False] if marks["withheld"] else []
+    prompts = Counter(row["prompt"] for row in withheld)
+    for row in withheld:
+        asked = f" (asked for {row['answer']})" if prompts[row["prompt"]] > 1 else ""
+        verdict = "right" if row["right"] else "wrong"
+        console.print(shown(f"withheld  {row['prompt']}{row['written']}{asked}  {verdict}"), markup=False)
 
 
 def _name(task: dict[str, Any]) -> str:
@@ -155,7 +163,7 @@ def show_results(table: "pandas.DataFrame", unfinished: dict[str, str | None]) -
     open_ = [f"{run_id} is not finished" for run_id, cause in unfinished.items() if not cause]
     for lines in (failed, open_):
         for line in lines[:NAMED]:
-            print(line)
+            print(shown(line))
         if lines[NAMED:]:
             print(f"... and {len(lines) - NAMED} more like this")
 
@@ -170,7 +178,7 @@ def _texts(table: "pandas.DataFrame", name: str, spell: Callable[[Any], str] = s
     if name not in table:
         return [ABSENT] * len(table)
     return [
-        spell(value) if known else ABSENT
+        shown(spell(value)) if known else ABSENT
         for value, known in zip(table[name].tolist(), table[name].notna(), strict=True)
     ]
 

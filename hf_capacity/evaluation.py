@@ -3,7 +3,6 @@
 Shapes: Q questions, K answer tokens of all questions together, R rows, T positions, W windows, V vocabulary.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -14,13 +13,14 @@ from torch.nn.functional import cross_entropy
 
 # Windows that go through the model at once when the loss of the text is taken: keeps the logits in the cache.
 WINDOWS_A_PASS = 512
-# More than any answer of the study; a line that has not ended by then never will.
+# More than any answer of the paper's; what a model writes beyond it, and beyond the right answer, is cut.
 LONGEST_LINE = 64
+CUT = "…"
 
 
 @dataclass(frozen=True)
 class Verdicts:
-    """What one pass decided, per question: `correct_Q` is the exact match, `published_Q` the study's own reading."""
+    """What one pass decided, per question: `correct_Q` is the exact match, `published_Q` the paper's reading of it."""
 
     correct_Q: torch.Tensor
     published_Q: torch.Tensor
@@ -35,7 +35,7 @@ class TeacherForcing:
     model together, so that none is filled up.
 
     Args:
-        questions: Columns `prompt`, `answer`, `end`, `kind`.
+        questions: Columns `prompt`, `answer`, `end`.
         encode: Text to token ids, one a character.
         block_size: Positions of the model.
         device: Where the model is.
@@ -79,22 +79,20 @@ class TeacherForcing:
         self.first_end_Q = tensor(first_end)
         digits = [encode(digit)[0] for digit in "0123456789" if digit in "".join(questions["answer"])]
         self.digits = tensor(digits)
-        self.is_capital_Q = tensor([kind == "capital" for kind in questions["kind"]]).bool()
-        line_end = {
-            end[-1] for end, kind in zip(questions["end"], questions["kind"], strict=True) if kind == "capital"
-        }
-        self.line_end = tensor([encode(mark)[0] for mark in line_end])
+        ends_line = [end.endswith("\n") for end in questions["end"]]
+        self.ends_line_Q = tensor(ends_line).bool()
+        self.line_end = tensor(encode("\n") if any(ends_line) else [])
 
     def verdicts(self, predict: Callable[[torch.Tensor], torch.Tensor]) -> Verdicts:
         """Decides every question; `predict` gives the most probable next token after each position of rows."""
         written_K = torch.cat([predict(rows_RT).flatten() for rows_RT in self.rows])[self.place_K]
         right_K = written_K == self.target_K
         correct_Q = self._all_of_each_question(right_K)
-        # The study reads the integer alone, without what follows; and a capital up to the end of the line, stripped.
+        # The paper reads the integer alone, without what follows; and a capital up to the end of the line, stripped.
         answer_right_Q = self._all_of_each_question(right_K | ~self.answer_K)
         written_next_Q = written_K[self.first_end_Q]
         stops_Q = torch.where(
-            self.is_capital_Q,
+            self.ends_line_Q,
             correct_Q | torch.isin(written_next_Q, self.line_end),
             ~torch.isin(written_next_Q, self.digits),
         )
@@ -124,10 +122,10 @@ def verdicts_on_text(
     targets = [answer + end for answer, end in zip(questions["answer"], questions["end"], strict=True)]
     texts = write(questions["prompt"], [len(target.encode()) for target in targets])
     correct, published = [], []
-    for text, target, answer, kind in zip(texts, targets, questions["answer"], questions["kind"], strict=True):
+    for text, target, answer in zip(texts, targets, questions["answer"], strict=True):
         correct.append(text.startswith(target))
         following = text.removeprefix(answer)[:1]  # none where the model ends its text
-        closed = following in ("", target[-1]) if kind == "capital" else following not in tuple("0123456789")
+        closed = following in ("", "\n") if target.endswith("\n") else following not in tuple("0123456789")
         published.append(correct[-1] or (text.startswith(answer) and closed))
     return Verdicts(torch.tensor(correct), torch.tensor(published))
 
@@ -138,16 +136,24 @@ def predict(model: torch.nn.Module, rows_RT: torch.Tensor) -> torch.Tensor:
     return model(input_ids=rows_RT).logits.argmax(-1)
 
 
-def published_questions(prompts: Sequence[str], kinds: Sequence[str]) -> list[bool]:
-    """Which questions the study scores: all capitals, and sums a+-b whose b is at least 1 unless a is 0 (91 + 91).
+def line_of(text: str, target: str = "", *, cut: bool) -> str:
+    """What is shown of what a model wrote: the right answer if it begins so, and then the rest of the line.
 
-    Of sums that are not those of the study it scores none.
+    Args:
+        text: What it wrote.
+        target: The right answer and its end mark.
+        cut: Whether it would have written more: what has no end then says so.
     """
-    sums = [re.fullmatch(r"<(\d)[+-](\d)=", prompt) for prompt in prompts]
-    counted = [bool(sum_) and (sum_[1] == "0" or sum_[2] != "0") for sum_ in sums]
-    if sum(counted) != 2 * 91 or sum(map(bool, sums)) != kinds.count("addition") + kinds.count("subtraction"):
-        counted = [False] * len(counted)
-    return [kind == "capital" or one for kind, one in zip(kinds, counted, strict=True)]
+    head = target if text.startswith(target) else ""
+    if head.endswith("\n"):
+        return head.rstrip("\n")
+    line, newline, _ = text[len(head) :].partition("\n")
+    return head + line + (CUT if cut and not newline else "")
+
+
+def lines_within(target: str) -> int:
+    """How many characters of an answer come before its last line."""
+    return target.rfind("\n", 0, -1) + 1
 
 
 @torch.no_grad()
@@ -174,10 +180,15 @@ def nll(model: torch.nn.Module, windows_WT: torch.Tensor, scored_WT: torch.Tenso
 
 
 @torch.no_grad()
-def write(model: torch.nn.Module, ids: list[int], max_new_tokens: int, stop: int | None = None) -> list[int]:
-    """Greedy decoding that slides the window over what the block cannot hold; ends after the token `stop`."""
+def write(
+    model: torch.nn.Module, ids: list[int], max_new_tokens: int, stop: int | None = None, at_least: int = 0
+) -> list[int]:
+    """Greedy decoding that slides the window over what the block cannot hold.
+
+    Ends after the token `stop`, if more than `at_least` tokens are written then.
+    """
     block_size, written = model.config.max_position_embeddings, []
-    while len(written) < max_new_tokens and (not written or written[-1] != stop):
+    while len(written) < max_new_tokens and (len(written) <= at_least or written[-1] != stop):
         context = torch.tensor([(ids + written)[-block_size:]], device=model.device)
         written.append(int(model(input_ids=context).logits[0, -1].argmax()))
     return written

@@ -1,29 +1,32 @@
 """What a model is asked: the questions of its task, what of them it has seen, and its verdicts as numbers."""
 
+import functools
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+import operator
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from dataset_builders import demanded_bits, load_task
+from dataset_builders import demanded_bits, load_task, task_source
 
 from .batches import line_rows
 from .bits import BitsMeter, bits_told
 from .config import ExperimentConfig, TaskConfig
 from .curriculum import ability_of_windows
-from .evaluation import TeacherForcing, Verdicts, published_questions
+from .evaluation import TeacherForcing, Verdicts
 from .metrics.capacity_tradeoff.scoring import floors, score
 from .results import Damaged, write_atomically
-from .task_checks import sizes_of_task
+from .run_checks import sizes_of_task
 
 
 # So many withheld questions, and seen ones of each kind, are told with what a model writes for them.
 WITHHELD_TOLD, SEEN_TOLD = 50, 3
-# The last part of a run in which it counts how often every withheld question is right.
-LATE_SHARE = 1 / 5
+ASKED = ("prompt", "answer", "end", "kind")
 
 
 class Exam:
@@ -41,13 +44,9 @@ class Exam:
 
     def __init__(self, task: TaskConfig, split_seed: int, *, start: str = "", unseen_training_text: bool = False):
         splits = load_task(task.path, task.name, split_seed=split_seed, leaks=task.leaks, **task.parameters)
-        self.found = {"task_source": splits.source}
-        if task.leaks == "drop":
-            self.found["leaks_dropped"] = splits.leaks_dropped
-        if splits.seen_nowhere:
-            self.found["seen_nowhere"] = len(splits.seen_nowhere)
         self.start, self.lines = start, splits["train"].select_columns(["text", "prompt", "answer", "kind", "ability"])
         self.text = "".join(splits["train"]["text"])
+        self.notes, self.task_source = splits.notes, task_source(task.path)
         self.demand = demanded_bits(task.path, task.name, split_seed=split_seed, **task.parameters)
         self.sizes = sizes_of_task(task.path, splits, self.demand)
         # Also what the text happens to lack: an alphabet without it would tell some of the bits.
@@ -59,14 +58,14 @@ class Exam:
             "split_seed": split_seed,
             "digest": hashlib.sha256(content).hexdigest(),
             **({"start": start} if start else {}),
-            **({"task_source": splits.source} if splits.source != "packaged" else {}),
+            **({"task_source": self.task_source} if self.task_source != "packaged" else {}),
         }
         self.identity = json.loads(json.dumps(identity))  # as it will be read again: tuples are lists there
         if unseen_training_text:
             self.questions["seen"] = [None] * len(self.questions["seen"])
         self._labels = {column: self.questions[column] for column in ("kind", "ability", "seen")}
         self._floors = floors(self.questions["prompt"], self.questions["answer"], **self._labels)
-        self._published = published_questions(self.questions["prompt"], self.questions["kind"])
+        self._published = papers_questions(self.questions)
 
     # What travels with a model, so that it is known what the model has seen.
 
@@ -82,7 +81,7 @@ class Exam:
         """
         path = folder / "task.json"
         try:
-            identity = dict(json.loads(path.read_text()))
+            identity = dict(json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             raise Damaged(f"{path} is missing or not readable as JSON.") from None
         # Where a task came from was not always written down, and says nothing of what it holds.
@@ -136,10 +135,11 @@ class Exam:
         return {"bits": bits_told(self.demand, curve[-1]["bits"], losses, num_parameters, exposures)}
 
     def mark(self, verdicts: Verdicts) -> dict[str, Any]:
-        """Everything that the metric `capacity_tradeoff` says, the study's own scoring, and the withheld one by one.
+        """Everything that the metric `capacity_tradeoff` says, the paper's own scoring, and the withheld one by one.
 
-        `published_scoring` has `[correct, questions]` per kind on the questions that the study scores; `withheld` is
-        empty where they are too many to be told.
+        `published_scoring` has `[correct, questions]` per kind on the questions that the paper scores, and nothing for
+        other tasks than the paper's. `withheld` has each question by its prompt, or by prompt and answer where one
+        prompt is asked for several; it is empty where they are too many to be told.
         """
         correct = verdicts.correct_Q.tolist()
         published: dict[str, list[int]] = {}
@@ -150,58 +150,70 @@ class Exam:
                 tally = published.setdefault(kind, [0, 0])
                 tally[0] += right
                 tally[1] += 1
-        withheld = {
-            prompt: right
-            for prompt, right, seen in zip(self.questions["prompt"], correct, self.questions["seen"], strict=True)
-            if seen is False
-        }
+        withheld = {name: correct[place] for name, place in self.withheld.items()}
         return {
             **score(correct, **self._labels, floors=self._floors),
             "published_scoring": published,
             "withheld": withheld if len(withheld) <= WITHHELD_TOLD else {},
         }
 
-    def answers(self, write: Callable[[str], str]) -> list[dict[str, Any]]:
+    @cached_property
+    def withheld(self) -> dict[str, int]:
+        """The places of the withheld questions, by prompt, or by prompt and answer where a prompt has several."""
+        prompts, answers = self.questions["prompt"], self.questions["answer"]
+        places = [place for place, seen in enumerate(self.questions["seen"]) if seen is False]
+        times = Counter(prompts[place] for place in places)
+        return {prompts[place] + (answers[place] if times[prompts[place]] > 1 else ""): place for place in places}
+
+    def answers(self, verdicts: Verdicts, write: Callable[[list[str], list[str]], list[str]]) -> list[dict[str, Any]]:
         """What is written for the first withheld questions, and for a few seen ones of each kind.
 
         Args:
-            write: A prompt to what the model goes on with, up to the end of the line.
+            verdicts: Which questions the model gets right.
+            write: Prompts and right answers, with their end marks, to what is shown of what the model writes.
 
         Returns:
-            A row a question: `prompt`, the right `answer` with its end mark, `written`, `seen`.
+            A row a question: `prompt`, the right `answer` with its end mark, `written`, `seen`, `right`.
         """
-        columns = (self.questions[column] for column in ("prompt", "answer", "end", "kind", "seen"))
-        questions = list(zip(*columns, strict=True))
-        told = [question for question in questions if question[-1] is False][:WITHHELD_TOLD]
-        for kind in dict.fromkeys(self.questions["kind"]):
-            told += [question for question in questions if question[-2:] == (kind, True)][:SEEN_TOLD]
+        seen_ones: dict[str, list[int]] = {}
+        for place, (kind, seen) in enumerate(zip(self.questions["kind"], self.questions["seen"], strict=True)):
+            if seen:
+                seen_ones.setdefault(kind, []).append(place)
+        told = [*self.withheld.values()][:WITHHELD_TOLD]
+        told += [place for places in seen_ones.values() for place in places[:SEEN_TOLD]]
+        prompts, answers, ends, seen = (
+            [self.questions[column][place] for place in told] for column in ("prompt", "answer", "end", "seen")
+        )
+        targets = list(map(operator.add, answers, ends))
+        written = write(prompts, targets) if told else []
         return [
             {
                 "prompt": prompt,
                 "answer": answer + end.rstrip(),
-                "written": write(self.start + prompt).rstrip(),
-                "seen": seen,
+                "written": text.rstrip(),
+                "seen": was_seen,
+                "right": bool(verdicts.correct_Q[place]),
             }
-            for prompt, answer, end, _kind, seen in told
+            for prompt, answer, end, text, was_seen, place in zip(
+                prompts, answers, ends, written, seen, told, strict=True
+            )
         ]
 
 
-def findings(curve: list[dict[str, Any]]) -> dict[str, Any]:
-    """What a record tells of a learning curve: its last row, the study's choice, and how steady it was late.
+def papers_questions(questions: Mapping[str, Sequence[str]]) -> list[bool]:
+    """Which questions the paper scores: all capitals, and sums a+-b whose b is at least 1 unless a is 0 (91 + 91).
 
-    The study reads the evaluation that scored best, withheld questions included; the first of several.
+    It scores questions of its own tasks alone, whichever of them are withheld: of a task that has others too, none.
     """
-    brief = ("step", "loss", "exact_match", "recall", "fit", "extrapolation", "counts", "published_scoring")
+    asked = list(zip(*(questions[column] for column in ASKED), strict=True))
+    papers = [those for those in _questions_of_the_paper() if len(those) == len(asked)]
+    if not any(Counter(asked) == Counter(those) for those in papers):
+        return [False] * len(asked)
+    return [kind == "capital" or prompt[1] == "0" or prompt[3] != "0" for prompt, _, _, kind in asked]
 
-    def published_accuracy(row):
-        tallies = list(row["published_scoring"].values()) or [row["counts"]["exact_match"]]
-        return sum(right for right, _ in tallies) / sum(questions for _, questions in tallies)
 
-    best = max(curve, key=published_accuracy)
-    late = curve[-max(1, round(len(curve) * LATE_SHARE)) :]
-    solved = [row["extrapolation"] == 1 for row in late]
-    return {
-        "last": {name: value for name, value in curve[-1].items() if name != "withheld"},
-        "best_on_withheld": {name: best[name] for name in brief},
-        "late_evaluations_solved": [sum(solved), len(solved)] if curve[-1]["extrapolation"] is not None else None,
-    }
+@functools.cache
+def _questions_of_the_paper() -> list[list[tuple[str, ...]]]:
+    tables = [load_task(task, "paper")["questions"] for task in ("arithmetic", "capitals")]
+    sums, capitals = (list(zip(*(table[column] for column in ASKED), strict=True)) for table in tables)
+    return [sums, capitals, sums + capitals]

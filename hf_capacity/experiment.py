@@ -25,13 +25,14 @@ from .batches import LineBatches, WindowBatches
 from .callbacks import Keeper, Progress, Stopper
 from .config import ExperimentConfig
 from .curriculum import Curriculum
-from .evaluation import LONGEST_LINE, mean_loss, nll, predict, write
-from .exam import Exam, findings
-from .kernel import FusedLoss
+from .curve import findings
+from .evaluation import LONGEST_LINE, line_of, lines_within, mean_loss, nll, predict, write
+from .exam import Exam
+from .kernel import FusedLoss, window_loss_library
 from .models import build_model, count_parameters, sizes_of
 from .results import Damaged, claim_folder, read_record
+from .run_checks import check_run
 from .run_folder import RunFolder
-from .task_checks import check_run
 from .tokenizer import build_tokenizer, encode, save_tokenizer
 from .trainer import CapacityTrainer, build_loss, implementation_fault, step_implementation, training_arguments
 
@@ -181,9 +182,11 @@ def _train(config, study, folder, args, is_writer, progress, callbacks, publish)
     if curve[-1]["step"] != trainer.state.global_step:
         trainer.evaluate()
 
-    def write_line(prompt: str) -> str:
+    def write_line(prompt: str, target: str) -> str:
+        longest = max(LONGEST_LINE, len(target))
         newline = tokenizer.get_vocab().get("\n")
-        return tokenizer.decode(write(model, encode(tokenizer, prompt), LONGEST_LINE, stop=newline))
+        ids = write(model, encode(tokenizer, exam.start + prompt), longest, newline, lines_within(target))
+        return line_of(tokenizer.decode(ids), target, cut=len(ids) == longest)
 
     num_parameters, num_parameters_without_positions = count_parameters(model)
     record = {
@@ -194,9 +197,10 @@ def _train(config, study, folder, args, is_writer, progress, callbacks, publish)
         "num_parameters": num_parameters,
         "num_parameters_without_positions": num_parameters_without_positions,
         "task_digest": exam.identity["digest"],
-        **exam.found,
+        "task_source": exam.task_source,
+        **({"task_notes": exam.notes} if exam.notes else {}),
         **findings(curve),
-        "answers": exam.answers(write_line),
+        "answers": exam.answers(sheet.verdicts(predictions), lambda *rows: list(map(write_line, *rows))),
         **exam.bits(curve, num_parameters, batches.exposures(trainer.state.global_step)),
         "provenance": {
             "started": sessions[0]["started"] if sessions else None,
@@ -204,6 +208,7 @@ def _train(config, study, folder, args, is_writer, progress, callbacks, publish)
             "seconds": round(time.monotonic() - began, 1),
             "resumed_from": [session["resumed_from"] for session in sessions[1:]],
             **_surroundings(args),
+            **_build_of(implementation),
             "training_step": implementation,
             "training_step_fault": fault,
         },
@@ -251,6 +256,14 @@ def _surroundings(args: TrainingArguments) -> dict[str, Any]:
     }
 
 
+def _build_of(implementation: str) -> dict[str, str]:
+    """Of the kernel, what moves its last digits from machine to machine."""
+    if implementation != "fused":
+        return {}
+    library = window_loss_library()
+    return {"compiler": library.compiler, "instruction_set": library.instruction_set}
+
+
 def _now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
@@ -262,6 +275,8 @@ def git_commit() -> str | None:
         return None
 
     def git(*words):
-        return subprocess.run(["git", "-C", here, *words], capture_output=True, text=True, check=False).stdout.strip()
+        return subprocess.run(
+            ["git", "-C", here, *words], capture_output=True, encoding="utf-8", errors="replace", check=False
+        ).stdout.strip()
 
     return git("rev-parse", "HEAD")[:12] + ("+changes" if git("status", "--porcelain", "--untracked-files=no") else "")

@@ -24,6 +24,17 @@ def continuations(
     max_new_tokens: Sequence[int],
     stop: str | None = None,
 ) -> list[str]:
+    """What `model` writes after each prompt (see `continuations_and_cuts`)."""
+    return continuations_and_cuts(model, tokenizer, prompts, max_new_tokens, stop)[0]
+
+
+def continuations_and_cuts(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[str],
+    max_new_tokens: Sequence[int],
+    stop: str | None = None,
+) -> tuple[list[str], list[bool]]:
     """What `model` writes after each prompt, greedily, until it ends its text or has written enough.
 
     It is what decoding adds to the decoded prompt, stripped of nothing: after a prompt that ends in a space, a model
@@ -39,6 +50,9 @@ def continuations(
         max_new_tokens: How many tokens are enough for each prompt; some get more.
         stop: What ends a text too, such as a newline; more may follow it.
 
+    Returns:
+        What it writes, and of each text whether more would have come.
+
     Raises:
         ValueError: A prompt has no tokens, or some that the model does not know.
     """
@@ -51,7 +65,7 @@ def continuations(
             "tokenizer."
         )
     writer = _Writer(model, tokenizer, stop)
-    texts = [""] * len(prompts)
+    texts, cut = [""] * len(prompts), [False] * len(prompts)
     if model._is_stateful:  # some recurrent models read padding too, or mix up the states of several prompts
         batches = [[index] for index in range(len(ids))]
     else:
@@ -59,8 +73,8 @@ def continuations(
     for batch in batches:
         rows = writer.write([ids[index] for index in batch], [max_new_tokens[index] for index in batch])
         for index, new in zip(batch, rows, strict=True):
-            texts[index] = writer.text(ids[index], new)
-    return texts
+            texts[index], cut[index] = writer.text(ids[index], new), not writer.is_finished(new)
+    return texts, cut
 
 
 def _prompt_ids(tokenizer: PreTrainedTokenizerBase, prompt: str) -> list[int]:

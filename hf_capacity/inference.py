@@ -22,15 +22,18 @@ from transformers import (
 from dataset_builders import TASKS, is_folder
 
 from .config import TaskConfig
-from .evaluation import LONGEST_LINE, Verdicts, predict, verdicts_on_text, write
+from .evaluation import LONGEST_LINE, Verdicts, line_of, lines_within, predict, verdicts_on_text, write
 from .exam import Exam
-from .generation import continuations, num_positions
+from .generation import continuations, continuations_and_cuts, num_positions
+from .model_checks import check_causality, check_description, check_round_trip, check_weights
 from .model_folder import is_on_the_hub, model_folder
 from .tokenizer import encode, reads_characters
 
 
 # Of what a library says of a model that it cannot load; some list every model that they can.
 LONGEST_CAUSE = 300
+# Tokens of a line without an end, of models that could write for long.
+MOST_WRITTEN = 256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +57,17 @@ class TrainedModel:
         except (OSError, ValueError, AttributeError):
             return ""
 
-    def lines(self, prompts: Sequence[str]) -> list[str]:
-        """What the model writes after each prompt, greedily, to the end of the line.
+    @property
+    def longest_line(self) -> int:
+        """How many tokens are written of a line that does not end, unless more are asked for."""
+        return max(LONGEST_LINE, min(num_positions(self.model), MOST_WRITTEN))
+
+    def lines(self, prompts: Sequence[str], targets: Sequence[str] = ()) -> list[str]:
+        """What the model writes after each prompt, greedily, to the end of the line; what is cut says so.
+
+        Args:
+            prompts: What to go on from.
+            targets: The right answers with their end marks, of which none is cut.
 
         Raises:
             ValueError: A prompt is empty, or has a character that the model does not know.
@@ -63,13 +75,20 @@ class TrainedModel:
         if not all(prompts):
             raise ValueError("the prompt is empty: give the model something to go on from, such as '<5+7='.")
         prompts = [self.start + prompt for prompt in prompts]
+        targets = targets or [""] * len(prompts)
+        enough = [max(self.longest_line, len(target.encode())) for target in targets]
         if self.reads_characters:
             newline = self.tokenizer.get_vocab().get("\n")
-            written = [write(self.model, encode(self.tokenizer, prompt), LONGEST_LINE, newline) for prompt in prompts]
+            written = [
+                write(self.model, encode(self.tokenizer, prompt), longest, newline, lines_within(target))
+                for prompt, target, longest in zip(prompts, targets, enough, strict=True)
+            ]
             texts = [self.tokenizer.decode(ids) for ids in written]
+            cut = [len(ids) == longest for ids, longest in zip(written, enough, strict=True)]
         else:
-            texts = continuations(self.model, self.tokenizer, prompts, [LONGEST_LINE] * len(prompts), "\n")
-        return [text.partition("\n")[0] for text in texts]
+            stop = None if any(map(lines_within, targets)) else "\n"
+            texts, cut = continuations_and_cuts(self.model, self.tokenizer, prompts, enough, stop)
+        return [line_of(*pair, cut=is_cut) for *pair, is_cut in zip(texts, targets, cut, strict=True)]
 
     def verdicts(self, exam: Exam) -> Verdicts:
         """Which questions of an exam the model gets right: in one pass, or by writing its answers.
@@ -78,6 +97,9 @@ class TrainedModel:
             ValueError: A question has a character that the model does not know.
         """
         if not self.reads_characters:
+            columns = (exam.questions[column] for column in ("prompt", "answer", "end"))
+            texts = list(dict.fromkeys(map("".join, zip(*columns, strict=True))))
+            check_round_trip(self.folder, self.tokenizer, texts)
             return verdicts_on_text(exam.questions, partial(continuations, self.model, self.tokenizer))
         sheet = exam.sheet(partial(encode, self.tokenizer), num_positions(self.model), self.model.device)
         return sheet.verdicts(partial(predict, self.model))
@@ -95,6 +117,7 @@ def load_model(source: str | Path, step: int | None = None, revision: str | None
         ValueError: There is no such model, or it is not one that can be scored here.
     """
     folder = model_folder(source, step, revision)
+    check_description(source, folder)
     transformers.utils.logging.disable_progress_bar()
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
@@ -108,14 +131,11 @@ def load_model(source: str | Path, step: int | None = None, revision: str | None
     except Exception as error:  # somebody else's files can be wrong in any way
         cause = textwrap.shorten(str(error), LONGEST_CAUSE)
         raise ValueError(f"{source} cannot be loaded as a causal language model: {cause}") from error
-    if found["missing_keys"]:
-        raise ValueError(
-            f"{source} is no causal language model: its weights have no {sorted(found['missing_keys'])[0]}, without "
-            "which it would write at random."
-        )
+    check_weights(source, model, found)
+    check_causality(source, model.eval())
     # Greedy, whatever a model comes with: penalties, several beams, forced tokens.
     model.generation_config = GenerationConfig(eos_token_id=model.generation_config.eos_token_id)
-    return TrainedModel(model=model.eval(), tokenizer=tokenizer, folder=folder)
+    return TrainedModel(model=model, tokenizer=tokenizer, folder=folder)
 
 
 def evaluate_model(
@@ -137,17 +157,17 @@ def evaluate_model(
         revision: As in `load_model`.
 
     Returns:
-        The metric `capacity_tradeoff`'s output, with `task`, and with what the model writes for each withheld prompt.
+        The metric `capacity_tradeoff`'s output, with `task`, and with `answers`: what the model writes for withheld
+        and for a few seen questions, a row each as in a record.
 
     Raises:
         ValueError: The model cannot be loaded, no task is known, or `task` contradicts the one that the model carries.
     """
     trained = load_model(source, step, revision)
     exam = _exam(trained, source, {"path": task} if isinstance(task, str) else task)
-    marks = exam.mark(trained.verdicts(exam))
-    withheld = list(marks["withheld"])
-    written = [line.rstrip() for line in trained.lines(withheld)]
-    return {"task": exam.identity["task"], **marks, "written_for_withheld": dict(zip(withheld, written, strict=True))}
+    verdicts = trained.verdicts(exam)
+    answers = exam.answers(verdicts, trained.lines)
+    return {"task": exam.identity["task"], **exam.mark(verdicts), "answers": answers}
 
 
 def ask(source: str | Path, prompt: str, *, step: int | None = None, revision: str | None = None) -> str:

@@ -5,12 +5,31 @@ import difflib
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, model_serializer, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_serializer, model_validator
 from pydantic.dataclasses import dataclass
+
+from .reading import PLAIN_NUMBER, quoted
 
 
 STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
-PositiveInt = Annotated[int, Field(strict=True, gt=0)]
+# Nothing that is counted here comes near; beyond it numbers no longer fit into those of the libraries.
+MOST = 10**9
+# The largest models trained so far have some hundred layers and 10^12 parameters.
+MOST_LAYERS, MOST_PARAMETERS = 1_000, 10**12
+
+
+def as_whole_number(value: Any) -> Any:
+    """A whole number however it is written: `1e3` is 1000."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def as_number(value: Any) -> Any:
+    """A number that YAML 1.1 takes for text, such as `1e-3`; what is none stays what it is, and is refused."""
+    return float(value) if isinstance(value, str) and PLAIN_NUMBER.fullmatch(value) else value
+
+
+PositiveInt = Annotated[int, BeforeValidator(as_whole_number), Field(strict=True, gt=0, le=MOST)]
+Number = Annotated[float, BeforeValidator(as_number), Field(strict=True)]
 # The type of the ladder's models.
 LADDERS_TYPE = "gpt2"
 # What transformers calls the sizes of a model, whatever its type, and what they are called here.
@@ -53,12 +72,12 @@ class ModelConfig:
 
     name: str | None = None
     model_type: str = left_out_at(LADDERS_TYPE)
-    n_layer: PositiveInt = 1
+    n_layer: Annotated[PositiveInt, Field(le=MOST_LAYERS)] = 1
     n_head: PositiveInt | None = left_out_at(None)
     n_embd: PositiveInt | None = left_out_at(None)
     n_inner: PositiveInt | None = left_out_at(None)
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    num_parameters: Annotated[float, Field(gt=0)] | None = left_out_at(None)
+    dropout: Annotated[Number, Field(ge=0, lt=1)] = 0.0
+    num_parameters: Annotated[Number, Field(gt=0, le=MOST_PARAMETERS)] | None = left_out_at(None)
     other_keys: dict[str, Any] = dataclasses.field(default_factory=dict, hash=False)
 
     @model_validator(mode="before")
@@ -71,12 +90,12 @@ class ModelConfig:
         fields = _in_our_names(given)
         if fields.get("name") is None:
             return fields
-        if fields["name"] not in LADDER:
-            raise ValueError(f"unknown rung {fields['name']!r}; the ladder has {', '.join(LADDER)}")
+        if not isinstance(fields["name"], str) or fields["name"] not in LADDER:
+            raise ValueError(f"unknown rung {quoted(fields['name'])}; the ladder has {', '.join(LADDER)}")
         if fields.get("model_type", LADDERS_TYPE) != LADDERS_TYPE or fields.get("num_parameters") is not None:
             raise ValueError(
-                f"`model.name` (={fields['name']!r}) is a rung, whose type and width are given: leave out `name`, or "
-                "`model_type` and `num_parameters`."
+                f"`model.name` (={quoted(fields['name'])}) is a rung, whose type and width are given: leave out "
+                "`name`, or `model_type` and `num_parameters`."
             )
         return vars(LADDER[fields["name"]]) | fields
 
@@ -88,6 +107,11 @@ class ModelConfig:
             raise ValueError(
                 f"`model.n_embd` (={self.n_embd}) and `model.num_parameters` (={self.num_parameters:g}) both say how "
                 "wide the model is: give one of them."
+            )
+        if self.n_embd is not None and self.n_layer * self.n_embd**2 > MOST_PARAMETERS:
+            raise ValueError(
+                f"`model.n_layer` (={self.n_layer:,}) x `model.n_embd` (={self.n_embd:,}) squared must not exceed "
+                f"{MOST_PARAMETERS:,}: no machine holds such a model."
             )
         if self.model_type == LADDERS_TYPE:
             self._set(n_head=self.n_head or 1, n_inner=self.n_inner or self.n_embd)
@@ -146,13 +170,15 @@ def _in_our_names(given: dict[str, Any]) -> dict[str, Any]:
     other_keys = {}
     for key, value in given.items():
         if key in SET_BY_THE_RUN:
-            raise ValueError(f"`model.{key}` (={value!r}) is decided by alphabet, block and protocol: leave it out.")
+            raise ValueError(
+                f"`model.{key}` (={quoted(value)}) is decided by alphabet, block and protocol: leave it out."
+            )
         if key not in names and key not in others:
             close = difflib.get_close_matches(str(key), [*names, *others], n=1)
             hint = f"did you mean `{close[0]}`?" if close else f"it has {', '.join(sorted({*names, *others}))}."
             raise ValueError(f"`model.{key}` is no key of {model_type}: {hint}")
         if names.get(key) in fields:
-            raise ValueError(f"`model.{key}` (={value!r}) is given under another name too: give one of them.")
+            raise ValueError(f"`model.{key}` (={quoted(value)}) is given under another name too: give one of them.")
         (fields if key in names else other_keys)[names.get(key, key)] = value
     return fields | ({"other_keys": other_keys} if other_keys else {})
 

@@ -1,6 +1,5 @@
 """The folder of a model that somebody named, here or on the Hub; refused where reading it could run code."""
 
-import json
 from pathlib import Path
 
 from huggingface_hub import HfApi, snapshot_download
@@ -12,8 +11,14 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
+from .reading import read_json
+
 
 CONFIG, WEIGHTS, WEIGHTS_INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
+ADAPTER = "adapter_config.json"
+IS_AN_ADAPTER = (
+    "is an adapter without its model: merge it into that (PEFT's `merge_and_unload`), and name what comes out."
+)
 # What says how weights and text are to be read.
 DESCRIPTIONS = ("*.json", "*.txt", "*.model", "*.jinja")
 
@@ -53,6 +58,8 @@ def model_folder(source: str | Path, step: int | None = None, revision: str | No
         if step not in kept:
             raise ValueError(f"`--step` (={step}) was not kept in {source}: kept are {kept or 'none'}.")
         folder = folder / f"step-{step}"
+    if not (folder / CONFIG).exists() and (folder / ADAPTER).exists():
+        raise ValueError(f"{source} {IS_AN_ADAPTER}")
     if not (folder / CONFIG).exists():
         raise ValueError(f"{source} is no model: it has no {CONFIG}. {_likely_reason(folder)}".rstrip())
     _refuse_code(source, folder)
@@ -73,6 +80,8 @@ def _download(source: str, revision: str | None) -> Path:
         no_answer = error  # what was downloaded before may do
     else:
         names = {file.rfilename for file in info.siblings or ()}
+        if CONFIG not in names and ADAPTER in names:
+            raise ValueError(f"{source} {IS_AN_ADAPTER}")
         if CONFIG not in names:
             raise ValueError(f"{source} is no model: it has no {CONFIG}.")
         _refuse_missing_weights(source, names)
@@ -126,7 +135,7 @@ def _is_plain(name: str) -> bool:
 
 def _read(source: str | Path, path: Path) -> dict:
     try:
-        content = json.loads(path.read_bytes())
+        content = read_json(path)
     except ValueError:
         content = None
     if not isinstance(content, dict):

@@ -74,26 +74,30 @@ def _network(model: ModelConfig, vocab_size: int, block_size: int) -> PreTrained
         raise refusal(model.model_type, error) from error
 
 
-@torch.no_grad()
 def _check_causality(network: PreTrainedModel, model_type: str) -> None:
-    """Runs a block and sees that its first position does not know the others: an encoder would read the answers."""
     if not torch.cuda.is_available():
         # That a GPU's kernel is not installed is no news on a machine without one.
         logging.getLogger("transformers.integrations.hub_kernels").setLevel(logging.ERROR)
-    config = network.config
-    ids_RT = torch.zeros(2, config.max_position_embeddings, dtype=torch.long)
-    ids_RT[1, 1:] = config.vocab_size - 1
     try:
-        one_TV, other_TV = network.eval()(input_ids=ids_RT).logits
+        ahead = sees_ahead(network.eval(), network.config.max_position_embeddings)
     except Exception as error:  # as above
         raise refusal(model_type, error) from error
-    changes_T = (one_TV - other_TV).abs().amax(-1)
-    if changes_T[0] > ROUNDING * changes_T.max():
+    if ahead:
         raise ValueError(
             f"`model.model_type` (={model_type!r}) is no causal language model with these keys: a position sees the "
             "characters that follow it. Some types are one with `is_decoder: true`."
         )
     network.train()
+
+
+@torch.no_grad()
+def sees_ahead(network: PreTrainedModel, num_positions: int) -> bool:
+    """Runs a few positions: whether the first one changes with those that follow, as in an encoder."""
+    ids_RT = torch.zeros(2, num_positions, dtype=torch.long, device=network.device)
+    ids_RT[1, 1:] = network.get_input_embeddings().weight.shape[0] - 1
+    one_TV, other_TV = network(input_ids=ids_RT).logits
+    changes_T = (one_TV - other_TV).abs().amax(-1)
+    return bool(changes_T[0] > ROUNDING * changes_T.max())
 
 
 @functools.cache  # a study asks once for every seed

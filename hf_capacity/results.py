@@ -21,6 +21,8 @@ from typing import Any
 import yaml
 
 from .config import PROTOCOL_VERSION, ExperimentConfig
+from .reading import read_yaml
+from .shown import without_secrets
 
 
 SCHEMA_VERSION = 1
@@ -138,7 +140,7 @@ def failure_cause(run_folder: Path) -> str | None:
         cause = json.loads(path.read_bytes())["cause"]
     except (ValueError, TypeError, KeyError):
         cause = "failure.json does not say why"
-    return " ".join(str(cause).split())
+    return without_secrets(" ".join(str(cause).split()))
 
 
 def read_curve(run_folder: Path) -> list[dict[str, Any]]:
@@ -151,7 +153,7 @@ def read_curve(run_folder: Path) -> list[dict[str, Any]]:
     if not path.exists():
         raise Damaged(f"{path} is missing.")
     try:
-        *lines, _unfinished = path.read_text().split("\n")
+        *lines, _unfinished = path.read_text(encoding="utf-8").split("\n")
         return [json.loads(line) for line in lines]
     except ValueError:
         raise Damaged(f"{path} has a row that is not readable as JSON.") from None
@@ -168,14 +170,14 @@ def claim_folder(output: Path, study: str, description: str = "") -> None:
     if not claim.exists():
         claim.parent.mkdir(parents=True, exist_ok=True)
         content = {"study": study, "protocol": PROTOCOL_VERSION, "description": description}
-        write_atomically(claim, yaml.safe_dump(content, sort_keys=False, width=120))
+        write_atomically(claim, yaml.safe_dump(content, sort_keys=False, width=120, allow_unicode=True))
 
 
 def read_description(folder: Path) -> str:
     """What a study's folder says that the study asks; nothing if it does not say."""
     try:
-        return str(yaml.safe_load((Path(folder) / "study.yaml").read_text()).get("description") or "").strip()
-    except (OSError, yaml.YAMLError, UnicodeDecodeError, AttributeError):
+        return str(read_yaml(Path(folder) / "study.yaml").get("description") or "").strip()
+    except (OSError, ValueError, AttributeError):
         return ""
 
 
@@ -191,9 +193,9 @@ def check_folder(output: Path, study: str) -> None:
         raise ValueError(f"`--output` (={output}) is a file: name a folder.")
     if claim.exists():
         try:
-            content = yaml.safe_load(claim.read_text())
+            content = read_yaml(claim)
             owner, protocol = content["study"], content.get("protocol", PROTOCOL_VERSION)
-        except (yaml.YAMLError, UnicodeDecodeError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError):
             raise Damaged(f"{claim} does not say whose folder this is: name another folder, or mend it.") from None
         if owner != study:
             raise ValueError(

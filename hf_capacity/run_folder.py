@@ -16,6 +16,7 @@ import yaml
 
 from .config import ExperimentConfig
 from .results import SCHEMA_VERSION, Damaged, read_curve, read_record, record_text, sha256, write_atomically
+from .shown import without_secrets
 
 
 logger = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ class RunFolder:
             RunLocked: Another process holds it, and says which.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        with open(self.path / ".lock", "a+") as file:
+        with open(self.path / ".lock", "a+", encoding="utf-8") as file:
             deadline = time.monotonic() + LOCK_PATIENCE
             while True:
                 try:
@@ -86,10 +87,12 @@ class RunFolder:
 
     def begin(self, session: dict[str, Any]) -> list[dict[str, Any]]:
         """Writes the config, takes an earlier failure away and notes the session; gives all sessions so far."""
-        write_atomically(self.path / "config.yaml", yaml.safe_dump(self.config.to_dict(), sort_keys=False))
+        write_atomically(
+            self.path / "config.yaml", yaml.safe_dump(self.config.to_dict(), sort_keys=False, allow_unicode=True)
+        )
         self.failure.unlink(missing_ok=True)
         path = self.path / "sessions.jsonl"
-        lines = [*(path.read_text().splitlines() if path.exists() else []), json.dumps(session)]
+        lines = [*(path.read_text(encoding="utf-8").splitlines() if path.exists() else []), json.dumps(session)]
         write_atomically(path, "\n".join(lines) + "\n")
         return [json.loads(line) for line in lines]
 
@@ -148,7 +151,7 @@ class RunFolder:
 
     def append_to_curve(self, row: dict[str, Any]) -> None:
         """Adds the row of one evaluation."""
-        with open(self.curve, "a") as file:
+        with open(self.curve, "a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
 
     # The end
@@ -166,8 +169,9 @@ class RunFolder:
         Raises:
             OSError: There is no room for that either.
         """
+        content = {"cause": without_secrets(cause), "traceback": without_secrets(traceback)}
         self.path.mkdir(parents=True, exist_ok=True)  # its process may have died before it made one
-        write_atomically(self.failure, json.dumps({"cause": cause, "traceback": traceback}, indent=1) + "\n")
+        write_atomically(self.failure, json.dumps(content, indent=1) + "\n")
 
 
 def states(output: Path, runs: Sequence[ExperimentConfig]) -> list[str]:
@@ -192,7 +196,7 @@ def states(output: Path, runs: Sequence[ExperimentConfig]) -> list[str]:
 def _is_whole(checkpoint: Path) -> bool:
     """Whether every file is there as it was written; a link is none of ours, wherever it leads."""
     try:
-        files = json.loads((checkpoint / "manifest.json").read_text())
+        files = json.loads((checkpoint / "manifest.json").read_text(encoding="utf-8"))
         paths = [checkpoint, *(checkpoint / name for name in files)]
         return not any(path.is_symlink() for path in paths) and all(
             sha256(checkpoint / name) == digest for name, digest in files.items()

@@ -1,12 +1,15 @@
 """Characters to ids and back, as a tokenizer that `AutoTokenizer` loads without code of ours."""
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from .task_checks import check_alphabet
+
+# More than any writing has; a text of more "characters" is some other kind of data.
+MOST_CHARACTERS = 50_000
 
 
 def build_tokenizer(text: str, model_max_length: int) -> PreTrainedTokenizerFast:
@@ -19,7 +22,7 @@ def build_tokenizer(text: str, model_max_length: int) -> PreTrainedTokenizerFast
         model_max_length: Positions of the model.
 
     Raises:
-        ValueError: The text has more different characters than can be tokens.
+        ValueError: The text has more different characters than `MOST_CHARACTERS`.
     """
     vocabulary = {character: index for index, character in enumerate(sorted(set(text)))}
     check_alphabet(vocabulary)
@@ -34,6 +37,19 @@ def build_tokenizer(text: str, model_max_length: int) -> PreTrainedTokenizerFast
         model_input_names=["input_ids", "attention_mask"],
         padding_side="left",
     )
+
+
+def check_alphabet(characters: Collection[str]) -> None:
+    """Refuses an alphabet that is too large for one token a character.
+
+    Raises:
+        ValueError: It has more than `MOST_CHARACTERS`.
+    """
+    if len(characters) > MOST_CHARACTERS:
+        raise ValueError(
+            f"the training text has {len(characters):,} different characters, more than {MOST_CHARACTERS:,}: a token "
+            "is a character here, so write the data with fewer of them."
+        )
 
 
 def encode(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
@@ -66,5 +82,5 @@ def save_tokenizer(tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
     tokenizer.save_pretrained(folder)
     # transformers 5 writes a class name that transformers 4 does not know; both know this one.
     path = folder / "tokenizer_config.json"
-    config = json.loads(path.read_text()) | {"tokenizer_class": "PreTrainedTokenizerFast"}
-    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+    config = json.loads(path.read_text(encoding="utf-8")) | {"tokenizer_class": "PreTrainedTokenizerFast"}
+    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")

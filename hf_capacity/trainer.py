@@ -14,7 +14,7 @@ from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from .batches import Batches
 from .config import ExperimentConfig
-from .kernel import FusedLoss, window_loss_kernel
+from .kernel import FusedLoss, window_loss_library
 from .model_config import LADDERS_TYPE
 
 
@@ -66,7 +66,7 @@ def implementation_fault(implementation: Implementation) -> str | None:
     """Why there can be no such training step here, in one line; None where there can."""
     try:
         if implementation == "fused":
-            window_loss_kernel()
+            window_loss_library()
         elif implementation == "compiled":
             torch.compile(torch.sin, dynamic=False)(torch.ones(8))
     except (RuntimeError, OSError) as error:  # a `KernelFault`, or torch's compiler without one of its own

@@ -34,7 +34,7 @@ from ways_to_step import Cell, measure_steps
 
 from hf_capacity.config import ExperimentConfig
 from hf_capacity.experiment import git_commit
-from hf_capacity.kernel import FusedLoss, window_loss_kernel
+from hf_capacity.kernel import FusedLoss, window_loss_library
 from hf_capacity.results import write_atomically
 from hf_capacity.sweep.local import num_cores
 from hf_capacity.sweep.plan import read_study
@@ -150,7 +150,7 @@ def measure_start() -> dict[str, float]:
 
 def surroundings() -> dict[str, Any]:
     told = Path("/proc/cpuinfo")
-    processor = re.search(r"model name\s*:\s*(.+)", told.read_text()) if told.exists() else None
+    processor = re.search(r"model name\s*:\s*(.+)", told.read_text(encoding="utf-8")) if told.exists() else None
     return {
         "processor": processor[1] if processor else platform.processor(),
         "cores": num_cores(),
@@ -165,12 +165,15 @@ def surroundings() -> dict[str, Any]:
 
 def page(found: dict[str, Any]) -> str:
     """The tables of what was measured."""
-    template = Path(__file__).with_suffix(".md.jinja").read_text()
+    template = Path(__file__).with_suffix(".md.jinja").read_text(encoding="utf-8")
     jinja = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
     return jinja.from_string(template).render(found)
 
 
-def main(output: Annotated[Path, typer.Option(help="Where the figures go.")] = Path("runs/benchmark")) -> None:
+def main(
+    output: Annotated[Path, typer.Option(help="Where the figures go.")] = Path("runs/benchmark"),
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of each comparison; fewer say less.")] = 5,
+) -> None:
     torch.set_num_threads(1)
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
@@ -178,16 +181,16 @@ def main(output: Annotated[Path, typer.Option(help="Where the figures go.")] = P
     began = time.perf_counter()
     found: dict[str, Any] = {"machine": surroundings()}
     typer.echo(json.dumps(found["machine"]))
-    window_loss_kernel()
-    found |= {"growth": measure_growth(repeats=12), "growth_base": GROWTH_BASE, "vocabulary": VOCABULARY}
+    window_loss_library()
+    found |= {"growth": measure_growth(repeats=2 + 2 * rounds), "growth_base": GROWTH_BASE, "vocabulary": VOCABULARY}
     found["start"] = measure_start()
     runs = sorted(read_study("too_big_to_think").runs(), key=lambda run: (run.task.path, run.model.n_embd))
     [mlt] = [run for run in read_study("too_big_to_think_mlt").runs() if run.task.path == "arithmetic"]
     found["evaluation"] = measure_evaluation(
-        next(run for run in runs if (run.task.path, run.model.label) == ("both", "n56")), rounds=3
+        next(run for run in runs if (run.task.path, run.model.label) == ("both", "n56")), rounds=min(rounds, 3)
     )
     found["steps"] = []
-    for run, rounds, steps in [*((run, 5, 30) for run in runs), (mlt, 1, 3)]:
+    for run, rounds, steps in [*((run, rounds, 30) for run in runs), (mlt, 1, 3)]:
         found["steps"].append(measure_steps(run, rounds, steps))
         typer.echo(json.dumps(found["steps"][-1]))
     found["seconds"] = round(time.perf_counter() - began)

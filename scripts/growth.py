@@ -36,7 +36,7 @@ def _one_size(width: int, depth: int, batch: int, block: int, fused: bool, repea
 
 def resident_memory(which: str) -> float:
     """Megabytes that this process holds (`VmRSS`), or at most held since it was forked (`VmHWM`)."""
-    return int(re.search(rf"{which}:\s+(\d+) kB", Path("/proc/self/status").read_text())[1]) / 1024
+    return int(re.search(rf"{which}:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="utf-8"))[1]) / 1024
 
 
 def measure_growth(repeats: int) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from hf_capacity.report.cells import model_label, task_label
 from hf_capacity.report.curves import DPI, STYLE, WIDTH
 from hf_capacity.results import read_curve, read_records, write_atomically
+from hf_capacity.shown import shown
 
 
 COLORS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7")
@@ -96,5 +97,5 @@ if __name__ == "__main__":
     try:
         app()
     except ValueError as error:
-        typer.echo(f"Error: {error}", err=True)
+        typer.echo(f"Error: {shown(error)}", err=True)
         raise SystemExit(2) from None

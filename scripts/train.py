@@ -20,7 +20,9 @@ from accelerate import PartialState
 from hf_capacity.display import Display
 from hf_capacity.experiment import run_experiment
 from hf_capacity.run_folder import RunLocked
-from hf_capacity.sweep.plan import check_tasks, read_study
+from hf_capacity.shown import shown
+from hf_capacity.sweep.plan import read_study
+from hf_capacity.sweep.task_checks import check_tasks
 
 
 def main(
@@ -81,7 +83,7 @@ if __name__ == "__main__":
     try:
         app()
     except (ValueError, RunLocked) as error:
-        typer.echo(f"Error: {error}", err=True)
+        typer.echo(f"Error: {shown(error)}", err=True)
         raise SystemExit(2) from None
     finally:
         PartialState().destroy_process_group()

@@ -41,7 +41,7 @@ class Terminal:
     def __init__(self, hub, folder: Path):
         self.folder = folder
         environment = hub.environment(folder / "home", token=None)
-        self._errors = open(folder / "stderr.txt", "w+")  # noqa: SIM115
+        self._errors = open(folder / "stderr.txt", "w+", encoding="utf-8")  # noqa: SIM115
         self._process = subprocess.Popen(
             [sys.executable, "-c", LOOP],
             stdin=subprocess.PIPE,

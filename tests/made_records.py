@@ -23,9 +23,11 @@ def evaluation(step, counts, prompts=PROMPTS):
         published["capital"] = counts["recall"]
     rates = {name: counts[name][0] / counts[name][1] if name in counts else None for name in FLOORS}
     floors = {name: floor for name, floor in FLOORS.items() if name in counts}
+    counts = {"exact_match": [sum(column) for column in zip(*counts.values(), strict=True)], **counts}
     return {
         "step": step,
         "loss": 0.74614,
+        "exact_match": counts["exact_match"][0] / counts["exact_match"][1],
         **rates,
         "counts": counts,
         "intervals_over_questions_of_one_model": {name: wilson_interval(*count) for name, count in counts.items()},
@@ -68,9 +70,9 @@ def add_run(study, task, model, counts, best=None, prompts=PROMPTS, **settings):
     }
     folder = study / config.run_id
     folder.mkdir(parents=True)
-    (folder / "config.yaml").write_text("")
-    (folder / "learning_curve.jsonl").write_text("".join(json.dumps(row) + "\n" for row in curve))
-    (folder / "record.json").write_text(json.dumps(record))
+    (folder / "config.yaml").write_text("", encoding="utf-8")
+    (folder / "learning_curve.jsonl").write_text("".join(json.dumps(row) + "\n" for row in curve), encoding="utf-8")
+    (folder / "record.json").write_text(json.dumps(record), encoding="utf-8")
     return folder
 
 

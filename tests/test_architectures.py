@@ -22,7 +22,8 @@ from hf_capacity.models import build_model, sizes_of
 from hf_capacity.report.cells import cells_of, ladders_of
 from hf_capacity.results import read_record, read_records
 from hf_capacity.results_table import load_results
-from hf_capacity.sweep.plan import check_tasks, read_study
+from hf_capacity.sweep.plan import read_study
+from hf_capacity.sweep.task_checks import check_tasks
 from hf_capacity.tokenizer import encode
 from hf_capacity.trainer import build_loss, step_implementation
 
@@ -235,7 +236,7 @@ def test_labels_tell_types_and_sizes_apart(keys, label):
 def test_a_study_spans_types_and_numbers_of_parameters(tmp_path):
     path = tmp_path / "sizes.yaml"
     grid = {"model.model_type": ["gpt2", "llama", "mamba"], "model.num_parameters": ["1e4", "5e4"]}
-    path.write_text(yaml.safe_dump({"settings": CELL, "grid": grid}))
+    path.write_text(yaml.safe_dump({"settings": CELL, "grid": grid}), encoding="utf-8")
     runs = read_study(str(path)).runs()
     check_tasks(runs)
     assert {run.model.label for run in runs} == {

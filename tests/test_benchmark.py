@@ -3,6 +3,9 @@
 import importlib
 import json
 import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +14,7 @@ import pytest
 from hf_capacity.config import ExperimentConfig
 from hf_capacity.experiment import run_experiment
 from hf_capacity.results import read_curve
+from hf_capacity.sweep.plan import read_study
 
 
 ROOT = Path(__file__).parent.parent
@@ -32,6 +36,23 @@ def test_a_step_is_measured_four_ways(script):
     assert row["gigaflop"] == pytest.approx(6 * (4 * 6 * 6 + 2 * 6 * 6 + 17 * 6) * 32 * 9 / 1e9)
 
 
+def test_the_runs_of_a_study_that_keeps_checkpoints_are_measured(script):
+    [run] = read_study("too_big_to_think", ["task=arithmetic", "model=n14"]).runs()
+    assert run.keep_checkpoints
+    assert script("ways_to_step").measure_steps(run, rounds=1, steps=3)["ours_ms"] > 0
+
+
+@pytest.mark.slow  # a minute or two
+def test_make_benchmark_with_a_round_each(tmp_path):
+    command = [sys.executable, str(ROOT / "scripts" / "benchmark.py"), "--rounds", "1", "--output", str(tmp_path)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "benchmark.json").read_text(encoding="utf-8"))
+    assert len(found["steps"]) == 10
+    assert (tmp_path / "report.md").exists()
+
+
 def test_an_evaluation_is_measured_three_ways(script):
     config = ExperimentConfig(task="both", model=TINY, block_size=24, batch_size=32)
     row = script("benchmark").measure_evaluation(config, rounds=1)
@@ -51,8 +72,8 @@ def test_growth_is_measured_in_processes_of_their_own(script, monkeypatch):
 
 def test_the_published_benchmark_is_the_page_of_its_figures(script):
     folder = ROOT / "model_cards" / "benchmark"
-    found = json.loads((folder / "benchmark.json").read_text())
-    assert script("benchmark").page(found) == (folder / "report.md").read_text()
+    found = json.loads((folder / "benchmark.json").read_text(encoding="utf-8"))
+    assert script("benchmark").page(found) == (folder / "report.md").read_text(encoding="utf-8")
     assert "+changes" not in found["machine"]["git_commit"]
 
 
@@ -73,7 +94,7 @@ def test_curves_are_laid_over_each_other(script, tmp_path):
     last = [read_curve(tmp_path / name / run.run_id)[-1]["loss"] for name, run in zip("abc", runs, strict=True)]
     mean, sd = sum(last[1:]) / 2, abs(last[1] - last[2]) / math.sqrt(2)
     row = f"| arithmetic | L1-d6-h1 | {last[0]:.4f} | 1 | - | {mean:.4f} | 2 | {sd:.4f} |"
-    assert row in (tmp_path / "out" / "report.md").read_text()
+    assert row in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
     assert (tmp_path / "out" / "losses.png").stat().st_size > 10_000
 
 
@@ -89,4 +110,4 @@ def test_a_folder_without_runs_and_a_missing_name_are_told(script, tmp_path):
 def test_the_published_overlay_is_the_page_of_its_losses(script, folder):
     published = ROOT / "model_cards" / folder
     page = script("overlay_curves").page(pd.read_csv(published / "losses.csv"))
-    assert page == (published / "report.md").read_text()
+    assert page == (published / "report.md").read_text(encoding="utf-8")

@@ -20,13 +20,13 @@ def add_strings(study, number, memorised, model="n14", seed=1, converged=True, *
     task = {"path": "random_strings", "name": "tiny", "parameters": {"num_strings": number}}
     seeds = {"model_seed": seed, "data_seed": seed, "split_seed": seed}
     folder = add_run(study, task, model, STRINGS, **seeds, **settings)
-    record = json.loads((folder / "record.json").read_text())
+    record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
     record["bits"] = {
         "estimator": "random strings", "source": "x", "demanded": 10.0 * number, "raw": memorised,
         "memorised": memorised, "per_parameter": memorised / record["num_parameters"], "items": number,
         "exposures_per_item": 70.0, "converged": converged, "first_symbols": 1.0,
     }  # fmt: skip
-    (folder / "record.json").write_text(json.dumps(record))
+    (folder / "record.json").write_text(json.dumps(record), encoding="utf-8")
 
 
 @pytest.fixture
@@ -77,11 +77,11 @@ def test_what_differs_in_more_than_the_demand_is_no_single_size(tmp_path):
 
 
 def test_the_page_has_capacities_where_there_were_several_demands(study, tmp_path):
-    page = write_report(study).read_text()
+    page = write_report(study).read_text(encoding="utf-8")
     assert "### Capacity\n\n| model |" in page
-    assert "<h3>Capacity</h3>" in (study / "report.html").read_text()
+    assert "<h3>Capacity</h3>" in (study / "report.html").read_text(encoding="utf-8")
     add_strings(tmp_path / "one", 100, 50)
-    assert "### Capacity" not in write_report(tmp_path / "one").read_text()
+    assert "### Capacity" not in write_report(tmp_path / "one").read_text(encoding="utf-8")
 
 
 def test_the_figures_legend_tells_demands_shortly(study):

@@ -29,7 +29,7 @@ def call(tmp_path, monkeypatch):
 
 
 def write_study(tmp_path, settings, grid=None):
-    (tmp_path / "s.yaml").write_text(yaml.safe_dump({"settings": settings, "grid": grid or {}}))
+    (tmp_path / "s.yaml").write_text(yaml.safe_dump({"settings": settings, "grid": grid or {}}), encoding="utf-8")
 
 
 def test_help_is_quick_and_loads_no_torch():
@@ -93,7 +93,7 @@ def test_missing_files_and_foreign_folders_are_refused(call, tmp_path):
     assert "study 'nothing.yaml' not found" in call("run", "nothing.yaml").stderr
     write_study(tmp_path, CELL)
     (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "study.yaml").write_text("study: another\n")
+    (tmp_path / "other" / "study.yaml").write_text("study: another\n", encoding="utf-8")
     result = call("run", "s.yaml", "--output", "other")
     assert result.exit_code == 2
     assert "`--output` (=other) belongs to study 'another', not to 's'" in result.stderr
@@ -121,7 +121,7 @@ def test_the_whole_line_from_study_to_answers(call, tmp_path):
 
     report = call("report", "runs/s")
     assert report.exit_code == 0
-    assert (tmp_path / "runs" / "s" / "report.md").read_text() in report.output
+    assert (tmp_path / "runs" / "s" / "report.md").read_text(encoding="utf-8") in report.output
 
     marked = call("evaluate", model)
     assert marked.exit_code == 0

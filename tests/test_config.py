@@ -24,8 +24,8 @@ def test_yaml_round_trip_is_the_same_run(tmp_path):
     run = ExperimentConfig.from_dict(CELL | {"learning_rate": "5e-3", "keep_checkpoints": [100, 200]})
     assert run.learning_rate == 5e-3, "YAML 1.1 hands 5e-3 over as a string"
     path = tmp_path / "config.yaml"
-    path.write_text(yaml.safe_dump(run.to_dict()))
-    read = ExperimentConfig.from_dict(yaml.safe_load(path.read_text()))
+    path.write_text(yaml.safe_dump(run.to_dict()), encoding="utf-8")
+    read = ExperimentConfig.from_dict(yaml.safe_load(path.read_text(encoding="utf-8")))
     assert read == run
     assert read.run_id == run.run_id
 

@@ -195,7 +195,7 @@ def test_the_card_lists_the_configs_that_have_files(task):
     assert datasets.get_dataset_config_names(str(PACKAGE / task)) == configs
     assert datasets.get_dataset_default_config_name(str(PACKAGE / task)) == configs[0]
     for config in {config for folder, config in CONFIGS if folder == task} - set(configs):
-        assert f"| `{config}` " in (PACKAGE / task / "README.md").read_text()
+        assert f"| `{config}` " in (PACKAGE / task / "README.md").read_text(encoding="utf-8")
     assert load_task(task).data == load_task(task, configs[0]).data
 
 
@@ -225,7 +225,7 @@ def test_changed_source_and_changed_files_are_seen(tmp_path, cache):
     write = "from dataset_builders.__main__ import write_data_files; write_data_files('capitals')"
     for capital in ["Paris", "Lyons"]:
         source = copy / "capitals" / "builder.py"
-        source.write_text(source.read_text().replace('"Paris"', f'"{capital}"'))
+        source.write_text(source.read_text(encoding="utf-8").replace('"Paris"', f'"{capital}"'))
         output_of(start_python("-c", write, folder=tmp_path))
         assert output_of(start_python("-c", build, folder=tmp_path)) == capital
         assert datasets.load_dataset(str(copy / "capitals"), cache_dir=cache)["questions"][0]["answer"] == capital

@@ -3,6 +3,7 @@
 import shutil
 import sys
 
+import httpx
 import pytest
 import torch
 from gradio_client import Client
@@ -54,7 +55,7 @@ def test_it_writes_what_greedy_decoding_writes(half_trained, task, prompt, step)
     trained = load_model(half_trained[task], step=step)
     newline = trained.tokenizer.get_vocab()["\n"]
     greedy = write(trained.model, encode(trained.tokenizer, prompt), 64, stop=newline)
-    written = write_with_confidence(trained, prompt)
+    written = write_with_confidence(trained, prompt, "")
     assert "".join(character.text for character in written) == trained.tokenizer.decode(greedy)
 
 
@@ -62,7 +63,7 @@ def test_it_writes_what_greedy_decoding_writes(half_trained, task, prompt, step)
 def test_a_confidence_is_the_softmax_of_the_plain_model_at_its_place(half_trained, task, prompt):
     model = AutoModelForCausalLM.from_pretrained(half_trained[task])
     tokenizer = AutoTokenizer.from_pretrained(half_trained[task])
-    written = write_with_confidence(load_model(half_trained[task]), prompt)
+    written = write_with_confidence(load_model(half_trained[task]), prompt, "")
     line = prompt + "".join(character.text for character in written)
     ids = tokenizer(line)["input_ids"][: model.config.max_position_embeddings]
     with torch.no_grad():
@@ -128,7 +129,7 @@ def test_a_model_that_is_gone_or_damaged_leaves_the_others_to_answer(copied):
     (run / "step-50" / "model.safetensors").write_bytes(b"cut short")
     assert "cannot be loaded" in told(study, "<5+7=", checkpoint=1)
     assert "withheld in training" in told(study, "<5+7=")
-    (run / "task.json").write_text("{}")
+    (run / "task.json").write_text("{}", encoding="utf-8")
     assert "names another task" in told(study, "<5+7=")
 
 
@@ -221,6 +222,28 @@ def test_without_gradio_it_says_what_to_install(half_trained, monkeypatch):
     assert result.stderr == "Error: gradio is not installed: pip install 'hf-capacity[demo]'\n"
 
 
+def check_manners(address):
+    """Who may ask the page, and for what."""
+    host, api = address.rstrip("/").removeprefix("http://"), f"{address.rstrip('/')}/gradio_api"
+    own = httpx.get(address, headers={"Origin": f"http://{host}"})
+    assert own.status_code == 200
+    assert "default-src 'self'" in own.headers["Content-Security-Policy"]
+    for headers in (
+        {"Host": "evil.example"},
+        {"Host": host.replace("127.0.0.1", "evil.example")},
+        {"Host": f"{host}.evil.example"},
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Origin": f"https://{host}"},
+    ):
+        assert httpx.get(address, headers=headers).status_code == 403
+        assert httpx.post(f"{api}/queue/join", json={}, headers=headers).status_code == 403
+    assert httpx.post(f"{api}/upload", files={"files": ("a.txt", b"a")}).status_code == 403
+    for path in ("file=/etc/hostname", "file/etc/hostname", "proxy=http://127.0.0.1:1/", "%66ile=/etc/hostname"):
+        assert httpx.get(f"{api}/{path}").status_code == 403
+
+
 def test_the_page_is_served_to_this_machine_and_answers(half_trained, monkeypatch):
     monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "False")  # of the client too
     folder = half_trained["both"].parent
@@ -233,6 +256,7 @@ def test_the_page_is_served_to_this_machine_and_answers(half_trained, monkeypatc
             "<5+7=", "capitals", api_name="/choose_training"
         )
         client.close()
+        check_manners(address)
         taken = CliRunner().invoke(app, ["demo", str(folder), "--port", address.rstrip("/").split(":")[-1]])
     assert prompt.startswith("Capital of ")
     assert "n56" in answers

@@ -8,7 +8,8 @@ import torch
 
 from hf_capacity import ExperimentConfig, evaluate_model, load_results, run_experiment
 from hf_capacity.results import read_curve
-from hf_capacity.sweep.plan import check_tasks, read_study
+from hf_capacity.sweep.plan import read_study
+from hf_capacity.sweep.task_checks import check_tasks
 
 
 @pytest.mark.slow  # ten million parameters
@@ -34,7 +35,7 @@ def swapping(folder):
         for a in "abcd" for b in "abcd"
     ]  # fmt: skip
     for split, lines in (("train", [row for row in rows if row["seen"]] * 2), ("questions", rows)):
-        (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines))
+        (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines), encoding="utf-8")
     (folder / "README.md").write_text(
         "---\nconfigs:\n- config_name: default\n  data_files:\n"
         "  - {split: train, path: train.jsonl}\n  - {split: questions, path: questions.jsonl}\n---\n"
@@ -58,8 +59,8 @@ def test_a_task_of_ones_own_goes_the_whole_way(tmp_path):
 
 def test_a_task_that_asks_for_characters_it_never_shows_is_refused(tmp_path):
     task = swapping(tmp_path / "swapping")
-    lines = (task / "questions.jsonl").read_text()
-    (task / "questions.jsonl").write_text(lines.replace('"prompt": "ac="', '"prompt": "a?="'))
+    lines = (task / "questions.jsonl").read_text(encoding="utf-8")
+    (task / "questions.jsonl").write_text(lines.replace('"prompt": "ac="', '"prompt": "a?="'), encoding="utf-8")
     run = ExperimentConfig(task=str(task), model="n28", block_size=6, batch_size=64)
     with pytest.raises(ValueError, match=r"have characters that its training text lacks: \['\?'\]"):
         check_tasks([run])

@@ -6,8 +6,9 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from hf_capacity.config import TaskConfig
-from hf_capacity.evaluation import TeacherForcing, mean_loss, predict, published_questions, write
-from hf_capacity.exam import Exam, findings
+from hf_capacity.curve import findings
+from hf_capacity.evaluation import TeacherForcing, mean_loss, predict, write
+from hf_capacity.exam import Exam, papers_questions
 from hf_capacity.kernel import FusedLoss
 from hf_capacity.results import read_record
 from hf_capacity.tokenizer import encode
@@ -127,12 +128,33 @@ def test_mean_loss_is_the_cross_entropy_over_every_target_by_hand(half_trained):
 
 def test_the_study_scores_91_equations_an_operation_and_all_capitals():
     exam = Exam(TaskConfig(path="both"), 1337)
-    counted = published_questions(exam.questions["prompt"], exam.questions["kind"])
+    counted = papers_questions(exam.questions)
     kinds = [kind for kind, is_counted in zip(exam.questions["kind"], counted, strict=True) if is_counted]
     assert {kind: kinds.count(kind) for kind in set(kinds)} == {"addition": 91, "subtraction": 91, "capital": 50}
     told = dict(zip(exam.questions["prompt"], counted, strict=True))
     assert (told["<4+0="], told["<0+0="], told["<0-7="]) == (False, True, True)
-    assert not any(published_questions(["<0+0=", "<1+7="], ["addition"] * 2))  # other sums are not the study's
+    rotating = Exam(TaskConfig(path="both", name="rotating_pair"), 3)
+    assert sum(papers_questions(rotating.questions)) == sum(counted)  # whichever pair is withheld
+
+
+@pytest.mark.parametrize(("column", "value"), [("kind", "sum"), ("answer", "9"), ("prompt", "<1+1 ="), ("end", ".")])
+def test_of_a_task_with_any_other_question_the_paper_scores_none(column, value):
+    questions = dict(Exam(TaskConfig(path="arithmetic"), 1337).questions)
+    assert sum(papers_questions(questions)) == 182
+    questions[column] = [value, *questions[column][1:]]
+    assert not any(papers_questions(questions))
+
+
+def test_a_label_decides_nothing():
+    for kind in ("capital", "city"):
+        curve = [
+            {"step": 60, "loss": 1.0, "counts": {"exact_match": [8, 39]}, "published_scoring": {kind: [3, 3]}},
+            {"step": 200, "loss": 1.0, "counts": {"exact_match": [39, 39]}, "published_scoring": {}},
+        ]
+        rates = {"exact_match": 0, "recall": 0, "fit": 0, "extrapolation": 0.0}
+        found = findings([row | rates for row in curve])
+        assert found["best_on_withheld"]["step"] == 200
+        assert found["last"]["published_scoring"] == {}
 
 
 def test_a_number_written_on_is_wrong_for_the_study_too_but_a_missing_mark_is_not():

@@ -32,13 +32,13 @@ def add_beside_facts(study, model, demanded, all_counts, **settings):
     for seed, counts in enumerate(all_counts, 1):
         seeds = {"model_seed": seed, "data_seed": seed, "split_seed": seed}
         folder = add_run(study, task, model, counts, **seeds, **settings)
-        record = json.loads((folder / "record.json").read_text())
+        record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
         record["bits"] = {
             "estimator": "facts with given keys", "source": "x", "demanded": float(demanded), "raw": demanded / 2,
             "memorised": demanded / 2, "per_parameter": demanded / 2 / record["num_parameters"],
             "items": demanded // 10, "exposures_per_item": 70.0, "converged": True,
         }  # fmt: skip
-        (folder / "record.json").write_text(json.dumps(record))
+        (folder / "record.json").write_text(json.dumps(record), encoding="utf-8")
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_models_are_also_compared_together_seed_by_seed(study):
 def test_without_runs_on_the_rule_alone_nothing_is_compared(tmp_path):
     for demanded in (100, 1000):
         add_beside_facts(tmp_path / "s", "n14", demanded, [joint(4)] * 2)
-    page = write_report(tmp_path / "s").read_text()
+    page = write_report(tmp_path / "s").read_text(encoding="utf-8")
     assert "## Crowding out" in page
     table = rows(crowding_table(crowds_of(cells_in(tmp_path / "s"))))
     assert [row[2] for row in table] == ["100", "1,000"]
@@ -91,14 +91,14 @@ def test_there_is_no_crowd_where_more_than_the_facts_differs(study, tmp_path):
     assert crowds_of(cells_in(study)) == []
     add_beside_facts(tmp_path / "one", "n14", 100, [joint(4)])
     assert crowds_of(cells_in(tmp_path / "one")) == []
-    assert "Crowding" not in write_report(tmp_path / "one").read_text()
+    assert "Crowding" not in write_report(tmp_path / "one").read_text(encoding="utf-8")
 
 
 def test_the_page_has_crowding_out_with_its_figure(study):
     add_beside_facts(study, "n56", 791, [joint(1)])
-    page = write_report(study).read_text()
+    page = write_report(study).read_text(encoding="utf-8")
     assert "](crowding_out.png)" in page
-    html = (study / "report.html").read_text()
+    html = (study / "report.html").read_text(encoding="utf-8")
     assert "<h2>Crowding out</h2>" in html
     assert html.count('src="data:image/png;base64,') == page.count("![")
     with Image.open(study / "crowding_out.png") as image:
@@ -126,9 +126,9 @@ def test_joint_runs_that_solve_everything_are_counted(tmp_path):
         "and recall at 99 % (jointly solved): under both, batches=lines at n14 3/4 (jointly solved 1/4); under none "
         "of the others."
     )
-    page = write_report(study).read_text()
+    page = write_report(study).read_text(encoding="utf-8")
     assert "## Is joint extrapolation rescued?\n\n**All withheld" in page
-    assert "<h2>Is joint extrapolation rescued?</h2>" in (study / "report.html").read_text()
+    assert "<h2>Is joint extrapolation rescued?</h2>" in (study / "report.html").read_text(encoding="utf-8")
 
 
 def test_models_of_one_name_are_settings_apart(tmp_path):
@@ -154,4 +154,4 @@ def test_of_one_setting_there_is_nothing_to_rescue(tmp_path):
     add_runs(tmp_path / "s", "both", "n28", [joint(4)])
     add_runs(tmp_path / "s", "arithmetic", "n28", [arithmetic(4)])
     assert joint_cells(cells_in(tmp_path / "s")) == []
-    assert "rescued" not in write_report(tmp_path / "s").read_text()
+    assert "rescued" not in write_report(tmp_path / "s").read_text(encoding="utf-8")

@@ -15,7 +15,7 @@ from torch.nn.functional import cross_entropy
 
 from hf_capacity.batches import NO_TARGET
 from hf_capacity.evaluation import mean_loss, predict
-from hf_capacity.kernel import FusedLoss, KernelFault, window_loss_kernel
+from hf_capacity.kernel import FusedLoss, KernelFault, window_loss_library
 from hf_capacity.model_config import LADDER, ModelConfig
 from hf_capacity.models import build_model
 from hf_capacity.trainer import window_loss
@@ -59,14 +59,14 @@ def another_compiler(monkeypatch, tmp_path):
 
     def use(script):
         compiler = tmp_path / "compiler"
-        compiler.write_text(f"#!/bin/sh\n{script}\n")
+        compiler.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
         compiler.chmod(0o755)
         monkeypatch.setenv("CXX", str(compiler))
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-        window_loss_kernel.cache_clear()
+        window_loss_library.cache_clear()
 
     yield use
-    window_loss_kernel.cache_clear()
+    window_loss_library.cache_clear()
 
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
@@ -181,13 +181,13 @@ def test_a_missing_compiler_is_a_fault_that_says_so(another_compiler, monkeypatc
     another_compiler("")
     monkeypatch.setenv("CXX", "no-such-compiler")
     with pytest.raises(KernelFault, match=r"no C\+\+ compiler: .*no-such-compiler"):
-        window_loss_kernel()
+        window_loss_library()
 
 
 def test_a_compiler_that_fails_is_a_fault_with_its_first_line(another_compiler):
     another_compiler("echo 'unknown option' >&2; echo more >&2; exit 1")
     with pytest.raises(KernelFault, match=r"compiler fails: unknown option$"):
-        window_loss_kernel()
+        window_loss_library()
 
 
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="names instructions of x86")
@@ -204,7 +204,7 @@ def test_a_processor_with_shorter_vectors_computes_the_same(another_compiler):
 
 BUILD = """
 from hf_capacity import kernel
-kernel.window_loss_kernel()
+kernel.window_loss_library()
 """
 
 
@@ -213,8 +213,8 @@ def test_two_processes_build_it_at_once_and_a_third_finds_it(tmp_path):
     environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
     first = [subprocess.Popen([sys.executable, "-c", BUILD], env=environment) for _ in range(2)]
     assert [process.wait() for process in first] == [0, 0]
-    [library] = (tmp_path / "hf_capacity").iterdir()
+    [library] = (tmp_path / "hf_capacity").glob("*.so")
     built = library.stat().st_mtime_ns
     time.sleep(0.01)
     subprocess.run([sys.executable, "-c", BUILD], env=environment, check=True)
-    assert [path.stat().st_mtime_ns for path in (tmp_path / "hf_capacity").iterdir()] == [built]
+    assert [path.stat().st_mtime_ns for path in (tmp_path / "hf_capacity").glob("*.so")] == [built]

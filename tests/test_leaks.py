@@ -12,7 +12,8 @@ from dataset_builders.leaks import standing
 from hf_capacity.config import ExperimentConfig
 from hf_capacity.experiment import run_experiment
 from hf_capacity.inference import evaluate_model
-from hf_capacity.sweep.plan import Study, check_tasks
+from hf_capacity.sweep.plan import Study
+from hf_capacity.sweep.task_checks import check_tasks
 
 
 KNOWN = {"Capital of USA is Washington DC \n", "Capital of UK is London \n"}  # as their card says
@@ -87,6 +88,22 @@ def test_lines_are_found_however_they_are_composed_or_spaced_and_across_rows(tmp
     assert load_task(task).leaks_dropped == 0
 
 
+def test_a_mark_ends_a_line_whatever_follows_it(tmp_path):
+    for number, (end, line, dropped) in enumerate(
+        [
+            (".", "9+0=9.5\n", 1),
+            (">", "9+0=9>9\n", 1),
+            (" ", "9+0=9 5\n", 1),
+            (" ", "9+0=95\n", 0),
+            (".", "9+0=9\n", 0),
+        ]
+    ):
+        path = write_task(
+            tmp_path, [*LINES, line], [row("1+1=2"), row("9+0=9", seen=False, end=end, text="")], str(number)
+        )
+        assert load_task(path, leaks="drop").leaks_dropped == dropped, (end, line)
+
+
 def test_a_line_that_is_asked_otherwise_was_read_all_the_same(tmp_path):
     path = write_task(tmp_path, ["the sum 9+0=9\n"], [row("sum: 9+0=9", seen=False, text="the sum  9+0=9")])
     with pytest.raises(ValueError, match="1 of 1 withheld"):
@@ -107,7 +124,7 @@ def test_seen_questions_that_stand_nowhere_are_refused_if_none_does_and_reported
     ):
         load_task(write_task(tmp_path, LINES, nowhere, "none"))
     path = write_task(tmp_path, LINES, [row("1+1=2"), *nowhere], "some")
-    assert load_task(path).seen_nowhere == ["1+1=3\n", "2+2=6\n"]
+    assert load_task(path).never_read == ["1+1=3\n", "2+2=6\n"]
     with caplog.at_level(logging.WARNING):
         check_tasks(Study(name="s", settings=CELL | {"task": path}, grid={"model_seed": [1, 2, 3]}).runs())
     [said] = caplog.messages
@@ -132,7 +149,7 @@ def test_many_lines_are_found_as_a_slow_search_finds_them():
 
         return any(not cuts(place) and not cuts(place + len(needle)) for place in places)
 
-    found, _ = standing(asked, [""] * len(asked), lines)
+    found, _ = standing(asked, [""] * len(asked), [""] * len(asked), lines)
     assert found.tolist() == [slow(needle) for needle in asked]
     assert found.sum() > 3
 
@@ -144,7 +161,8 @@ def test_no_packaged_task_would_be_refused(task, config):
     splits = load_task(task, config)
     questions = splits["questions"].to_list()
     asked = [question["prompt"] + question["answer"] + question["end"] for question in questions]
-    stands, is_line = standing(asked, [question["text"] for question in questions], splits["train"]["text"][:])
+    ends, lines = ([question[column] for question in questions] for column in ("end", "text"))
+    stands, is_line = standing(asked, ends, lines, splits["train"]["text"][:])
     seen = np.array([question["seen"] for question in questions])
     assert not (~seen & (stands | is_line)).any()
     assert {asked[place] for place in np.flatnonzero(seen & ~stands)} in (set(), KNOWN)
@@ -162,8 +180,8 @@ def test_a_run_says_where_its_task_came_from_and_what_was_dropped(tmp_path, monk
     run = ExperimentConfig.from_dict(CELL | {"task": {"path": "sums/mine", "leaks": "drop"}})
     assert run.run_id != refused.run_id
     record = run_experiment(run, tmp_path / "runs")
-    found = {key: record[key] for key in ("task_source", "leaks_dropped", "seen_nowhere")}
-    assert found == {"task_source": "folder", "leaks_dropped": 1, "seen_nowhere": 1}
+    assert record["task_source"] == "folder"
+    assert record["task_notes"] == {"leaks_dropped": 1, "never_read": 1}
     assert record["last"]["counts"]["extrapolation"][1] == 1
     folder = tmp_path / "runs" / run.run_id
     assert evaluate_model(folder)["counts"] == record["last"]["counts"]

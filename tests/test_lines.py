@@ -55,7 +55,7 @@ def test_a_run_of_lines_reads_each_line_from_its_start(tmp_path):
     run = config()
     record = run_experiment(run, tmp_path)
     folder = tmp_path / run.run_id
-    assert json.loads((folder / "task.json").read_text())["start"] == "\n"
+    assert json.loads((folder / "task.json").read_text(encoding="utf-8"))["start"] == "\n"
     # The loss, by plain transformers: every character of every line, the first one after a newline.
     model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
     from dataset_builders import load_task

@@ -103,7 +103,7 @@ api.delete_file("step.txt", "ada/x", commit_message="None")
 revisions = ["early", "steps/50", first]
 refs = api.list_repo_refs("ada/x")
 result = {
-    "texts": [Path(hf_hub_download("ada/x", "step.txt", revision=one)).read_text() for one in revisions],
+    "texts": [Path(hf_hub_download("ada/x", "step.txt", revision=one)).read_text("utf-8") for one in revisions],
     "titles": [one.title for one in api.list_repo_commits("ada/x", revision="steps/50")],
     "refs": [[one.name for one in refs.branches], [one.name for one in refs.tags]],
     "errors": [

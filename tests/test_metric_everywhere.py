@@ -68,7 +68,9 @@ def bare_python(site: Path, *requirements: str) -> list[str]:
 def bare(tmp_path) -> list[str]:
     """A Python with what the metric's requirements.txt asks for."""
     # A folder called otherwise would hold no installed packages, in the eyes of `dill`.
-    return bare_python(tmp_path / "site-packages", *(FOLDER / "requirements.txt").read_text().splitlines())
+    return bare_python(
+        tmp_path / "site-packages", *(FOLDER / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    )
 
 
 def start(command: list[str], code: str, folder: Path, environment: dict[str, str]) -> subprocess.Popen:
@@ -93,7 +95,7 @@ api.create_repo(**space, space_sdk="gradio", private=True)
 result = api.upload_folder(**space, folder_path={str(FOLDER)!r}, ignore_patterns="__pycache__/*").oid
 """
     result_of(start([sys.executable, "-c"], upload, tmp_path, hub.environment(tmp_path / "uploader")))
-    (tmp_path / "same_length.py").write_text(OTHER_METRIC)
+    (tmp_path / "same_length.py").write_text(OTHER_METRIC, encoding="utf-8")
     use = f"""
 import importlib.util
 import evaluate
@@ -148,7 +150,7 @@ for cut in (2, 0, 5):
 
 def test_the_page_of_the_space_answers(tmp_path):
     shutil.copytree(FOLDER, tmp_path / "app", ignore=shutil.ignore_patterns("__pycache__"))
-    requirements = (FOLDER / "requirements.txt").read_text().splitlines()
+    requirements = (FOLDER / "requirements.txt").read_text(encoding="utf-8").splitlines()
     command = bare_python(tmp_path / "site-packages", *requirements, "gradio")
     code = """
 import runpy

@@ -1,3 +1,4 @@
+import hashlib
 import math
 
 import pytest
@@ -165,3 +166,22 @@ def test_the_smallest_model_is_named_to_who_asks_for_less():
         ValueError, match=rf"`model.num_parameters` \(=30\) is below the smallest gpt2.* {smallest}\.$"
     ):
         sized(model_config(num_parameters=30), 17, 9)
+
+
+# By transformers 5.15 to 5.23, the versions of all records; at 5.0 to 5.14 the scaled initialisation does nothing.
+INITIAL = {
+    ("n14", 17, 9): ("7e71889f1bcf", "952c40f12981"),
+    ("n28", 51, 24): ("4156e6137d2a", "29fab94153c8"),
+    ("n56", 66, 24): ("475546b5f69f", "d5bf4632b67d"),
+    ("mlt", 17, 9): ("00f8509ef26f", "1e961669d8dd"),
+}
+
+
+@pytest.mark.parametrize("seed", [1, 1337])
+@pytest.mark.parametrize("rung", INITIAL, ids=lambda rung: rung[0])
+def test_the_initial_weights_of_a_rung_are_those_of_the_records(rung, seed):
+    name, vocab_size, block_size = rung
+    digest = hashlib.sha256()
+    for weight, parameter in sorted(build_model(LADDER[name], vocab_size, block_size, seed).named_parameters()):
+        digest.update(weight.encode() + parameter.detach().numpy().tobytes())
+    assert digest.hexdigest()[:12] == INITIAL[rung][seed == 1337]

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from hf_capacity.sweep.estimate import estimated_minutes
-from hf_capacity.sweep.plan import Study, check_tasks, read_study
+from hf_capacity.sweep.plan import Study, read_study
+from hf_capacity.sweep.task_checks import check_tasks
 
 
 STUDIES = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
@@ -74,7 +75,7 @@ def seeds_of(runs):
 
 def study_of(tmp_path, **blocks):
     path = tmp_path / "s.yaml"
-    path.write_text(json.dumps({"settings": CELL} | blocks))
+    path.write_text(json.dumps({"settings": CELL} | blocks), encoding="utf-8")
     return str(path)
 
 
@@ -176,13 +177,13 @@ def test_a_study_without_a_grid_is_one_run():
         ("grid: [1]", [], r"`grid` \(=\[1\]\) must be a mapping"),
         ("settings: 3", [], r"`settings` \(=3\) must be a mapping"),
         ("settings: {}", ["steps"], "'steps' is not of the form key=value"),
-        ("settings: {}", ["steps=["], "'steps=\\[' is not valid YAML"),
+        ("settings: {}", ["steps=["], "the value of `steps` is not valid YAML"),
         ("seeds: 3", [], r"`seeds` \(=3\) must be a mapping"),
         ("seeds: {seed: 3}", [], "must name each of model_seed, data_seed, split_seed at most once"),
         ("seeds: {model_seed+data_seed: 3, data_seed: 2}", [], "must name each of .* at most once, those that move"),
         ("seeds: {model_seed: 0}", [], r"`seeds.model_seed` \(=0\) must be a whole number from 1 to 100,000"),
         ("seeds: {model_seed: 1000000000}", [], "must be a whole number from 1 to 100,000"),
-        ("seeds: {model_seed: 2}", ["seeds=no"], r"`seeds.model_seed` \(=False\) must be a whole number"),
+        ("seeds: {model_seed: 2}", ["seeds=no"], r"`seeds.model_seed` \(='no'\) must be a whole number"),
         ("{seeds: {model_seed: 2}, settings: {model_seed: 1}}", [], "`seeds` has model_seed, which settings or grid"),
         ("settings: {}", ["seeds=3"], "study 's' has no `seeds` to change"),
         ("resources: {gpus: 1}", [], "unknown key `resources.gpus`; known: num_cpus, num_gpus"),
@@ -192,7 +193,7 @@ def test_a_study_without_a_grid_is_one_run():
 )
 def test_a_file_that_is_no_study_is_refused(tmp_path, content, overrides, message):
     path = tmp_path / "s.yaml"
-    path.write_text(content)
+    path.write_text(content, encoding="utf-8")
     with pytest.raises(ValueError, match=message):
         read_study(str(path), overrides).runs()
 
@@ -204,7 +205,7 @@ def test_missing_and_foreign_files_are_refused(tmp_path):
         read_study(str(tmp_path / "none.yaml"))
     binary = tmp_path / "model.yaml"
     binary.write_bytes(b"\xff\xfe\x00\x81")
-    with pytest.raises(ValueError, match="not a text file"):
+    with pytest.raises(ValueError, match="is not UTF-8 text"):
         read_study(str(binary))
 
 

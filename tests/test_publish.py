@@ -126,7 +126,12 @@ def test_plain_libraries_load_it_where_our_code_is_not(hub, terminal, study, tmp
     folders = {"main": first, "seed-2": second, "step-10": first / "step-10", "seed-2-step-20": second / "step-20"}
     for revision, folder in folders.items():
         ids = torch.tensor(
-            [[json.loads((folder / "tokenizer.json").read_text())["model"]["vocab"][c] for c in "<5+7="]]
+            [
+                [
+                    json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"][c]
+                    for c in "<5+7="
+                ]
+            ]
         )
         with torch.no_grad():
             here = AutoModelForCausalLM.from_pretrained(folder)(ids).logits[0, -1]
@@ -196,7 +201,7 @@ def test_the_metric_and_the_dataset_name_themselves(hub, terminal):
 
 def test_a_run_can_be_published_alone_and_to_an_organisation(hub, terminal, study):
     run = min(study.glob("both-*"))
-    code, output = terminal.run("publish", "model", run, "--namespace", "lab", "--name", "a.b  c", "--public")
+    code, output = terminal.run("publish", "model", run, "--namespace", "lab", "--name", "a.b-c", "--public")
     assert code == 0, output
     assert not hub.repos["model", "lab/a.b-c"].private
     assert "and is published by itself" in hub.files("lab/a.b-c")["README.md"].decode()
@@ -206,9 +211,12 @@ def test_a_run_can_be_published_alone_and_to_an_organisation(hub, terminal, stud
 @pytest.mark.parametrize(
     ("parts", "name"),
     [
-        (("width", "arithmetic (rotating pair)", "n14", ""), "width-arithmetic-rotating-pair-n14"),
-        (("wd", "arithmetic", "n14", "model.dropout=0.1, steps=3"), "wd-arithmetic-n14-model.dropout-0.1-steps-3"),
-        (("..a--b..", "Zürich/é"), "a-b.Z-rich"),
+        (("width", "arithmetic (rotating pair)", "n14", ""), "width-arithmetic-rotating-pair-n14-efdcd579"),
+        (("wd", "arithmetic", "n14", "model.dropout=0.1"), "wd-arithmetic-n14-model.dropout-0.1-2037c04f"),
+        (("small", "arithmetic", "L1-d20-h1", ""), "small-arithmetic-L1-d20-h1"),
+        (("データ",), "16773842"),
+        (("sums.GIT",), "sums.GIT-b7351d6a"),
+        (("..a--b..", "Zürich/é"), "a-b.Z-rich-994db914"),
     ],
 )
 def test_a_repositorys_name_is_one_that_the_hub_takes(parts, name):

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from hf_capacity.config import ExperimentConfig, TaskConfig
-from hf_capacity.exam import Exam, findings
+from hf_capacity.curve import findings
+from hf_capacity.exam import Exam
 from hf_capacity.hub.cards import eval_results_file, ladder_card, model_card
 from hf_capacity.hub.contents import addresses
 from hf_capacity.report import write_report
@@ -20,7 +21,7 @@ from hf_capacity.sweep.plan import read_study
 
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 STUDIES = sorted(path.parent for path in (ROOT / "model_cards").glob("*/study.yaml"))
 VALIDITY = ROOT / "model_cards" / "validity" / "report.md"
 REPORTS = [VALIDITY, *(folder / "report.md" for folder in STUDIES)]
@@ -44,8 +45,8 @@ def numbers(text):
 def test_a_published_report_is_made_from_its_records(folder, tmp_path):
     copy = shutil.copytree(folder, tmp_path / folder.name)
     (copy / "report.md").unlink()
-    page = write_report(copy).read_text()
-    assert page == (folder / "report.md").read_text()
+    page = write_report(copy).read_text(encoding="utf-8")
+    assert page == (folder / "report.md").read_text(encoding="utf-8")
     assert set(re.findall(r"\]\((\w+\.png)\)", page)) == {path.name for path in folder.glob("*.png")}
 
 
@@ -57,7 +58,7 @@ def test_the_records_are_the_studys_runs_and_agree_with_their_curves(folder):
     assert {record["run_id"] for record in records} == asked
     for record in records:
         assert ExperimentConfig.from_dict(record["config"]).run_id == record["run_id"]
-        assert yaml.safe_load((record["folder"] / "config.yaml").read_text()) == record["config"]
+        assert yaml.safe_load((record["folder"] / "config.yaml").read_text(encoding="utf-8")) == record["config"]
         curve = read_curve(record["folder"])
         assert {name: record[name] for name in findings(curve)} == findings(curve)
         assert not list(record["folder"].glob("*.safetensors"))
@@ -77,20 +78,20 @@ def test_published_runs_read_and_were_asked_what_their_tasks_build_today():
 
 def test_the_page_against_outside_figures_is_made_from_the_records():
     page = runpy.run_path(str(ROOT / "scripts" / "validity.py"))["page"]
-    assert page() == VALIDITY.read_text()
+    assert page() == VALIDITY.read_text(encoding="utf-8")
 
 
 def test_every_table_of_the_readmes_findings_is_a_reports():
     found = re.findall(r"(?:^\|.*\n)+", README.split("## Use")[0], flags=re.MULTILINE)
     assert len(found) >= 4
-    reports = [path.read_text() for path in REPORTS]
+    reports = [path.read_text(encoding="utf-8") for path in REPORTS]
     for table in found:
         assert any(table in report for report in reports), table
 
 
 def test_every_number_in_the_readmes_findings_is_in_a_published_report():
     found = numbers(README.split("## Use")[0])
-    published = set().union(*(numbers(path.read_text()) for path in REPORTS))
+    published = set().union(*(numbers(path.read_text(encoding="utf-8")) for path in REPORTS))
     assert found - published - NO_RESULTS == set()
 
 
@@ -98,7 +99,7 @@ def test_every_row_of_the_readmes_speed_table_is_the_benchmarks():
     section = README.split("## Speed")[1].split("\n## ")[0]
     rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("|")][2:]
     assert len(rows) == 9
-    page = (ROOT / "model_cards" / "benchmark" / "report.md").read_text()
+    page = (ROOT / "model_cards" / "benchmark" / "report.md").read_text(encoding="utf-8")
     measured = [line.strip("|").split("|") for line in page.splitlines() if "| fused |" in line]
     # task, model, ours, ours / bare, stock / ours, products / ours
     assert [[cell.strip() for cell in row] for row in rows] == [
@@ -110,14 +111,14 @@ def test_every_row_of_the_readmes_speed_table_is_the_benchmarks():
 def test_published_cards_are_made_from_their_records(folder):
     cells = cells_of(read_records(folder))
     rungs = addresses(folder.name, cells, "hf-capacity")
-    assert ladder_card(cells, rungs, read_description(folder)) == (folder / "README.md").read_text()
+    assert ladder_card(cells, rungs, read_description(folder)) == (folder / "README.md").read_text(encoding="utf-8")
     made = {}
     for cell, address in zip(cells, rungs, strict=True):
         card = folder / "cards" / address.repo_id.split("/")[1]
         made[card / "README.md"] = model_card(cell, 0, address)
         scores = f".eval_results/{address.dataset_id.split('/')[1]}.yaml"
         made[card / scores] = eval_results_file(cell.records[0], address)
-    assert {path: path.read_text() for path in made} == made
+    assert {path: path.read_text(encoding="utf-8") for path in made} == made
     assert set(made) == {path for path in (folder / "cards").rglob("*") if path.suffix in (".md", ".yaml")}
 
 

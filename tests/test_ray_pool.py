@@ -90,13 +90,13 @@ def nodes(environment):
 
 
 def start(tmp_path, *words):
-    with open(tmp_path / "log.txt", "w") as log:
+    with open(tmp_path / "log.txt", "w", encoding="utf-8") as log:
         command = [*HF_CAPACITY, "run", *map(str, words), "--engine", "ray"]
         return subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
 
 
 def write(path, content):
-    path.write_text(content)
+    path.write_text(content, encoding="utf-8")
     return path, read_study(str(path)).runs()
 
 
@@ -116,11 +116,11 @@ def test_a_study_on_a_cluster_gives_the_records_of_the_local_engine(nodes, tmp_p
     [bad] = [run for run in runs if run.learning_rate == 1e30]
     output = tmp_path / "out"
     assert start(tmp_path, study, "--output", output, "--address", nodes.cluster.address).wait(timeout=300) == 1
-    told = (tmp_path / "log.txt").read_text()
+    told = (tmp_path / "log.txt").read_text(encoding="utf-8")
     assert f"1 of 3 runs failed; the same command tries them again:\n  {bad.run_id}: FloatingPointError: the" in told
     assert "step 30/30" in told
     assert "Traceback" not in told
-    assert "in _train" in json.loads((output / bad.run_id / "failure.json").read_text())["traceback"]
+    assert "in _train" in json.loads((output / bad.run_id / "failure.json").read_text(encoding="utf-8"))["traceback"]
     assert_as_by_the_local_engine(output, [run for run in runs if run != bad], tmp_path)
     assert {record["provenance"]["num_threads"] for record in read_records(output)} == {1}
 
@@ -131,7 +131,7 @@ def test_what_no_node_has_is_refused_and_ray_on_this_machine_leaves_nothing(envi
     monkeypatch.setenv("HOME", str(home))
     study, _ = write(tmp_path / "s.yaml", STUDY + "resources: {num_cpus: 1000, num_gpus: 0.25}")
     assert start(tmp_path, study, "--output", tmp_path / "out").wait(timeout=120) == 2
-    told = (tmp_path / "log.txt").read_text()
+    told = (tmp_path / "log.txt").read_text(encoding="utf-8")
     assert "Error: no node has the 1000 CPUs and 0.25 GPUs that a run of this study takes: " in told
     assert f"{socket.gethostname()} has " in told
     assert "Traceback" not in told
@@ -211,7 +211,7 @@ def test_a_node_killed_in_the_middle_of_its_run_costs_nothing_but_time(nodes, tm
     nodes.cluster.remove_node(second, allow_graceful=False)
     assert command.wait(timeout=600) == 0
     assert not any(worker.is_running() for worker in lost)
-    assert (tmp_path / "log.txt").read_text().count("is tried again, on ") == len(lost)
+    assert (tmp_path / "log.txt").read_text(encoding="utf-8").count("is tried again, on ") == len(lost)
     for record in read_records(output):
         resumed_from = record["provenance"]["resumed_from"]
         assert len(resumed_from) == (record["run_id"] in lost.values())
@@ -227,13 +227,16 @@ def test_a_folder_that_a_lost_process_still_holds_is_waited_for(nodes, tmp_path)
     output = tmp_path / "out"
     folder = output / runs[0].run_id
     folder.mkdir(parents=True)
-    (output / "study.yaml").write_text("study: s\n")
-    with open(folder / ".lock", "a") as lock:
+    (output / "study.yaml").write_text("study: s\n", encoding="utf-8")
+    with open(folder / ".lock", "a", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         command = start(tmp_path, study, "--output", output, "--address", nodes.cluster.address)
-        wait_for(lambda: "is being written by" in (tmp_path / "log.txt").read_text(), seconds=LOCK_PATIENCE + 120)
+        wait_for(
+            lambda: "is being written by" in (tmp_path / "log.txt").read_text(encoding="utf-8"),
+            seconds=LOCK_PATIENCE + 120,
+        )
     assert command.wait(timeout=300) == 0
-    assert f"{folder.name}: is tried again, on " in (tmp_path / "log.txt").read_text()
+    assert f"{folder.name}: is tried again, on " in (tmp_path / "log.txt").read_text(encoding="utf-8")
     assert_as_by_the_local_engine(output, runs, tmp_path)
 
 
@@ -249,12 +252,12 @@ def test_a_run_whose_workers_always_die_is_given_up_and_the_others_are_done(node
                     worker.kill()
         time.sleep(0.05)
     assert command.wait() == 1
-    told = (tmp_path / "log.txt").read_text()
+    told = (tmp_path / "log.txt").read_text(encoding="utf-8")
     assert (
         f"1 of 3 runs failed; the same command tries them again:\n  {victim}: Ray gave it up: The worker died" in told
     )
     assert told.count("is tried again, on ") == ray_pool.RETRIES
-    assert "Ray gave it up" in RunFolder(output, runs[0]).failure.read_text()
+    assert "Ray gave it up" in RunFolder(output, runs[0]).failure.read_text(encoding="utf-8")
     assert_as_by_the_local_engine(output, runs[1:], tmp_path)
 
 
@@ -273,7 +276,7 @@ def test_ray_on_this_machine_stopped_and_killed_goes_on_with_the_same_command(en
         _, still_there = psutil.wait_procs(at_work, timeout=15)
         assert not still_there
         if kill != signal.SIGKILL:
-            assert "Stopped. The same command goes on" in (tmp_path / "log.txt").read_text()
+            assert "Stopped. The same command goes on" in (tmp_path / "log.txt").read_text(encoding="utf-8")
             assert [path.name for path in environment.iterdir()] == ["ray"]
     assert start(tmp_path, study, "--output", output).wait(timeout=600) == 0
     assert_as_by_the_local_engine(output, runs, tmp_path)

@@ -11,7 +11,7 @@ import pytest
 
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(bash|python)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
 
 # Commands that take long, with the reason, and what runs in their place.
@@ -130,7 +130,7 @@ def test_no_command_is_listed_in_vain():
 
 @pytest.mark.parametrize("block", PYTHON)
 def test_a_python_block_works_as_written(block, clone):
-    (clone / "block.py").write_text(block)
+    (clone / "block.py").write_text(block, encoding="utf-8")
     run("python block.py", clone)
 
 

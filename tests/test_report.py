@@ -40,11 +40,14 @@ def test_the_table_is_as_written_by_hand(study):
 | arithmetic | *floor* |            |                   |  18/196 |           0/4 |      - |       |                  |             |
 | capitals   | n14     |      1,582 |             1,456 |       - |             - |   4/50 | 0.746 |                - |           - |
 | capitals   | *floor* |            |                   |       - |             - |   1/50 |       |                  |             |"""  # noqa: E501
-    assert expected in write_report(study).read_text()
+    assert expected in write_report(study).read_text(encoding="utf-8")
 
 
 def test_ours_stand_beside_the_published_figures(study):
-    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in write_report(study).read_text().splitlines()]
+    rows = [
+        [cell.strip() for cell in line.split("|")[1:-1]]
+        for line in write_report(study).read_text(encoding="utf-8").splitlines()
+    ]
     header = rows.index(
         ["trained on", "model"]
         + [word for kind in ("addition", "subtraction", "facts") for word in (f"{kind}: last", "best", "published")]
@@ -56,7 +59,7 @@ def test_ours_stand_beside_the_published_figures(study):
 
 
 def test_published_figures_are_those_of_the_files():
-    with open(PUBLISHED / "accuracy.csv") as file:
+    with open(PUBLISHED / "accuracy.csv", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 12
     for row in rows:
@@ -67,7 +70,7 @@ def test_published_figures_are_those_of_the_files():
         curve = published_curve(row["task"], row["model"])
         assert bool(curve) == (row["task"] != "both")
         if row["task"] == "arithmetic":  # the mean of the two operations, recounted
-            with open(PUBLISHED / "curves" / f"arithmetic_{row['model']}.csv") as file:
+            with open(PUBLISHED / "curves" / f"arithmetic_{row['model']}.csv", encoding="utf-8") as file:
                 counted = list(csv.DictReader(file))
             correct = [int(line["add_correct"]) + int(line["sub_correct"]) for line in counted]
             assert [accuracy for _, accuracy in curve] == pytest.approx([number / 1820 for number in correct])
@@ -99,7 +102,7 @@ def test_the_figures_show_something_and_come_out_the_same_again(study):
 
 def test_a_study_without_published_curves(tmp_path):
     add_run(tmp_path / "s", "both", "n28", BOTH)
-    page = write_report(tmp_path / "s").read_text()
+    page = write_report(tmp_path / "s").read_text(encoding="utf-8")
     assert "| both       | n28   |          40/91 | 40/91 |     86/91 |             41/91 |" in page
     assert "grey line" not in page
 
@@ -107,7 +110,7 @@ def test_a_study_without_published_curves(tmp_path):
 def test_cells_that_are_not_the_studys_are_compared_with_nothing(tmp_path):
     shape = {"n_layer": 2, "n_head": 2, "n_embd": 32}
     add_run(tmp_path / "s", "both", shape, BOTH)
-    page = write_report(tmp_path / "s").read_text()
+    page = write_report(tmp_path / "s").read_text(encoding="utf-8")
     assert "published" not in page.lower()
     (record,) = read_records(tmp_path / "s")
     assert model_label(record) == ExperimentConfig.from_dict(record["config"]).model.label == "L2-d32-h2"
@@ -122,7 +125,7 @@ def rows_under(heading, page):
 def test_runs_that_differ_in_seeds_are_one_row_with_intervals(tmp_path):
     add_runs(tmp_path / "s", "arithmetic", "n14", [arithmetic(right) for right in (4, 4, 4, 0)])
     add_runs(tmp_path / "s", "arithmetic", "n28", [arithmetic(0)])
-    page = write_report(tmp_path / "s").read_text()
+    page = write_report(tmp_path / "s").read_text(encoding="utf-8")
     n14, n28, floor = rows_under("## Last checkpoint", page)
     # The mean of 1, 1, 1, 0: of the 256 resamples 13 (5 %) have a mean of 0.25 or less, and one of 0;
     # Wilson's interval of 3/4 as in his table.
@@ -138,7 +141,7 @@ def test_settings_that_set_cells_apart_are_told(tmp_path):
     for weight_decay in (0.0, 0.1):
         add_runs(tmp_path / "s", "arithmetic", "n14", [arithmetic(4)] * 2, weight_decay=weight_decay)
     add_runs(tmp_path / "s", "arithmetic", "n28", [arithmetic(4)] * 2)
-    rows = rows_under("## Last checkpoint", write_report(tmp_path / "s").read_text())
+    rows = rows_under("## Last checkpoint", write_report(tmp_path / "s").read_text(encoding="utf-8"))
     assert [row[:3] for row in rows] == [
         ["arithmetic", "n28", ""],
         ["arithmetic", "n14", "weight_decay=0"],
@@ -149,8 +152,8 @@ def test_settings_that_set_cells_apart_are_told(tmp_path):
 
 def test_the_html_page_holds_all_it_shows(tmp_path):
     add_runs(tmp_path / "s", {"path": "arithmetic", "name": "rotating_pair"}, "n14", [arithmetic(4)] * 2)
-    page = write_report(tmp_path / "s").read_text()
-    html = (tmp_path / "s" / "report.html").read_text()
+    page = write_report(tmp_path / "s").read_text(encoding="utf-8")
+    html = (tmp_path / "s" / "report.html").read_text(encoding="utf-8")
     assert html.count('src="data:image/png;base64,') == page.count("![") == 2
     assert 'name="viewport"' in html
     # Nothing is fetched: the one outside address is a link to the paper.
@@ -187,7 +190,7 @@ def test_the_heat_map_shows_which_sums_come_out_right(tmp_path):
 
 
 def test_how_it_was_run_is_told(study):
-    page = write_report(study).read_text()
+    page = write_report(study).read_text(encoding="utf-8")
     assert page.startswith("# two_cells\n\n2 runs of 30,000 steps. Seeds: model_seed 1337; data_seed 1337;")
     assert "`hf-capacity run two_cells`" in page
     assert "**One run a cell.**" in page
@@ -200,13 +203,13 @@ def test_how_it_was_run_is_told(study):
 
 
 def test_what_the_study_asks_is_told_where_its_folder_says_so(study):
-    assert write_report(study).read_text().startswith("# two_cells\n\n2 runs")
-    (study / "study.yaml").write_text("study: two_cells\nprotocol: 2\ndescription: Is it so?\n")
-    assert write_report(study).read_text().startswith("# two_cells\n\nIs it so?\n\n2 runs")
+    assert write_report(study).read_text(encoding="utf-8").startswith("# two_cells\n\n2 runs")
+    (study / "study.yaml").write_text("study: two_cells\nprotocol: 2\ndescription: Is it so?\n", encoding="utf-8")
+    assert write_report(study).read_text(encoding="utf-8").startswith("# two_cells\n\nIs it so?\n\n2 runs")
 
 
 def test_intervals_over_the_questions_are_told_and_named_so(study):
-    page = write_report(study).read_text()
+    page = write_report(study).read_text(encoding="utf-8")
     [row] = [line for line in page.splitlines() if line.startswith("| capitals") and " to " in line]
     # 4 of 50, as worked out in test_wilson_intervals
     assert [cell.strip() for cell in row.split("|")[3:-1]] == ["-", "-", "0.032 to 0.188"]
@@ -214,13 +217,13 @@ def test_intervals_over_the_questions_are_told_and_named_so(study):
 
 
 def test_failed_and_unfinished_runs_are_named(study):
-    assert "No run in this folder failed" in write_report(study).read_text()
+    assert "No run in this folder failed" in write_report(study).read_text(encoding="utf-8")
     for name in ("burst", "stopped"):
         (study / name).mkdir()
-        (study / name / "config.yaml").write_text("")
+        (study / name / "config.yaml").write_text("", encoding="utf-8")
     failure = {"cause": "FloatingPointError: the loss\nis nan", "traceback": "..."}
-    (study / "burst" / "failure.json").write_text(json.dumps(failure))
-    page = write_report(study).read_text()
+    (study / "burst" / "failure.json").write_text(json.dumps(failure), encoding="utf-8")
+    page = write_report(study).read_text(encoding="utf-8")
     assert "**2 runs failed or did not finish: see the end.**" in page
     assert "- burst failed: FloatingPointError: the loss is nan\n- stopped is not finished\n" in page
 
@@ -243,10 +246,10 @@ def test_runs_that_stopped_early_stand_apart_from_full_ones(tmp_path):
     for seed in range(1, 5):
         folder = add_run(tmp_path / "s", "arithmetic", "n14", ARITHMETIC, model_seed=seed, stop_when=stop)
         if seed > 2:  # these came to their end before their last step
-            record = json.loads((folder / "record.json").read_text())
+            record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
             record["last"]["step"] -= 1
-            (folder / "record.json").write_text(json.dumps(record))
-    page = write_report(tmp_path / "s").read_text()
+            (folder / "record.json").write_text(json.dumps(record), encoding="utf-8")
+    page = write_report(tmp_path / "s").read_text(encoding="utf-8")
     rows = [row for row in page.splitlines() if row.startswith("| arithmetic") and "run=" in row]
     assert [re.search(r"run=[\w ]+?(?= *[|,])", row)[0] for row in rows][:2] == ["run=in full", "run=stopped early"]
     assert [row.split("|")[6].strip() for row in rows][:2] == ["2", "2"]
@@ -256,14 +259,14 @@ def test_memorised_bits_are_told_by_yardstick_and_never_on_one_axis(tmp_path):
     for model, raw in (("n14", -3.0), ("n56", 80.0)):
         for seed in (1, 2):
             folder = add_run(tmp_path / "s", "arithmetic", model, ARITHMETIC, model_seed=seed)
-            record = json.loads((folder / "record.json").read_text())
+            record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
             estimator = "random strings" if model == "n14" else "facts with given keys"
             record["bits"] = {
                 "estimator": estimator, "source": "x", "demanded": 100.0, "raw": raw + seed, "memorised": max(raw, 0),
                 "per_parameter": 0.5, "items": 10, "exposures_per_item": 70.0, "converged": seed == 1,
             }  # fmt: skip
-            (folder / "record.json").write_text(json.dumps(record))
-    page = write_report(tmp_path / "s").read_text()
+            (folder / "record.json").write_text(json.dumps(record), encoding="utf-8")
+    page = write_report(tmp_path / "s").read_text(encoding="utf-8")
     section = page.split("## Memorised bits")[1].split("\n## ")[0]
     assert "random strings" in section
     assert "-2 (-2 to -1)" in section  # raw, of a model that has learnt nothing

@@ -26,7 +26,8 @@ from hf_capacity.results import (
 )
 from hf_capacity.results_table import export_results, load_results
 from hf_capacity.run_folder import RunFolder, states
-from hf_capacity.sweep.plan import Study, check_tasks
+from hf_capacity.sweep.plan import Study
+from hf_capacity.sweep.task_checks import check_tasks
 
 
 PUBLISHED = Path(__file__).parent.parent / "model_cards"
@@ -59,7 +60,7 @@ def write_finished(output, runs):
         for name, content in contents.items():
             (folder / name).write_bytes(content)
         record = template | {"run_id": run.run_id, "config": run.to_dict(), "files": digests}
-        (folder / "record.json").write_text(json.dumps(record))
+        (folder / "record.json").write_text(json.dumps(record), encoding="utf-8")
 
 
 @pytest.fixture
@@ -194,9 +195,11 @@ def test_the_command_tells_apart_what_differs_and_names_what_has_no_result(tmp_p
     write_finished(tmp_path, [ExperimentConfig(**{"model": "n14"} | CELL | other) for other in ({}, *others)])
     for number in range(12):
         (tmp_path / f"begun-{number:02}").mkdir()
-        (tmp_path / f"begun-{number:02}" / "config.yaml").write_text("")
-    (tmp_path / "begun-03" / "failure.json").write_text(json.dumps({"cause": "OSError: No space\nleft"}))
-    (tmp_path / "begun-04" / "failure.json").write_text('{"cau')
+        (tmp_path / f"begun-{number:02}" / "config.yaml").write_text("", encoding="utf-8")
+    (tmp_path / "begun-03" / "failure.json").write_text(
+        json.dumps({"cause": "OSError: No space\nleft"}), encoding="utf-8"
+    )
+    (tmp_path / "begun-04" / "failure.json").write_text('{"cau', encoding="utf-8")
     (tmp_path / "notes").mkdir()
     lines = call(tmp_path).output.splitlines()
     assert re.split(r"\s{2,}", lines[0])[:6] == [
@@ -210,7 +213,7 @@ def test_the_command_tells_apart_what_differs_and_names_what_has_no_result(tmp_p
     ]  # fmt: skip
     assert lines[7:] == [f"begun-{number:02} is not finished" for number in (0, 1, 2, 5, 6, 7, 8, 9, 10, 11)]
     (tmp_path / "begun-12").mkdir()
-    (tmp_path / "begun-12" / "config.yaml").write_text("")
+    (tmp_path / "begun-12" / "config.yaml").write_text("", encoding="utf-8")
     assert call(tmp_path).output.splitlines()[-1] == "... and 1 more like this"
     exported = call(tmp_path, "--output", tmp_path / "x.csv")
     assert exported.output == f"Written: {tmp_path}/x.csv, 4 runs. Without a result: 13 runs.\n"
@@ -238,12 +241,12 @@ def three(tmp_path):
     output = tmp_path / "s"
     claim_folder(output, "s")
     write_finished(output, [ExperimentConfig(**CELL, model="n14", model_seed=seed) for seed in range(3)])
-    (output / "notes.txt").write_text("mine")
+    (output / "notes.txt").write_text("mine", encoding="utf-8")
     (output / "old" / "deeper").mkdir(parents=True)
     shutil.copy(REAL / "record.json", output / "old" / "deeper")
     (output / "begun").mkdir()
-    (output / "begun" / "config.yaml").write_text("")
-    (output / "begun" / ".record.json.partial").write_text('{\n "schema_ver')
+    (output / "begun" / "config.yaml").write_text("", encoding="utf-8")
+    (output / "begun" / ".record.json.partial").write_text('{\n "schema_ver', encoding="utf-8")
     return output
 
 
@@ -267,7 +270,7 @@ def test_foreign_and_half_written_files_count_for_nothing(three):
 def test_a_record_that_is_not_sound_is_named_with_what_to_do_and_nothing_is_counted(three, change, message):
     path = sorted(three.glob("*/record.json"))[1]
     if isinstance(change, dict):
-        change = json.dumps(json.loads(path.read_text()) | change).encode()
+        change = json.dumps(json.loads(path.read_text(encoding="utf-8")) | change).encode()
     path.write_bytes(change)
     with pytest.raises(Damaged, match=re.escape(f"{path} {message} Move its folder away")):
         read_records(three)

@@ -81,11 +81,11 @@ def test_a_damaged_file_is_named_and_the_run_done_again_with_the_same_outcome(fi
 
 def test_another_runs_or_versions_record_is_never_read_as_the_result(finished):
     folder, _ = finished
-    foreign = json.loads(folder.record.read_text())
-    folder.record.write_text(json.dumps(foreign | {"run_id": "other"}))
+    foreign = json.loads(folder.record.read_text(encoding="utf-8"))
+    folder.record.write_text(json.dumps(foreign | {"run_id": "other"}), encoding="utf-8")
     with pytest.raises(Damaged, match="belongs to run other"):
         folder.done()
-    folder.record.write_text(json.dumps(foreign | {"schema_version": 99}))
+    folder.record.write_text(json.dumps(foreign | {"schema_version": 99}), encoding="utf-8")
     with pytest.raises(Damaged, match=r"is no record of schema version 1 \(it has 99\)"):
         folder.done()
 
@@ -105,17 +105,17 @@ def test_half_written_and_damaged_checkpoints_are_named_and_not_used(tmp_path, c
     for step in (10, 20):
         checkpoint = folder.path / f"checkpoint-{step}"
         checkpoint.mkdir(parents=True)
-        (checkpoint / "model.safetensors").write_text(f"weights of {step}")
+        (checkpoint / "model.safetensors").write_text(f"weights of {step}", encoding="utf-8")
     assert folder.last_checkpoint() is None
     assert "checkpoint-10 was not written to its end" in caplog.text
     for step in (10, 20):
         checkpoint = folder.path / f"checkpoint-{step}"
         checkpoint.mkdir()
-        (checkpoint / "model.safetensors").write_text(f"weights of {step}")
+        (checkpoint / "model.safetensors").write_text(f"weights of {step}", encoding="utf-8")
     folder.seal_checkpoint(10)
     assert not (folder.path / "checkpoint-20").exists(), "sealing one takes the others away"
     assert folder.last_checkpoint() == (folder.path / "checkpoint-10", 10)
-    (folder.path / "checkpoint-10" / "model.safetensors").write_text("weights of x")
+    (folder.path / "checkpoint-10" / "model.safetensors").write_text("weights of x", encoding="utf-8")
     assert folder.last_checkpoint() is None
 
 
@@ -124,14 +124,14 @@ def test_the_curve_is_cut_at_the_checkpoint_and_a_torn_row_left_out(tmp_path):
     folder.path.mkdir(parents=True)
     for step in (0, 10, 20):
         folder.append_to_curve({"step": step})
-    with open(folder.curve, "a") as file:
+    with open(folder.curve, "a", encoding="utf-8") as file:
         file.write('{"step": 30, "lo')
     assert [row["step"] for row in read_curve(folder.path)] == [0, 10, 20]
     assert folder.cut_curve(10) == [{"step": 0}, {"step": 10}]
-    assert folder.curve.read_text() == '{"step": 0}\n{"step": 10}\n'
+    assert folder.curve.read_text(encoding="utf-8") == '{"step": 0}\n{"step": 10}\n'
     with pytest.raises(Damaged, match="has not every row up to step 20"):
         folder.cut_curve(20)
-    folder.curve.write_text('{"step": 0}\n{"st\n{"step": 10}\n')
+    folder.curve.write_text('{"step": 0}\n{"st\n{"step": 10}\n', encoding="utf-8")
     with pytest.raises(Damaged, match="not readable as JSON"):
         folder.cut_curve(10)
 
@@ -144,8 +144,8 @@ def test_a_task_whose_text_has_changed_is_not_resumed(tmp_path, caplog):
     checkpoint = folder.path / "checkpoint-20"
     checkpoint.mkdir()
     folder.seal_checkpoint(20)
-    identity = json.loads((folder.path / "task.json").read_text())
-    (folder.path / "task.json").write_text(json.dumps(identity | {"digest": "0"}))
+    identity = json.loads((folder.path / "task.json").read_text(encoding="utf-8"))
+    (folder.path / "task.json").write_text(json.dumps(identity | {"digest": "0"}), encoding="utf-8")
     again = run_experiment(RUN, tmp_path / "disturbed", study="s")
     assert "its text has changed since. The run starts again." in caplog.text
     assert again["last"] == record["last"]
@@ -157,12 +157,12 @@ def test_a_studys_folder_is_its_own(tmp_path):
     with pytest.raises(ValueError, match="belongs to study 'quick', not to 'other': name another folder"):
         check_folder(tmp_path / "a", "other")
     (tmp_path / "b").mkdir()
-    (tmp_path / "b" / "letter.txt").write_text("dear")
+    (tmp_path / "b" / "letter.txt").write_text("dear", encoding="utf-8")
     with pytest.raises(ValueError, match="holds something else than a study"):
         claim_folder(tmp_path / "b", "quick")
     with pytest.raises(ValueError, match="is a file"):
         check_folder(tmp_path / "b" / "letter.txt", "quick")
-    (tmp_path / "a" / "study.yaml").write_text("[")
+    (tmp_path / "a" / "study.yaml").write_text("[", encoding="utf-8")
     with pytest.raises(Damaged, match="does not say whose folder"):
         check_folder(tmp_path / "a", "quick")
 
@@ -180,7 +180,7 @@ def test_results_load_as_a_table(finished):
 def test_a_failure_can_be_written_before_the_folder_is_there(tmp_path):
     folder = RunFolder(tmp_path, RUN)
     folder.write_failure("its process was killed by SIGKILL", "")
-    assert json.loads(folder.failure.read_text())["cause"] == "its process was killed by SIGKILL"
+    assert json.loads(folder.failure.read_text(encoding="utf-8"))["cause"] == "its process was killed by SIGKILL"
 
 
 def test_what_cannot_be_read_is_no_reason_to_do_a_run_again(finished):
@@ -238,7 +238,7 @@ def test_runs_whose_files_find_no_room_say_so_stop_no_other_and_go_on_by_the_sam
     runs = {cause: ExperimentConfig.from_dict(settings) for cause, settings in causes.items()}
     for run in runs.values():
         run_experiment(run, tmp_path / "undisturbed", study="s")
-    (tmp_path / "s.yaml").write_text(yaml.safe_dump({"grid": {"run": list(causes.values())}}))
+    (tmp_path / "s.yaml").write_text(yaml.safe_dump({"grid": {"run": list(causes.values())}}), encoding="utf-8")
     limited = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({most_bytes}, resource.RLIM_INFINITY))"
     code = "from hf_capacity.cli import app; app(['run', 's.yaml', '--workers', '1'])"
 
@@ -270,4 +270,4 @@ def test_what_cannot_be_written_whole_leaves_what_was_there(tmp_path):
     )
     child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert f"File too large: '{path}'" in child.stderr
-    assert [(left.name, left.read_text()) for left in tmp_path.iterdir()] == [("x.json", "before")]
+    assert [(left.name, left.read_text(encoding="utf-8")) for left in tmp_path.iterdir()] == [("x.json", "before")]

@@ -104,7 +104,7 @@ grid:
 
 
 def start(study, output, tmp_path):
-    with open(tmp_path / "log.txt", "a") as log:
+    with open(tmp_path / "log.txt", "a", encoding="utf-8") as log:
         return subprocess.Popen(
             [*HF_CAPACITY, "run", str(study), "--output", str(output), "--workers", "2"], stdout=log, stderr=log
         )
@@ -124,7 +124,7 @@ def wait_for(condition, seconds=60):
 
 def test_a_study_stopped_killed_and_orphaned_ends_where_an_undisturbed_one_does(tmp_path):
     study, output = tmp_path / "survival.yaml", tmp_path / "disturbed"
-    study.write_text(STUDY)
+    study.write_text(STUDY, encoding="utf-8")
     done = 0
     for kill, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
         command = start(study, output, tmp_path)
@@ -167,11 +167,11 @@ def test_a_failing_and_a_killed_run_are_reported_and_do_not_stop_the_others(tmp_
     wait_for((output / bad.run_id / "failure.json").exists)
     victim.kill()
     assert command.wait(timeout=60) == 1
-    told = (tmp_path / "log.txt").read_text()
+    told = (tmp_path / "log.txt").read_text(encoding="utf-8")
     assert f"{bad.run_id}: FloatingPointError: the loss is nan" in told
     assert f"{good.run_id}: its process was killed by SIGKILL" in told
     assert "Traceback" not in told
-    assert "in _train" in json.loads((output / bad.run_id / "failure.json").read_text())["traceback"]
+    assert "in _train" in json.loads((output / bad.run_id / "failure.json").read_text(encoding="utf-8"))["traceback"]
     assert not list(output.glob("*/record.json"))
     # The same command tries again: the good one comes through, the bad one fails again.
     assert start(study, output, tmp_path).wait(timeout=60) == 1

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from dataset_builders import FEATURES, load_task
+from dataset_builders import FEATURES, load_task, task_source
 
 
 ROW = {"text": "a b\n", "prompt": "a ", "answer": "b", "end": "\n", "kind": "x", "ability": "fact", "seen": True}
@@ -37,7 +37,7 @@ def write_files(folder, **files) -> str:
         path = folder / f"{split}.{ending}"
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         card += f"  - split: {split}\n    path: {path.name}\n"
-    (folder / "README.md").write_text(card + "---\n")
+    (folder / "README.md").write_text(card + "---\n", encoding="utf-8")
     return str(folder)
 
 
@@ -64,7 +64,7 @@ def test_a_folder_with_the_same_columns_is_a_task(tmp_path, file_format):
     splits = load_task(path, "paper")
     assert {split: splits[split].to_list() for split in splits} == {"train": [ROW], "questions": [ROW]}
     assert splits["train"].features == splits["questions"].features == FEATURES
-    assert (splits.source, load_task("capitals").source) == ("folder", "packaged")
+    assert [task_source(task) for task in (path, "capitals", "a/b")] == ["folder", "packaged", "hub"]
 
 
 def test_changed_data_in_a_folder_is_seen(tmp_path, cache):

@@ -2,8 +2,7 @@ import pytest
 from transformers import AutoTokenizer
 
 from dataset_builders import TASKS, load_task
-from hf_capacity.task_checks import MOST_CHARACTERS
-from hf_capacity.tokenizer import build_tokenizer, encode, save_tokenizer
+from hf_capacity.tokenizer import MOST_CHARACTERS, build_tokenizer, encode, save_tokenizer
 
 
 def text_of(task):
@@ -29,7 +28,7 @@ def test_every_text_comes_back_from_a_reloaded_tokenizer(task, tmp_path):
         assert tokenizer.decode(tokenizer(line).input_ids) == line
     assert tokenizer.model_max_length == 24
     assert tokenizer.padding_side == "left"
-    assert '"PreTrainedTokenizerFast"' in (tmp_path / "tokenizer_config.json").read_text()
+    assert '"PreTrainedTokenizerFast"' in (tmp_path / "tokenizer_config.json").read_text(encoding="utf-8")
 
 
 def test_fast_encoding_gives_the_tokenizers_ids():

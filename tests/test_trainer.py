@@ -256,7 +256,7 @@ def test_a_block_longer_than_the_text_is_refused():
 
 def test_without_a_compiler_the_plain_path_runs_and_says_so(tmp_path):
     study = tmp_path / "few.yaml"
-    study.write_text(yaml.safe_dump({"settings": config().to_dict()}))
+    study.write_text(yaml.safe_dump({"settings": config().to_dict()}), encoding="utf-8")
     nowhere = {"PATH": str(tmp_path), "CXX": "no-such-compiler", "XDG_CACHE_HOME": str(tmp_path / "cache")}
     command = [sys.executable, "-m", "hf_capacity.cli", "run", study, "--output", tmp_path / "runs"]
     result = subprocess.run(command, env=os.environ | nowhere, capture_output=True, text=True, check=False)
@@ -285,7 +285,7 @@ def test_a_loss_that_is_no_number_fails_the_run_with_its_cause(tmp_path):
     with pytest.raises(FloatingPointError, match=r"the loss is nan at step 10: try a lower `learning_rate`"):
         run_experiment(run, tmp_path)
     folder = tmp_path / run.run_id
-    assert "try a lower" in (folder / "failure.json").read_text()
+    assert "try a lower" in (folder / "failure.json").read_text(encoding="utf-8")
     assert not (folder / "record.json").exists()
 
 

@@ -53,7 +53,7 @@ def test_from_an_empty_directory_it_gives_the_same_table(wheel, tmp_path):
     call(*STUDY)
     told = call("report", "runs/quick")
     subprocess.run([sys.executable, "-m", "hf_capacity.cli", *STUDY], cwd=tmp_path, check=True, capture_output=True)
-    report = write_report(tmp_path / "runs" / "quick").read_text()
+    report = write_report(tmp_path / "runs" / "quick").read_text(encoding="utf-8")
 
     def tables(text):
         results = text.split("## How this was run")[0]

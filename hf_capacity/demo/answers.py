@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import torch
 
-from ..evaluation import LONGEST_LINE
+from ..evaluation import lines_within
 from ..inference import TrainedModel, load_model
 from ..report.cells import Record, model_label
 from ..tokenizer import encode
-from .study import Question, find_question
+from .study import Question, find_questions
 
 
 class Character(NamedTuple):
@@ -30,7 +30,7 @@ class Answer:
         num_parameters: Its size.
         prompt: What it was given.
         written: The characters, to the end of the line.
-        question: The question that the prompt is to this very model, if it is one.
+        question: The question that the prompt is to this very model, if it is one; of several, one that it gets right.
         fault: Instead of all that: why the model cannot be asked.
     """
 
@@ -44,10 +44,17 @@ class Answer:
     @property
     def is_right(self) -> bool:
         """Whether the model writes the answer and its end mark, as in an evaluation."""
-        if self.question is None:
-            return False
+        return self.question is not None and self.answers(self.question)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the line did not end: more would have come."""
+        return bool(self.written) and self.written[-1].text != "\n"
+
+    def answers(self, question: Question) -> bool:
+        """Whether the line is that question's."""
         line = self.prompt + "".join(character.text for character in self.written)
-        return line.startswith(self.question["prompt"] + self.question["answer"] + self.question["end"])
+        return line.startswith(question["prompt"] + question["answer"] + question["end"])
 
 
 def answer(run: Record, prompt: str, step: int | None) -> Answer:
@@ -60,22 +67,31 @@ def answer(run: Record, prompt: str, step: int | None) -> Answer:
         raise ValueError("The prompt is empty: type the beginning of a line, or take an example.")
     rung = {"model": model_label(run), "num_parameters": run["num_parameters"], "prompt": prompt}
     try:
-        trained, question = _loaded(run["folder"], step), find_question(run, prompt)
+        trained, questions = _loaded(run["folder"], step), find_questions(run, prompt)
     except ValueError as error:
         return Answer(**rung, fault=str(error))
-    return Answer(**rung, written=write_with_confidence(trained, prompt), question=question)
+    targets = [question["answer"] + question["end"] for question in questions]
+    written = write_with_confidence(trained, prompt, max(targets, key=len, default=""))
+    answers = [Answer(**rung, written=written, question=question) for question in questions or [None]]
+    return max(answers, key=lambda answer: answer.is_right)
 
 
 @torch.no_grad()
-def write_with_confidence(trained: TrainedModel, prompt: str) -> list[Character]:
+def write_with_confidence(trained: TrainedModel, prompt: str, target: str) -> list[Character]:
     """Greedy decoding as `evaluation.write` does it, and the probability of each character at its turn.
+
+    Args:
+        trained: The model.
+        prompt: What it goes on from.
+        target: A right answer, which is not to be cut.
 
     Raises:
         ValueError: The prompt has a character that the model does not know.
     """
     block_size = trained.model.config.max_position_embeddings
     ids, written = encode(trained.tokenizer, trained.start + prompt)[-block_size:], []
-    while len(written) < LONGEST_LINE and not (written and written[-1].text == "\n"):
+    longest, at_least = max(trained.longest_line, len(target)), lines_within(target)
+    while len(written) < longest and not (len(written) > at_least and written[-1].text == "\n"):
         context = torch.tensor([ids[-block_size:]], device=trained.model.device)
         probabilities_V = trained.model(input_ids=context).logits[0, -1].float().softmax(-1)
         ids.append(int(probabilities_V.argmax()))

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from ..report.tables import cell_table
+from .guard import Guard
 from .rendering import answers_html, style, tradeoff_html
-from .study import Study, example_prompts, find_question
+from .study import Study, example_prompts, find_questions
 
 
 # Gradio brings these files along. (Its own choice for bold type, weight 600, lacks letters.)
@@ -43,6 +45,7 @@ def launch(page: gr.Blocks, host: str, port: int | None) -> str:
         prevent_thread_lock=True,
         theme=gr.themes.Base(primary_hue="blue", neutral_hue="stone", font=TEXT_FONT, font_mono=CODE_FONT),
         css=style(),
+        app_kwargs={"middleware": [Middleware(Guard)]},
     )
     return address
 
@@ -63,7 +66,7 @@ def build_page(study: Study) -> gr.Blocks:
     def choose_training(prompt: str, trained_on: str) -> tuple:
         seeds, slider = study.seeds(trained_on), _slider(study.kept_steps[trained_on])
         examples = _examples(study, trained_on, seeds[0])
-        if not (examples and find_question(study.runs(trained_on, seeds[0])[0], prompt)):
+        if not (examples and find_questions(study.runs(trained_on, seeds[0])[0], prompt)):
             prompt = next(iter(examples), "")
         dropdown = gr.Dropdown(seeds, value=seeds[0], visible=len(seeds) > 1)
         answers = ask(prompt, trained_on, seeds[0], slider["value"])

@@ -6,6 +6,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from ..report.cells import Ladder
+from ..shown import shown
 from .answers import answer
 from .study import Study
 from .tradeoff import names_of, series_of
@@ -76,6 +77,7 @@ def style() -> str:
 
 def _render(template: str, **content: Any) -> str:
     jinja = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=True)
+    jinja.filters["shown"] = shown
     return jinja.from_string(_read(template)).render(content)
 
 

@@ -63,23 +63,20 @@ class Study:
         return runs
 
 
-def find_question(run: Record, prompt: str) -> Question | None:
-    """The question that a prompt is to a run's model, if it is one; a space at its end may be left out.
+def find_questions(run: Record, prompt: str) -> list[Question]:
+    """The questions that a prompt is to a run's model, if it is one; a space at its end may be left out.
 
     Raises:
         ValueError: The task cannot be loaded, or has changed since.
     """
-    for question in _questions(run):
-        if prompt in (question["prompt"], question["prompt"].rstrip()):
-            return question
-    return None
+    return [question for question in _questions(run) if prompt in (question["prompt"], question["prompt"].rstrip())]
 
 
 def example_prompts(run: Record) -> dict[str, str]:
     """A question of each sort, withheld ones first and facts last; each with what it is, for a person to click on.
 
     Raises:
-        ValueError: As in `find_question`.
+        ValueError: As in `find_questions`.
     """
     groups: dict[tuple, list[str]] = {}
     for question in _questions(run):

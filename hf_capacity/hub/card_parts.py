@@ -7,7 +7,7 @@ from typing import Any
 from ..config import ExperimentConfig
 from ..model_config import LADDERS_TYPE
 from ..report.cells import RATES, SEEDS, Cell, Record
-from ..report.tables import ABSENT, fraction, has_withheld, markdown_table, mean_text, share_text
+from ..report.tables import ABSENT, code, fraction, has_withheld, markdown_table, mean_text, share_text
 from ..statistics import wilson_interval
 
 
@@ -85,10 +85,10 @@ def answers_table(rows: Sequence[dict[str, Any]]) -> str:
     """What a model writes for some questions; nothing where there are none."""
     table = [
         [
-            f"`{row['prompt']}`",
-            f"`{row['answer']}`",
-            f"`{row['written']}`" if row["written"] else "nothing",
-            "right" if row["written"].startswith(row["answer"]) else "wrong",
+            code(row["prompt"]),
+            code(row["answer"]),
+            code(row["written"]) if row["written"] else "nothing",
+            "right" if row.get("right", row["written"].startswith(row["answer"])) else "wrong",
         ]
         for row in rows
     ]

@@ -8,10 +8,10 @@ import yaml
 from huggingface_hub import DatasetCardData, EvalResult, EvalResultEntry, ModelCardData, eval_result_entries_to_yaml
 
 from ..config import packaged_path
-from ..report.cells import RATES, SEEDS, Cell, Record, ladders_of
+from ..report.cells import RATES, SEEDS, Cell, Record, ladders_of, without_folders
 from ..report.findings import finding
 from ..report.page import render, seeds_told, settings_table
-from ..report.tables import cell_table, fraction, markdown_table
+from ..report.tables import cell_table, code, fraction, markdown_table
 from .card_parts import (
     HUB,
     ability,
@@ -27,6 +27,7 @@ from .card_parts import (
     step_revision,
     training_cost,
 )
+from .repository import plan_digest
 
 
 STUDY = "arxiv:2506.09099"
@@ -147,7 +148,7 @@ def ladder_card(cells: Sequence[Cell], rungs: Sequence[Address], description: st
         language=["en"],
         task_categories=["text-generation"],
         size_categories=["n<1K" if len(records) < 1_000 else "1K<n<10K"],
-        tags=[*rungs[0].marks, STUDY],
+        tags=[*rungs[0].marks, f"plan:{plan_digest(record['run_id'] for record in records)}", STUDY],
         configs=[{"config_name": "runs", "data_files": "runs.parquet", "default": True}],
     )
     return _rendered(
@@ -204,9 +205,9 @@ def _metadata(address: Address) -> dict[str, Any]:
 
 
 def _task(record: Record, address: Address) -> str:
-    path, name = record["config"]["task"]["path"], record["config"]["task"]["name"]
-    link = f"[`{path}`]({HUB}/datasets/{address.dataset_id})" if address.dataset_id else f"`{path}`"
-    return f"{link} (config `{name}`)" if name else link
+    path, name = without_folders(record["config"]["task"]["path"]), record["config"]["task"]["name"]
+    link = f"[{code(path)}]({HUB}/datasets/{address.dataset_id})" if address.dataset_id else code(path)
+    return f"{link} (config {code(name)})" if name else link
 
 
 def _counts(record: Record) -> dict[str, list[int]]:
@@ -220,8 +221,8 @@ def _eval_results(record: Record, address: Address) -> list[EvalResult]:
         EvalResult(
             task_type="text-generation",
             task_name="Text generation",
-            dataset_type=address.dataset_id or task["path"],
-            dataset_name=task["path"],
+            dataset_type=address.dataset_id or without_folders(task["path"]),
+            dataset_name=without_folders(task["path"]),
             dataset_config=task["name"] or "default",
             dataset_split="questions",
             metric_type="exact_match",

@@ -18,7 +18,9 @@ from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import disable_progress_bars
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
-from .repository import Repository, Revision
+from ..shown import HIDDEN, without_secrets
+from .published_runs import published_runs, refuse_other_runs
+from .repository import PublishError, Repository, Revision
 
 
 ATTEMPTS = 5
@@ -26,10 +28,6 @@ FIRST_WAIT = 1.0  # seconds; then twice as long each time
 # What may pass by itself: too much at once, two writers at once, and all that is the server's own trouble.
 MAY_PASS = (408, 409, 412, 429)
 GOES_ON = "The same command goes on where this one stopped."
-
-
-class PublishError(ValueError):
-    """The Hub, or the way to it, did not let something be published; says what to do, and never a token."""
 
 
 def log_in() -> str:
@@ -67,7 +65,7 @@ def upload(repositories: Sequence[Repository], *, public: bool, tell: Callable[[
         for revision in repository.revisions:
             name = f"{repository.repo_id} ({revision.name})"
             _patiently(partial(_publish_revision, api, where, revision), name, so_far)
-        tell(f"{url}  {', '.join(revision.name for revision in reversed(repository.revisions))}")
+        tell(f"{without_secrets(url)}  {', '.join(revision.name for revision in reversed(repository.revisions))}")
     for repository in repositories:
         if public and private[repository.repo_id]:
             where = {"repo_id": repository.repo_id, "repo_type": repository.repo_type}
@@ -99,6 +97,9 @@ def _free_or_ours(api: HfApi, repository: Repository) -> bool:
             f"{repository.repo_id} is taken: that {repository.repo_type} repository holds something else "
             f"(its card has not the tags {', '.join(repository.marks)}). Choose another name with `--name`."
         )
+    if repository.run_ids:
+        read = partial(published_runs, api, where)
+        refuse_other_runs(repository, _patiently(read, repository.repo_id))
     return bool(info.private)
 
 
@@ -171,7 +172,7 @@ def explained(what: str, so_far: str = "") -> Iterator[None]:
             raise
         token = get_token()
         reason = f"{what}: {_reason(cause)}{so_far}"
-        raise PublishError(reason.replace(token, "***") if token else reason) from None
+        raise PublishError(without_secrets(reason.replace(token, HIDDEN) if token else reason)) from None
 
 
 def _cause(error: BaseException) -> BaseException:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ..config import ExperimentConfig, packaged_path
 from ..report import write_report
-from ..report.cells import Cell, Record, cells_of, ladders_of
+from ..report.cells import Cell, Record, cells_of, ladders_of, without_folders
 from ..report.curves import draw_learning_curves
 from ..results import (
     failure_cause,
@@ -20,7 +20,7 @@ from ..results_table import load_results
 from ..run_folder import RunFolder
 from .card_parts import run_revision, step_revision
 from .cards import Address, checkpoint_card, eval_results_file, ladder_card, model_card
-from .repository import Repository, Revision, repository_name
+from .repository import Repository, Revision, check_name, distinct_names, repository_name
 
 
 # What of a run's folder is the model. Whatever else lies there stays: optimiser and random state, arguments, logs.
@@ -35,6 +35,8 @@ MODEL_FILES = (
 # A tag of everything that is published from here.
 MARK = "hf-capacity"
 METRIC = "capacity_tradeoff"
+# What repositories of tasks are called, where not as the task is.
+PUBLISHED_TASKS = {"mixture": "both"}
 # What tells of the machine and of nobody else's concern.
 PRIVATE = ("host",)
 
@@ -61,11 +63,12 @@ def model_repository(run: Path, namespace: str, name: str | None = None) -> Repo
         state = f"failed ({cause})" if cause else "is no finished run"
         raise ValueError(f"{run} {state}: `hf-capacity run` finishes it.")
     [cell] = cells_of(_checked([read_record(run) | {"folder": run}]))
+    own_name = _run_name(cell)
     address = Address(
-        repo_id=f"{namespace}/{repository_name(name or run.name)}",
+        repo_id=f"{_owner(namespace)}/{check_name('--name', name) if name else repository_name(own_name)}",
         index_id=None,
-        dataset_id=published_dataset(cell.records[0]["config"]["task"]["path"], namespace),
-        marks=(MARK, f"run:{run.name}"),
+        dataset_id=published_dataset(cell.records[0], namespace),
+        marks=(MARK, f"run:{own_name}"),
     )
     return _cell_repository(cell, address)
 
@@ -97,7 +100,8 @@ def study_repositories(folder: Path, namespace: str, name: str | None = None) ->
     if not records:
         raise ValueError(f"{folder} has no finished run: train some with `hf-capacity run STUDY --output {folder}`.")
     _checked(records)
-    study, cells = repository_name(name or records[0]["study"]), cells_of(records)
+    study = check_name("--name", name) if name else repository_name(records[0]["study"])
+    cells = cells_of(records)
     rungs = addresses(study, cells, namespace)
     models = [_cell_repository(cell, address) for cell, address in zip(cells, rungs, strict=True)]
     return [*models, _index_repository(folder, cells, rungs)]
@@ -111,14 +115,16 @@ def addresses(study: str, cells: Sequence[Cell], namespace: str) -> list[Address
         cells: All of them.
         namespace: The user or organisation that publishes it.
     """
+    parts = [(study, cell.task, cell.model, cell.differs) for cell in cells]
+    names = distinct_names([repository_name(*each) for each in parts], ["\n".join(each) for each in parts])
     return [
         Address(
-            repo_id=f"{namespace}/{repository_name(study, cell.task, cell.model, cell.differs)}",
+            repo_id=f"{_owner(namespace)}/{name}",
             index_id=f"{namespace}/{study}",
-            dataset_id=published_dataset(cell.records[0]["config"]["task"]["path"], namespace),
+            dataset_id=published_dataset(cell.records[0], namespace),
             marks=(MARK, f"study:{study}"),
         )
-        for cell in cells
+        for cell, name in zip(cells, names, strict=True)
     ]
 
 
@@ -141,17 +147,24 @@ def _cell_repository(cell: Cell, address: Address) -> Repository:
             **_model_files(record["folder"]),
         }
         if address.dataset_id:
-            name = address.dataset_id.split("/")[1]
+            name = address.dataset_id.split("/")[-1]
             files[f".eval_results/{name}.yaml"] = eval_results_file(record, address).encode()
         last.append(Revision(name=run_revision(place), files=files))
     revisions = (*kept, *reversed(last))
-    return Repository(repo_id=address.repo_id, repo_type="model", marks=address.marks, revisions=revisions)
+    return Repository(
+        repo_id=address.repo_id,
+        repo_type="model",
+        marks=address.marks,
+        revisions=revisions,
+        run_ids=tuple(record["run_id"] for record in cell.records),
+    )
 
 
 def _index_repository(folder: Path, cells: Sequence[Cell], rungs: Sequence[Address]) -> Repository:
     write_report(folder)
     card = ladder_card(cells, rungs, read_description(folder))
     table = load_results(folder)
+    table["config.task.path"] = table["config.task.path"].map(without_folders)
     private = ["folder", *(f"provenance.{key}" for key in PRIVATE)]
     files: dict[str, bytes | Path] = {
         "README.md": card.encode(),
@@ -164,7 +177,13 @@ def _index_repository(folder: Path, cells: Sequence[Cell], rungs: Sequence[Addre
             for name in ("config.yaml", "learning_curve.jsonl"):
                 files[f"{record['run_id']}/{name}"] = record["folder"] / name
     revision = Revision(name="main", files=files)
-    return Repository(repo_id=rungs[0].index_id, repo_type="dataset", marks=rungs[0].marks, revisions=(revision,))
+    return Repository(
+        repo_id=rungs[0].index_id,
+        repo_type="dataset",
+        marks=rungs[0].marks,
+        revisions=(revision,),
+        run_ids=tuple(record["run_id"] for cell in cells for record in cell.records),
+    )
 
 
 def dataset_repository(task: str, namespace: str, name: str | None = None) -> Repository:
@@ -183,12 +202,13 @@ def dataset_repository(task: str, namespace: str, name: str | None = None) -> Re
 
     if task not in TASKS:
         raise ValueError(f"there is no task {task!r}: publish one of {', '.join(TASKS)}.")
-    repo_id = f"{namespace}/{repository_name(name)}" if name else published_dataset(task, namespace)
+    own_id = f"{_owner(namespace)}/{PUBLISHED_TASKS.get(task, task)}"
+    repo_id = f"{namespace}/{check_name('--name', name)}" if name else own_id
     folder = task_folder(task)
     files: dict[str, bytes | Path] = {"README.md": dataset_card(task, repo_id).encode()}
     paths = [*sorted(folder.glob("*.py")), *sorted((folder / "data").rglob("*.jsonl"))]
     files |= {path.relative_to(folder).as_posix(): path for path in paths}
-    marks = (MARK, f"task:{published_dataset(task, namespace).split('/')[1]}")
+    marks = (MARK, f"task:{own_id.split('/')[1]}")
     return Repository(
         repo_id=repo_id, repo_type="dataset", marks=marks, revisions=(Revision(name="main", files=files),)
     )
@@ -201,8 +221,8 @@ def metric_repository(namespace: str) -> Repository:
         namespace: The user or organisation that publishes it.
     """
     folder = packaged_path("metrics", METRIC)
-    repo_id = f"{namespace}/{METRIC}"  # `evaluate` looks for a script of the repository's name
-    card = (folder / "README.md").read_text().replace(f"hf_capacity/metrics/{METRIC}", repo_id)
+    repo_id = f"{_owner(namespace)}/{METRIC}"  # `evaluate` looks for a script of the repository's name
+    card = (folder / "README.md").read_text(encoding="utf-8").replace(f"hf_capacity/metrics/{METRIC}", repo_id)
     names = ("app.py", f"{METRIC}.py", "scoring.py", "requirements.txt")
     files = {"README.md": card.encode(), **{name: folder / name for name in names}}
     return Repository(
@@ -210,13 +230,35 @@ def metric_repository(namespace: str) -> Repository:
     )
 
 
-def published_dataset(task: str, namespace: str) -> str | None:
-    """The dataset repository of a task: one of ours by the name in studies, the Hub's as it is, none of a folder."""
+def published_dataset(record: Record, namespace: str) -> str | None:
+    """The dataset repository of a run's task: ours by its name in studies, the Hub's as it is, none of a folder.
+
+    Where the task came from stands in the record. What an older record does not say is not guessed: a folder that is
+    not here now may have the name of somebody's dataset on the Hub.
+
+    Args:
+        record: The run's.
+        namespace: The user or organisation that publishes it.
+    """
     from dataset_builders import TASKS
 
-    if task in TASKS:
-        return f"{namespace}/{'both' if task == 'mixture' else task}"
-    return None if Path(task).exists() else task
+    task, source = record["config"]["task"]["path"], record.get("task_source")
+    if task in TASKS and source in (None, "packaged"):
+        return f"{namespace}/{PUBLISHED_TASKS.get(task, task)}"
+    return task if source == "hub" else None
+
+
+def _owner(namespace: str) -> str:
+    return check_name("--namespace", namespace)
+
+
+def _run_name(cell: Cell) -> str:
+    """What a run is called where it is published: by its id, without the folders that a task lay in."""
+    [record] = cell.records
+    path, run_id = record["config"]["task"]["path"], record["run_id"]
+    if without_folders(path) == path:
+        return run_id
+    return f"{without_folders(path)}-{cell.model}-s{record['config']['model_seed']}-{run_id[-8:]}"
 
 
 def _checked(records: list[Record]) -> list[Record]:

@@ -3,15 +3,23 @@
 import hashlib
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ..reading import quoted
+
 
 LONGEST_NAME = 96  # of a repository on the Hub
+REFUSED_ENDINGS = (".git", ".ipynb")
 # Lies in a folder that dry runs may write anew.
 DRY_RUN = ".hf-capacity-dry-run"
+
+
+class PublishError(ValueError):
+    """The Hub, or the way to it, did not let something be published; says what to do, and never a token."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,12 +46,14 @@ class Repository:
         repo_type: What the Hub calls its kind.
         marks: Tags of its card that tell whose it is: only a repository with them is ever written over.
         revisions: All of them.
+        run_ids: The runs that it holds, where it holds any: one with other runs is never written over.
     """
 
     repo_id: str
     repo_type: Literal["model", "dataset", "space"]
     marks: tuple[str, ...]
     revisions: tuple[Revision, ...]
+    run_ids: tuple[str, ...] = ()
 
 
 def write_to_disk(repositories: Sequence[Repository], output: Path) -> list[Path]:
@@ -83,9 +93,50 @@ def write_to_disk(repositories: Sequence[Repository], output: Path) -> list[Path
 
 
 def repository_name(*parts: str) -> str:
-    """A name that the Hub takes: letters, digits, `-`, `_` and single dots; a long one ends in a digest."""
-    name = re.sub(r"[^\w.-]+", "-", "-".join(filter(None, parts)), flags=re.ASCII)
+    """A name that the Hub takes, and that no other parts have: one that had to be changed ends in a digest."""
+    wanted = "-".join(filter(None, parts))
+    name = re.sub(r"[^\w.-]+", "-", wanted, flags=re.ASCII)
     name = re.sub(r"([.-])[.-]+", r"\1", name).strip("-.")
-    if len(name) <= LONGEST_NAME:
+    if name == wanted and len(name) <= LONGEST_NAME and not name.lower().endswith(REFUSED_ENDINGS):
         return name
-    return f"{name[: LONGEST_NAME - 9].rstrip('-.')}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return with_digest(name, wanted)
+
+
+def with_digest(name: str, original: str) -> str:
+    """A name that ends in a digest of what it was made from."""
+    return f"{name[: LONGEST_NAME - 9].rstrip('-.')}-{digest_of(original)[:8]}".lstrip("-")
+
+
+def distinct_names(names: Sequence[str], originals: Sequence[str]) -> list[str]:
+    """The names, with digests where two are the same to the Hub, which does not tell capitals from small letters."""
+    count = Counter(name.lower() for name in names)
+    distinct = [
+        name if count[name.lower()] == 1 else with_digest(name, original)
+        for name, original in zip(names, originals, strict=True)
+    ]
+    assert len({name.lower() for name in distinct}) == len(distinct)
+    return distinct
+
+
+def check_name(option: str, name: str) -> str:
+    """The name that somebody gave, if the Hub takes it as it is.
+
+    Raises:
+        ValueError: It does not.
+    """
+    if not name or repository_name(name) != name:
+        raise ValueError(
+            f"`{option}` (={quoted(name)}) is no name on the Hub: take up to {LONGEST_NAME} letters a to z, digits, "
+            "`-`, `_` and `.`, no two of `-` and `.` in a row, none of them at an end, and no `.git` there."
+        )
+    return name
+
+
+def plan_digest(run_ids: Iterable[str]) -> str:
+    """What tells one plan from another: a digest of its runs, whatever they are called by and in whatever order."""
+    return digest_of("\n".join(sorted(run_ids)))[:12]
+
+
+def digest_of(text: str) -> str:
+    """The digest of a text, in hexadecimal digits."""
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -5,59 +5,15 @@ On one core a whole step of the study's models is four to seven times as fast by
 """
 
 import ctypes
-import functools
-import hashlib
-import os
-import shutil
-import subprocess
-import tempfile
-from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from torch.nn.functional import pad
 from transformers import GPT2LMHeadModel
 
-
-SOURCES = [Path(__file__).parent / name for name in ("lanes.h", "products.h", "window_loss.cpp")]
-FLAGS = ["-O3", "-march=native", "-std=c++17", "-fno-math-errno", "-shared", "-fPIC", "-Wno-psabi"]
+from .library import KernelFault, window_loss_library
 
 
-class KernelFault(RuntimeError):
-    """The kernel cannot be built here, and why, in one line."""
-
-
-@functools.cache
-def window_loss_kernel() -> Callable[..., float]:
-    """The built kernel; it lies in the user's cache, under a digest of source, compiler and processor.
-
-    Raises:
-        KernelFault: There is no C++ compiler, or not one that can build it.
-    """
-    compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++") or "c++"
-
-    def run(*arguments: str) -> str:
-        try:
-            return subprocess.run([compiler, *arguments], capture_output=True, text=True, check=True).stdout
-        except OSError as error:
-            raise KernelFault(f"no C++ compiler: {error}") from None
-        except subprocess.CalledProcessError as error:
-            raise KernelFault(f"{compiler} fails: {(error.stderr.strip() or str(error)).splitlines()[0]}") from None
-
-    # What the compiler predefines tells its version and what the processor can do.
-    predefined = run(*FLAGS, "-dM", "-E", "-x", "c++", os.devnull)
-    content = "".join([predefined, *FLAGS, *(source.read_text() for source in SOURCES)])
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hf_capacity"
-    library = cache / f"window_loss-{hashlib.sha256(content.encode()).hexdigest()[:16]}.so"
-    if not library.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache) as folder:
-            run(*FLAGS, str(SOURCES[-1]), "-o", f"{folder}/window_loss.so")
-            Path(folder, "window_loss.so").replace(library)  # whole or not at all: several workers may be at it
-    kernel = ctypes.CDLL(str(library)).window_loss
-    kernel.restype = ctypes.c_double
-    kernel.argtypes = [ctypes.c_long] * 6 + [ctypes.c_void_p] * 5 + [ctypes.c_long]
-    return kernel
+__all__ = ["FusedLoss", "KernelFault", "window_loss_library"]
 
 
 class FusedLoss:
@@ -71,7 +27,7 @@ class FusedLoss:
     """
 
     def __init__(self, model: GPT2LMHeadModel):
-        self.kernel = window_loss_kernel()
+        self.kernel = window_loss_library().window_loss
         config, body = model.config, model.transformer
         self.shape = (config.n_layer, config.n_head, config.n_embd, config.n_inner, config.vocab_size)
         self.n_positions = config.n_positions

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..statistics import compare_paired, compare_paired_events, critical_capacity, first_lasting, median_time
 from .cells import RATES, Cell, Mean, ladders_of
-from .tables import ABSENT, has_withheld, markdown_table, mean_text, names, p_text, share_text
+from .tables import ABSENT, code, has_withheld, markdown_table, mean_text, names, p_text, share_text
 
 
 # A rate is reached at the first of three evaluations in a row that are at it, as grokking is usually told.
@@ -86,7 +86,7 @@ def withheld_table(cells: Sequence[Cell], curves: dict[str, list[dict[str, Any]]
     rows = [
         [*names(cell), *(f"{sum(run[p] for run in runs)}/{len(runs)}" for p in prompts)] for cell, runs in verdicts
     ]
-    return markdown_table(["trained on", "model", "differs in", *(f"`{prompt}`" for prompt in prompts)], rows)
+    return markdown_table(["trained on", "model", "differs in", *map(code, prompts)], rows)
 
 
 def pairs_of(treated: Cell, control: Cell, rate: str) -> list[tuple[float, float]]:

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from .cells import Cell
-from .curves import DPI, MARKER_SIZE, STYLE, WIDTH, png
+from .curves import DPI, MARKER_SIZE, STYLE, WIDTH, label_text, png
 from .tables import ABSENT, markdown_table, mean_text, names
 
 
@@ -95,7 +95,7 @@ def _draw_yardstick(axis: Axes, estimator: str, cells: Sequence[Cell]) -> None:
         means = [cell.mean([record["bits"]["memorised"] for record in cell.records]) for cell in rungs]
         x = [cell.num_parameters for cell in rungs]
         values = [mean.value or math.nan for mean in means]  # 0 is nowhere on a logarithmic axis
-        axis.plot(x, values, **look, lw=1.2, markersize=MARKER_SIZE, label=labels[title])
+        axis.plot(x, values, **look, lw=1.2, markersize=MARKER_SIZE, label=label_text(labels[title]))
         axis.axhline(rungs[0].records[0]["bits"]["demanded"], color=look["color"], lw=0.8, linestyle=":")
         for size, mean in zip(x, means, strict=True):
             if mean.interval:

@@ -1,14 +1,17 @@
 """Runs to cells: runs that differ in nothing but their seeds are one cell, measured n times."""
 
 import dataclasses
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..curve import is_papers
 from ..model_config import label_of
 from ..statistics import bootstrap_interval, crossed_bootstrap_interval, wilson_interval
 
@@ -74,6 +77,11 @@ class Cell:
     def title(self) -> str:
         """What it was trained on, and how."""
         return _title(self)
+
+    @property
+    def is_papers(self) -> bool:
+        """Whether its questions are the paper's, so that the paper's figures and claims are about the same."""
+        return all(is_papers(record["last"]) for record in self.records)
 
     @property
     def rates(self) -> list[str]:
@@ -191,7 +199,14 @@ def ladders_of(cells: Sequence[Cell]) -> list[Ladder]:
 def task_label(record: Record) -> str:
     """What tables and figures call the training set of a run: the task, and its config if it is not the study's."""
     task = record["config"]["task"]
-    return task["path"] + ("" if task["name"] in (None, "paper") else f" ({task['name'].replace('_', ' ')})")
+    return without_folders(task["path"]) + (
+        "" if task["name"] in (None, "paper") else f" ({task['name'].replace('_', ' ')})"
+    )
+
+
+def without_folders(path: str) -> str:
+    """The name of a folder that was given by its place on a machine; any other path as it is."""
+    return re.split(r"[/\\]", path.rstrip("/\\"))[-1] if _is_on_a_machine(path) else path
 
 
 def model_label(record: Record) -> str:
@@ -214,7 +229,13 @@ def spelled(value: Any) -> str:
     """A setting's value as tables show it."""
     if value is None or value == []:
         return "-"
+    if isinstance(value, str) and _is_on_a_machine(value):  # two folders of one name stay two
+        return f"{without_folders(value)} ({hashlib.sha256(value.encode()).hexdigest()[:8]})"
     return f"{value:.6g}" if isinstance(value, float) else " ".join(str(value).split())
+
+
+def _is_on_a_machine(path: str) -> bool:
+    return PurePosixPath(path).is_absolute() or PureWindowsPath(path).is_absolute() or path.startswith("~")
 
 
 def _differing(settings: dict[str, Any], alike: Sequence[dict[str, Any]]) -> str:

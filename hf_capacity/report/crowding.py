@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from .analyses import difference_texts, pairs_of
 from .bits import COLORS, GIVEN_KEYS, MARKERS, estimator_of, has_bits
 from .cells import Cell
-from .curves import DPI, MARKER_SIZE, STYLE, WIDTH, png
+from .curves import DPI, MARKER_SIZE, STYLE, WIDTH, label_text, png
 from .tables import ABSENT, has_withheld, markdown_table, mean_text, share_text
 
 
@@ -174,7 +174,7 @@ def _handles(crowds: Sequence[Crowd]) -> list[Line2D]:
     handles = []
     for place, crowd in enumerate(crowds):
         sizes = " to ".join(f"{size:,}" for size in sorted({cell.num_parameters for cell in crowd.beside_facts}))
-        label = f"{crowd.beside_facts[0].model}: {sizes} parameters"
+        label = label_text(f"{crowd.beside_facts[0].model}: {sizes} parameters")
         handles.append(Line2D([], [], **_look(place), lw=1.2, markersize=MARKER_SIZE, label=label))
     if any(crowd.alone for crowd in crowds):
         handles.append(Line2D([], [], color="#444444", lw=1, linestyle=":", label=f"open, dotted: {NO_FACTS}"))

@@ -20,6 +20,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ..published import published_curve
+from ..shown import shown
 from ..statistics import wilson_interval
 from .cells import RATES, Cell, Ladder
 
@@ -75,6 +76,11 @@ FAINT = {"linewidth": 0.5, "alpha": 0.3, "zorder": 1.5}
 MOST_COLUMNS = 4
 
 
+def label_text(text: str) -> str:
+    """A text for a figure, in which a dollar is a dollar and begins no formula."""
+    return "\n".join(map(shown, text.split("\n"))).replace("$", r"\$")
+
+
 def draw_learning_curves(ladders: Sequence[Ladder], curves: Curves) -> bytes:
     """Accuracy over training steps, one panel per cell: every run faint, their median strong.
 
@@ -105,13 +111,13 @@ def draw_learning_curves(ladders: Sequence[Ladder], curves: Curves) -> bytes:
             axes[row, column].set_visible(True)
             runs = f"\n{cell.num_runs} runs" if cell.num_runs > 1 else ""
             where = "" if in_rows or len(ladders) == 1 else f"\n{cell.title}"
-            axes[row, column].set_title(f"{cell.model}\n{cell.num_parameters:,}{runs}{where}")
-            published = [point for point in published_curve(cell.task, cell.model) if point[0] <= last_step]
+            axes[row, column].set_title(label_text(f"{cell.model}\n{cell.num_parameters:,}{runs}{where}"))
+            published = [point for point in _published(cell) if point[0] <= last_step]
             _draw_cell(axes[row, column], cell, curves, published)
         if in_rows:
             for row, ladder in enumerate(ladders):
                 first = min(column for at, column, _ in places if at == row)
-                axes[row, first].set_ylabel(fill(f"trained on {ladder.title}", 20, break_long_words=False))
+                axes[row, first].set_ylabel(label_text(fill(f"trained on {ladder.title}", 20, break_long_words=False)))
         for column in {column for _, column, _ in places}:
             lowest = max(row for row, at, _ in places if at == column)
             axes[lowest, column].tick_params(labelbottom=True)
@@ -123,7 +129,7 @@ def draw_learning_curves(ladders: Sequence[Ladder], curves: Curves) -> bytes:
         handles = [Line2D([], [], **_curve_look(rate, many)) for rate in _rates_of(cells)]
         if many:
             handles.append(Line2D([], [], color="#444444", **FAINT, label="faint: each run; strong: their median"))
-        if any(published_curve(cell.task, cell.model) for cell in cells):
+        if any(map(_published, cells)):
             handles += [Line2D([], [], **PUBLISHED), Line2D([], [], **OURS)]
         figure.legend(handles=handles, loc="outside upper left", ncols=2)
         return png(figure)
@@ -157,7 +163,7 @@ def draw_capacity(ladders: Sequence[Ladder]) -> bytes:
         axes[0].xaxis.set_minor_formatter(NullFormatter())
         for axis, ladder in zip(axes, ladders, strict=True):
             _draw_ladder(axis, ladder.cells, decades_per_inch)
-            axis.set_ylabel(fill(f"trained on {ladder.title}", 20, break_long_words=False))
+            axis.set_ylabel(label_text(fill(f"trained on {ladder.title}", 20, break_long_words=False)))
         axes[-1].set_xlabel("number of parameters, positions included (log scale)")
         figure.supylabel("exact match", fontsize=11)
         grey = {"color": "#444444", "linestyle": "none", "marker": "o", "markersize": MARKER_SIZE}
@@ -191,6 +197,10 @@ def _draw_cell(axis: Axes, cell: Cell, curves: Curves, published: list[tuple]) -
     if published:
         accuracies = _side_by_side([[_accuracy(row["published_scoring"]) for row in run] for run in runs])
         axis.plot(steps, np.nanmedian(accuracies, axis=0), **OURS)
+
+
+def _published(cell: Cell) -> list[tuple[int, float]]:
+    return published_curve(cell.task, cell.model) if cell.is_papers else []
 
 
 def _side_by_side(curves: Sequence[Sequence[float]]) -> np.ndarray:
@@ -235,7 +245,7 @@ def _draw_ladder(axis: Axes, cells: Sequence[Cell], decades_per_inch: float) -> 
         half_width = 0.05 * len(cell.model) * decades_per_inch
         if math.log10(cell.num_parameters) - half_width > free_from:
             place = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "ha": "center"}
-            axis.annotate(cell.model, (cell.num_parameters, 1), (0, 4), **place)
+            axis.annotate(label_text(cell.model), (cell.num_parameters, 1), (0, 4), **place)
             free_from = math.log10(cell.num_parameters) + half_width
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ..statistics import compare_independent
-from .cells import Cell, Ladder
+from .cells import RATES, Cell, Ladder
 from .tables import has_withheld, mean_text, p_text, share_text
 
 
@@ -29,7 +29,7 @@ def finding(ladders: Sequence[Ladder]) -> list[str]:
         for rate in QUESTIONS:
             if len(ladder.cells) > 1 and all(rate in cell.rates for cell in ladder.cells):
                 paragraphs.append(_along_the_ladder(ladder, rate))
-        if ladder.cells[0].task.startswith("both"):
+        if len(ladder.cells[0].rates) == len(RATES) and ladder.cells[0].is_papers:
             paragraphs.append(_together(ladder))
     return paragraphs or ["There is one size only, so nothing can be said of size."]
 
@@ -65,7 +65,7 @@ def _along_the_ladder(ladder: Ladder, rate: str) -> str:
         sentences.append(f"{sentence}.")
     if rate == "extrapolation":
         sentences.append(f"Runs with every withheld equation right: {_all_right(ladder.cells)}.")
-    claim = CLAIMS.get((ladder.task.split(" (")[0], rate))
+    claim = CLAIMS.get((ladder.task.split(" (")[0], rate)) if small.is_papers else None
     if claim:
         agreement = "leave it open" if not told else "agree" if claim == trend else "**contradict it**"
         sentences.append(f"The study claims that it {claim}; these runs {agreement}.")

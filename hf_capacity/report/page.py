@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,15 @@ from .crowding import crowding_table, crowds_of, draw_crowding
 from .curves import draw_capacity, draw_learning_curves
 from .findings import finding
 from .rescue import joint_cells, rescue_sentence, rescue_table
-from .tables import ABSENT, cell_table, choice_table, comparison_table, markdown_table, questions_interval_table
+from .tables import (
+    ABSENT,
+    cell_table,
+    choice_table,
+    comparison_table,
+    markdown_table,
+    plain,
+    questions_interval_table,
+)
 from .withheld_sums import draw_withheld_sums
 
 
@@ -44,7 +53,7 @@ def write_report(folder: Path) -> Path:
     if not folder.is_dir():
         raise ValueError(f"{folder} is no folder: name a study's, or make it with `hf-capacity run STUDY`.")
     missing = [
-        f"{run_id} failed: {cause}" if cause else f"{run_id} is not finished"
+        plain(f"{run_id} failed: {cause}") if cause else f"{run_id} is not finished"
         for run_id, cause in read_unfinished(folder).items()
     ]
     records = read_records(folder)
@@ -65,7 +74,7 @@ def write_report(folder: Path) -> Path:
     }
     page = render(
         _template("report.md.jinja"),
-        study=records[0]["study"],
+        study=plain(records[0]["study"]),
         description=read_description(folder),
         records=records,
         seeds=seeds_told(records),
@@ -74,7 +83,7 @@ def write_report(folder: Path) -> Path:
         fewest_runs=min(cell.num_runs for cell in cells),
         most_runs=max(cell.num_runs for cell in cells),
         crossed=any(cell.is_crossed for cell in cells),
-        has_published_curves=any(published_curve(cell.task, cell.model) for cell in cells),
+        has_published_curves=any(cell.is_papers and published_curve(cell.task, cell.model) for cell in cells),
         has_withheld_sums=bool(figures["withheld_sums.png"]),
         minutes=_minutes(records),
         asked=_asked(records),
@@ -117,11 +126,25 @@ def _template(name: str) -> str:
 
 def _html(page: str, figures: dict[str, bytes]) -> str:
     """The Markdown page as one file: its figures lie inside, and wide tables scroll by themselves."""
-    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(page)
-    for name, image in figures.items():
-        body = body.replace(f'src="{name}"', f'src="data:image/png;base64,{base64.b64encode(image).decode()}"')
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    markdown.add_render_rule("image", _picture)
+    markdown.add_render_rule("link_open", _link)
+    body = markdown.render(page, {"figures": figures})
     body = re.sub(r"<table>.*?</table>", r'<div class="wide">\g<0></div>', body, flags=re.DOTALL)
     return render(_template("report.html.jinja"), title=page.splitlines()[0].removeprefix("# "), body=body)
+
+
+def _picture(renderer, tokens, place, options, env) -> str:
+    """A figure of the page itself; of any other picture its words alone, so that none is asked for anywhere."""
+    token = tokens[place]
+    words = escape(renderer.renderInlineAsText(token.children, options, env))
+    image = env["figures"].get(str(token.attrs["src"]))
+    return f'<img src="data:image/png;base64,{base64.b64encode(image).decode()}" alt="{words}" />' if image else words
+
+
+def _link(renderer, tokens, place, options, env) -> str:
+    tokens[place].attrSet("rel", "noreferrer")
+    return renderer.renderToken(tokens, place, options, env)
 
 
 def settings_table(records: Sequence[Record], settings: Sequence[dict[str, Any]]) -> str:

@@ -1,14 +1,18 @@
 """Cells to Markdown tables: what was measured, over how many runs, and how sure it is."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..published import NUM_QUESTIONS, published_accuracy, published_loss
+from ..shown import shown
 from .cells import RATES, Cell, Mean, Share
 
 
 KIND_NAMES = {"addition": "addition", "subtraction": "subtraction", "capital": "facts"}
 ABSENT = "-"
+CODE = re.compile(r"((?<!`)(?:`[^`]+`|``.+?``(?!`)|```+.+```+))")
+MARKUP = re.compile(r"<(?=[A-Za-z/!?])|!(?=\[)")
 
 
 def cell_table(cells: Sequence[Cell]) -> str:
@@ -76,7 +80,7 @@ def choice_table(cells: Sequence[Cell]) -> str:
 
 def comparison_table(cells: Sequence[Cell]) -> str:
     """Ours in the study's own scoring beside the published figures; empty where no cell is the study's."""
-    known = [cell for cell in cells if published_accuracy(cell.task, cell.model)]
+    known = [cell for cell in cells if cell.is_papers and published_accuracy(cell.task, cell.model)]
     kinds = [kind for kind in KIND_NAMES if any(kind in published_accuracy(cell.task, cell.model) for cell in known)]
     rows = []
     for cell in known:
@@ -92,8 +96,7 @@ def comparison_table(cells: Sequence[Cell]) -> str:
                 row.append(f"{mean}/{counts[0][1]}" if cell.num_runs == 1 else mean)
             row.append(_published_fraction(published[kind], NUM_QUESTIONS[kind]))
         loss = published_loss(cell.task, cell.model)
-        loss_text = ABSENT if loss is None else f"{loss:.4f}"
-        rows.append([*row, _number(cell, cell.values("loss"), "{:.4f}"), loss_text])
+        rows.append([*row, _number(cell, cell.values("loss"), "{:.4f}"), loss or ABSENT])
     columns = [column for kind in kinds for column in (f"{KIND_NAMES[kind]}: last", "best", "published")]
     header = ["trained on", "model", "differs in", *columns, "loss: last", "published"]
     return markdown_table(header, rows) if rows else ""
@@ -101,7 +104,7 @@ def comparison_table(cells: Sequence[Cell]) -> str:
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]], num_texts: int = 3) -> str:
     """Lays a table out so that it reads well before it is rendered too; a column "differs in" is left out if empty."""
-    table = [[text.replace("|", "\\|") for text in row] for row in [header, *rows]]
+    table = [[_cell_text(text) for text in row] for row in [header, *rows]]
     if "differs in" in header and not any(row[header.index("differs in")] for row in table[1:]):
         empty = header.index("differs in")
         table = [row[:empty] + row[empty + 1 :] for row in table]
@@ -116,6 +119,24 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]], num_tex
     ]
     rule = ["-" * width if column < num_texts else "-" * (width - 1) + ":" for column, width in enumerate(widths)]
     return "\n".join(f"| {' | '.join(line)} |" for line in [lines[0], rule, *lines[1:]])
+
+
+def code(text: str) -> str:
+    """A text as code, whatever backticks are in it."""
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    space = " " if len(fence) > 1 else ""
+    return f"{fence}{space}{shown(text)}{space}{fence}"
+
+
+def plain(text: str) -> str:
+    """A text that is not code, without what Markdown would take for a picture or for HTML."""
+    return MARKUP.sub(r"\\\g<0>", shown(text))
+
+
+def _cell_text(text: str) -> str:
+    pieces = CODE.split(text)  # every other piece is code
+    text = "".join(shown(piece) if place % 2 else plain(piece) for place, piece in enumerate(pieces))
+    return text.replace("|", "\\|")
 
 
 def names(cell: Cell) -> list[str]:

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .cells import Cell
-from .curves import DPI, MOST_COLUMNS, STYLE, WIDTH, Curves, png
+from .curves import DPI, MOST_COLUMNS, STYLE, WIDTH, Curves, label_text, png
 
 
 MOST_CELLS = 12
@@ -48,7 +48,8 @@ def draw_withheld_sums(cells: Sequence[Cell], curves: Curves) -> bytes | None:
                 image = _draw_sums(axis, *tally[sign], with_counts=num_columns == 2)
                 told = [name[0] if len({task for task, *_ in tallies}) > 1 else "", *name[2].split(", ")]
                 axis.set_title(
-                    "\n".join([*filter(None, told), f"{name[1]}: a {sign} b"]), fontsize=18 / num_columns + 4
+                    label_text("\n".join([*filter(None, told), f"{name[1]}: a {sign} b"])),
+                    fontsize=18 / num_columns + 4,
                 )
         for axis in axes[2 * len(tallies) :]:
             axis.set_visible(False)

@@ -42,6 +42,14 @@ def estimated_minutes(to_do: Sequence[ExperimentConfig], records: Sequence[dict[
     return max(sum(seconds) / num_workers, *seconds) / 60 if seconds else 0.0
 
 
+def spelled_time(minutes: float) -> str:
+    """Minutes in the unit that a person would take: `50 minutes`, `7 hours`, `12 days`, `30 years`."""
+    for unit, size in (("years", 525_600), ("days", 1_440), ("hours", 60)):
+        if minutes >= 2 * size:
+            return f"{minutes / size:,.0f} {unit}"
+    return f"{minutes:.0f} minutes"
+
+
 def _benchmarked_seconds(run: ExperimentConfig) -> float:
     return FIXED_SECONDS + SECONDS_A_MULTIPLICATION * work(run) / run.steps
 

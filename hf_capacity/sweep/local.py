@@ -16,6 +16,7 @@ from typing import Any
 from ..config import ExperimentConfig
 from ..display import Display
 from ..run_folder import RunFolder
+from ..shown import keep_secrets_out_of_logs, without_secrets
 
 
 # How long a worker may take to go before it is killed.
@@ -141,7 +142,7 @@ def work(line: Connection, output: Path, study: str) -> None:
         try:
             do_run(run, output, study, tell)
         except Exception as error:  # whatever it is, it is reported, and must not stop the other runs
-            tell("failed", f"{type(error).__name__}: {error}")
+            tell("failed", without_secrets(f"{type(error).__name__}: {error}"))
         else:
             tell("done", None)
 
@@ -158,6 +159,7 @@ def do_run(run: ExperimentConfig, output: Path, study: str, tell: Callable[[str,
     # One thread a run: the runs are what is done at once. Set before torch is loaded.
     os.environ["OMP_NUM_THREADS"] = "1"
     os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
+    keep_secrets_out_of_logs()
     logging.getLogger("hf_capacity").handlers = [LineHandler(tell)]
     logging.getLogger("hf_capacity").propagate = False
 
@@ -189,4 +191,4 @@ class LineHandler(logging.Handler):
         self.tell = tell
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.tell("log", record.getMessage())
+        self.tell("log", without_secrets(record.getMessage()))

@@ -1,30 +1,27 @@
 """A study file to the runs that it asks for."""
 
 import itertools
-import logging
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from dataset_builders import TaskSplits, demanded_bits, load_task
-from dataset_builders.dials import shortened
-
 from ..config import ExperimentConfig, packaged_path
-from ..task_checks import TaskSizes, check_run, sizes_of_task
+from ..reading import parse_yaml, quoted, read_yaml
 
-
-logger = logging.getLogger(__name__)
 
 KEYS = {entry.name for entry in fields(ExperimentConfig)}
 # What a task or a model given by its name stands for, when one of its own keys is to change.
 NAME_KEYS = {"task": "path", "model": "name"}
 SEEDS = ("model_seed", "data_seed", "split_seed")
 MOST_SEEDS = 100_000
+# Of a study: more would not fit into a folder that a person can look at, nor their configs into memory.
+MOST_RUNS = 100_000
+# What can be the name of a folder and of a repository, everywhere.
+STUDY_NAME = re.compile(r"[^\W_][\w.+ -]{0,98}[\w+-]|[^\W_]")
 # What one run needs of a machine.
 RESOURCES = {"num_cpus": 1, "num_gpus": 0}
 
@@ -60,8 +57,13 @@ class Study:
         """The runs, the longest first: so that no core is left with a long one at the end.
 
         Raises:
-            ValueError: A run is impossible, there is none, or two are the same.
+            ValueError: A run is impossible, there is none, there are too many, or two are the same.
         """
+        if self.num_runs > MOST_RUNS:
+            raise ValueError(
+                f"study {self.name!r} expands to {self.num_runs:,} runs, of which {MOST_RUNS:,} are possible: take "
+                "less of its grid."
+            )
         axes = [
             [{axis: entry} if _is_key(axis) else entry for entry in entries] for axis, entries in self.grid.items()
         ]
@@ -101,27 +103,27 @@ def read_study(source: str, overrides: Sequence[str] = ()) -> Study:
         path = packaged_path("configs", f"{source}.yaml")
     if not path.is_file():
         packaged = sorted(file.stem for file in packaged_path("configs").glob("*.yaml"))
-        raise ValueError(f"study {source!r} not found: give a YAML file, or one of {', '.join(packaged)}.")
-    try:
-        content = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
-    except UnicodeDecodeError:
-        raise ValueError(f"{path} is not a text file: a study is a YAML file.") from None
+        raise ValueError(f"study {quoted(source)} not found: give a YAML file, or one of {', '.join(packaged)}.")
+    if not STUDY_NAME.fullmatch(path.stem):
+        raise ValueError(
+            f"a study's file names its folder, and {quoted(path.name)} cannot: take letters, digits, `-`, `_`, `.`, "
+            "`+` and spaces, a letter or digit first, at most 100 in all."
+        )
+    content = read_yaml(path)
     blocks = ("settings", "grid", "seeds", "resources")
     if not isinstance(content, dict) or not set(content) <= {"description", *blocks}:
-        found = ", ".join(map(str, content)) if isinstance(content, dict) else type(content).__name__
+        found = ", ".join(content) if isinstance(content, dict) else type(content).__name__
         raise ValueError(
-            f"{path} holds {found or 'nothing'}: expected the keys description, {', '.join(blocks[:-1])} and "
-            f"{blocks[-1]}."
+            f"{path} holds {quoted(found)[1:-1] or 'nothing'}: expected the keys "
+            f"description, {', '.join(blocks[:-1])} and {blocks[-1]}."
         )
     settings, grid, seeds, resources = (content.get(block) or {} for block in blocks)
     for key, block in zip(blocks, (settings, grid, seeds, resources), strict=True):
         if not isinstance(block, dict):
-            raise ValueError(f"`{key}` (={block!r}) must be a mapping.")
+            raise ValueError(f"`{key}` (={quoted(block)}) must be a mapping.")
     for axis, entries in grid.items():
         if not isinstance(entries, list) or not entries:
-            raise ValueError(f"`grid.{axis}` (={entries!r}) must be a list with at least one entry.")
+            raise ValueError(f"`grid.{axis}` (={quoted(entries)}) must be a list with at least one entry.")
         if not _is_key(axis) and not all(isinstance(entry, dict) for entry in entries):
             raise ValueError(f"`grid.{axis}` is no key of a run, so its entries must be mappings that set such keys.")
     asked = dict(map(_parsed, overrides))
@@ -142,7 +144,7 @@ def read_study(source: str, overrides: Sequence[str] = ()) -> Study:
             changes[key] = value
     return Study(
         name=path.stem,
-        description=content.get("description", ""),
+        description=_checked_description(content.get("description")),
         settings=settings,
         grid=grid,
         resources=_checked_resources(resources),
@@ -150,58 +152,25 @@ def read_study(source: str, overrides: Sequence[str] = ()) -> Study:
     )
 
 
-def check_tasks(runs: Sequence[ExperimentConfig]) -> None:
-    """Loads the task of every run, and sees that the run fits it.
-
-    Raises:
-        ValueError: A task cannot be loaded, a run does not fit it (see `check_run`), or a number of parameters cannot
-            be had with its alphabet.
-    """
-    sizes: dict[str, TaskSizes] = {}
-    for run in runs:
-        identity = repr(run.task)
-        if identity not in sizes:  # for one split seed: others draw another split of the same size
-            task, given = run.task, {"split_seed": run.split_seed, **run.task.parameters}
-            splits = load_task(task.path, task.name, leaks=task.leaks, **given)
-            sizes[identity] = sizes_of_task(task.path, splits, demanded_bits(task.path, task.name, **given))
-            _report_findings(task.path, splits)
-        check_run(run, sizes[identity])
-        if run.model.num_parameters is not None:
-            from ..models import sized
-
-            sized(run.model, len(sizes[identity].alphabet), run.block_size)
-
-
-def _report_findings(path: str, splits: TaskSplits) -> None:
-    if splits.leaks_dropped:
-        logger.warning("%s: %d withheld questions were read, and are left out.", path, splits.leaks_dropped)
-    if splits.seen_nowhere:
-        logger.warning(
-            "%s: %d questions whose `seen` is true stand nowhere in its training text, such as %s: hardly any model "
-            "will answer them, and they count in what it has learned.",
-            path,
-            len(splits.seen_nowhere),
-            shortened(splits.seen_nowhere[0]),
-        )
-
-
 def _is_key(axis: str) -> bool:
-    return str(axis).partition(".")[0] in KEYS
+    return axis.partition(".")[0] in KEYS
 
 
 def _seed_axes(seeds: dict[str, Any], taken: set[str]) -> dict[str, list[Any]]:
     """`{model_seed+data_seed: 2, split_seed: 3}` to two axes: what is joined moves together, the rest is crossed."""
-    named = [name for together in seeds for name in str(together).split("+")]
+    named = [name for together in seeds for name in together.split("+")]
     if not set(named) <= set(SEEDS) or len(set(named)) < len(named):
         raise ValueError(
-            f"`seeds` (={seeds!r}) must name each of {', '.join(SEEDS)} at most once, those that move together joined "
-            "by a plus sign, such as {model_seed+data_seed: 3, split_seed: 10}."
+            f"`seeds` (={quoted(seeds)}) must name each of {', '.join(SEEDS)} at most once, those that move together "
+            "joined by a plus sign, such as {model_seed+data_seed: 3, split_seed: 10}."
         )
     if set(named) & taken:
         raise ValueError(f"`seeds` has {', '.join(sorted(set(named) & taken))}, which settings or grid set too.")
     for together, number in seeds.items():
         if type(number) is not int or not 1 <= number <= MOST_SEEDS:
-            raise ValueError(f"`seeds.{together}` (={number!r}) must be a whole number from 1 to {MOST_SEEDS:,}.")
+            raise ValueError(
+                f"`seeds.{together}` (={quoted(number)}) must be a whole number from 1 to {MOST_SEEDS:,}."
+            )
     return {
         together: [
             seed if together in SEEDS else dict.fromkeys(together.split("+"), seed) for seed in range(1, number + 1)
@@ -210,23 +179,26 @@ def _seed_axes(seeds: dict[str, Any], taken: set[str]) -> dict[str, list[Any]]:
     }
 
 
+def _checked_description(description: Any) -> str:
+    if not isinstance(description, str | None):
+        raise ValueError(f"`description` (={quoted(description)}) must be text.")
+    return description or ""
+
+
 def _checked_resources(resources: dict[str, Any]) -> dict[str, float]:
     for name, number in resources.items():
         if name not in RESOURCES:
             raise ValueError(f"unknown key `resources.{name}`; known: {', '.join(RESOURCES)}")
         if type(number) not in (int, float) or not 0 <= number < float("inf"):
-            raise ValueError(f"`resources.{name}` (={number!r}) must be a number, such as 1 or 0.25.")
+            raise ValueError(f"`resources.{name}` (={quoted(number)}) must be a number, such as 1 or 0.25.")
     return RESOURCES | resources
 
 
 def _parsed(override: str) -> tuple[str, Any]:
     key, equals, value = override.partition("=")
     if not equals or not key:
-        raise ValueError(f"{override!r} is not of the form key=value, such as steps=100.")
-    try:
-        return key, yaml.safe_load(value)
-    except yaml.YAMLError:
-        raise ValueError(f"{override!r} is not valid YAML after the equals sign.") from None
+        raise ValueError(f"{quoted(override)} is not of the form key=value, such as steps=100.")
+    return key, parse_yaml(value, f"the value of `{quoted(key)[1:-1]}`")
 
 
 def _get(entry: Any, key: str) -> Any:
@@ -240,7 +212,7 @@ def _changed(settings: dict[str, Any], path: list[str], value: Any, owner: str =
         if isinstance(inner, str) and key in NAME_KEYS:
             inner = {NAME_KEYS[key]: inner}
         if not isinstance(inner, dict):
-            raise ValueError(f"`{'.'.join(path)}` cannot be set: `{key}` (={inner!r}) has no keys of its own.")
+            raise ValueError(f"`{'.'.join(path)}` cannot be set: `{key}` (={quoted(inner)}) has no keys of its own.")
         value = _changed(inner, deeper, value)
     return settings | {key: value}
 

@@ -1,16 +1,15 @@
 """Whether a run fits its task: each reason why it would fail later, in a line, before anything is trained."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .config import ExperimentConfig
 from .curriculum import Curriculum, ability_of_windows
+from .tokenizer import check_alphabet
 
 
-# More than any writing has; a text of more "characters" is some other kind of data.
-MOST_CHARACTERS = 50_000
 # Where an answer goes on past the block, each further token is a row of its own: these would fill a gigabyte.
 MOST_TOKENS = 100_000_000
 
@@ -87,15 +86,6 @@ def check_run(run: ExperimentConfig, sizes: TaskSizes) -> None:
         _check_curriculum(run, sizes)
 
 
-def check_alphabet(alphabet: Collection[str], of: str = "") -> None:
-    """A `ValueError` where the text `of` a task has more different characters than can be tokens."""
-    if len(alphabet) > MOST_CHARACTERS:
-        raise ValueError(
-            f"the training text{of} has {len(alphabet):,} different characters, more than {MOST_CHARACTERS:,}: a "
-            "token is a character here, so write the data with fewer of them."
-        )
-
-
 def tokens_to_score(sizes: TaskSizes, block_size: int) -> int:
     """How many tokens go through a model to decide all questions (see `TeacherForcing`)."""
     return sum(
@@ -110,7 +100,7 @@ def _check_characters(sizes: TaskSizes) -> None:
             f"the questions of {sizes.path} have characters that its training text lacks: {sizes.unknown[:20]}. "
             "A model cannot read or write what is not in its alphabet."
         )
-    check_alphabet(sizes.alphabet, f" of {sizes.path}")
+    check_alphabet(sizes.alphabet)
 
 
 def _check_block(run: ExperimentConfig, sizes: TaskSizes) -> None:

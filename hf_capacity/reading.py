@@ -1,0 +1,195 @@
+"""What a user gives as text: files, YAML and JSON, within limits; every fault is a `ValueError` of one line."""
+
+import json
+import os
+import re
+import reprlib
+import stat
+from pathlib import Path
+from typing import Any, ClassVar
+
+import yaml
+
+
+# A study is a page or two; a record of a run with its answers some hundred kilobytes.
+MOST_BYTES = 1_000_000
+MOST_BYTES_OF_JSON = 64_000_000
+# Aliases included, so that a page of them does not stand for gigabytes.
+MOST_NODES = 100_000
+DEEPEST = 20
+LONGEST_QUOTE = 200
+
+# Decimal digits, with a point and an exponent if need be; no leading zeros, underscores or colons.
+PLAIN_NUMBER = re.compile(r"[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?", flags=re.ASCII)
+_DEEP = f"is nested more than {DEEPEST} levels deep"
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML as it is meant: each key once, and a plain number is a number however it is written.
+
+    YAML 1.1 reads `1e-3` as text, `010` as 8, `1:30` as 90, `1_000` as 1000 and `on` as true: here a number is
+    written in decimal digits, with a point and an exponent if need be, only `true` and `false` are truth values, and
+    everything else is text.
+    """
+
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
+
+    def __init__(self, text: str):
+        super().__init__(text)
+        self.depth, self.num_nodes = 0, 0
+        self.sizes: dict[str, int] = {}
+
+    def compose_node(self, parent, index):
+        before, event = self.num_nodes, self.peek_event()
+        if isinstance(event, yaml.AliasEvent):
+            if event.anchor in self.anchors and event.anchor not in self.sizes:
+                raise yaml.MarkedYAMLError(
+                    problem=f"has the alias {quoted(event.anchor)} inside of what it stands for",
+                    problem_mark=event.start_mark,
+                )
+            self._count(self.sizes.get(event.anchor, 1))
+            return super().compose_node(parent, index)
+        self._count(1)
+        if event.tag is not None:  # `!!float 1_0` would be another number
+            raise yaml.MarkedYAMLError(
+                problem=f"has the tag {quoted(event.tag)}; tags are not read here", problem_mark=event.start_mark
+            )
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise yaml.MarkedYAMLError(problem=_DEEP, problem_mark=event.start_mark)
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        if event.anchor:
+            self.sizes[event.anchor] = self.num_nodes - before
+        return node
+
+    def _count(self, number: int) -> None:
+        self.num_nodes += number
+        if self.num_nodes > MOST_NODES:
+            raise yaml.MarkedYAMLError(
+                problem=f"has more than {MOST_NODES:,} entries, aliases counted as what they stand for",
+                problem_mark=self.get_mark(),
+            )
+
+    def construct_mapping(self, node, deep=False):
+        seen = set()
+        for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
+            if key_node.tag != "tag:yaml.org,2002:str":
+                named = quoted(key_node.value) if isinstance(key_node, yaml.ScalarNode) else "that is a collection"
+                raise yaml.MarkedYAMLError(
+                    problem=f"has a key {named}, where a name is expected", problem_mark=key_node.start_mark
+                )
+            if key_node.value in seen:
+                raise yaml.MarkedYAMLError(
+                    problem=f"has the key {quoted(key_node.value)} twice", problem_mark=key_node.start_mark
+                )
+            seen.add(key_node.value)
+        return super().construct_mapping(node, deep=deep)
+
+
+for _tag, _pattern, _first in (
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    ("int", r"[-+]?(?:0|[1-9][0-9]*)", list("-+0123456789")),
+    (
+        "float",
+        rf"{PLAIN_NUMBER.pattern}|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
+        list("-+0123456789."),
+    ),
+    ("merge", r"<<", ["<"]),
+):
+    _StrictLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), _first)
+
+
+def quoted(value: Any) -> str:
+    """A value as a message shows it: on one line, and cut in its middle where it is long."""
+    shortener = reprlib.Repr()
+    shortener.maxstring = shortener.maxother = shortener.maxlong = LONGEST_QUOTE
+    shortener.maxdict = shortener.maxlist = shortener.maxtuple = shortener.maxset = 12
+    text = shortener.repr(value)
+    half = LONGEST_QUOTE // 2
+    return text if len(text) <= LONGEST_QUOTE else f"{text[:half]} ... {text[-half:]}"
+
+
+def read_text(path: str | Path, most_bytes: int = MOST_BYTES) -> str:
+    """Reads a text file, as UTF-8 whatever the locale says.
+
+    Raises:
+        ValueError: It is no regular file, too large, or not UTF-8.
+        OSError: It is not there, or may not be read.
+    """
+    # Asked of the open file: nothing can be put in its place in between, and a pipe without a writer does not block.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ValueError(f"{path} is no ordinary file: name one that holds text.")
+    with open(descriptor, "rb") as file:
+        content = file.read(most_bytes + 1)
+    if len(content) > most_bytes:
+        raise ValueError(f"{path} has more than the {most_bytes:,} bytes that are read of such a file.")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 text (byte {error.start:,}): save it as UTF-8.") from None
+
+
+def read_yaml(path: str | Path) -> Any:
+    """The content of a YAML file (see `parse_yaml` and `read_text` for what is refused)."""
+    return parse_yaml(read_text(path), str(path))
+
+
+def parse_yaml(text: str, name: str) -> Any:
+    """The content of a YAML text; `name` is what messages call it.
+
+    Raises:
+        ValueError: It is not YAML, has a key twice, is nested too deeply, or its aliases stand for too much.
+    """
+    try:
+        loader = _StrictLoader(text)
+        try:
+            content = loader.get_single_data()
+        finally:
+            loader.dispose()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f" (line {mark.line + 1})" if mark else ""
+        words = " ".join(filter(None, (error.context, error.problem)))
+        raise ValueError(f"{name} is not valid YAML{where}: {_in_a_line(words)}.") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a character or a number that Python refuses
+        raise ValueError(f"{name} is not valid YAML: {_in_a_line(str(error))}.") from None
+    return content
+
+
+def read_json(path: str | Path, most_bytes: int = MOST_BYTES_OF_JSON) -> Any:
+    """The content of a JSON file.
+
+    Raises:
+        ValueError: It is not JSON, nested too deeply, or `read_text` refuses it.
+        OSError: It is not there, or may not be read.
+    """
+    text = read_text(path, most_bytes)
+    try:
+        content = json.loads(text)
+        _check_depth(content)
+    except RecursionError:
+        raise ValueError(f"{path} {_DEEP}.") from None
+    except ValueError:
+        raise ValueError(f"{path} is not readable as JSON.") from None
+    return content
+
+
+def _check_depth(content: Any, depth: int = 0) -> None:
+    if depth > DEEPEST:
+        raise RecursionError
+    if isinstance(content, dict):
+        content = list(content.values())
+    if isinstance(content, list):
+        for entry in content:
+            if isinstance(entry, (dict, list)):
+                _check_depth(entry, depth + 1)
+
+
+def _in_a_line(words: str) -> str:
+    return quoted(" ".join(words.split()))[1:-1]

@@ -1,0 +1,48 @@
+"""Whether the tasks of a plan can be loaded, and whether its runs fit them: before anything starts."""
+
+import logging
+from collections.abc import Sequence
+
+from dataset_builders import Task, demanded_bits, load_task
+from dataset_builders.dials import shortened
+
+from ..config import ExperimentConfig
+from ..run_checks import TaskSizes, check_run, sizes_of_task
+
+
+logger = logging.getLogger(__name__)
+
+
+def check_tasks(runs: Sequence[ExperimentConfig]) -> None:
+    """Loads the task of every run, and checks that the run fits it.
+
+    Raises:
+        ValueError: A task cannot be loaded, a run does not fit it (see `check_run`), or a number of parameters cannot
+            be had with its alphabet.
+    """
+    sizes: dict[str, TaskSizes] = {}
+    for run in runs:
+        identity = repr(run.task)
+        if identity not in sizes:  # for one split seed: others draw another split of the same size
+            config, given = run.task, {"split_seed": run.split_seed, **run.task.parameters}
+            task = load_task(config.path, config.name, leaks=config.leaks, **given)
+            _warn(task, config.path)
+            sizes[identity] = sizes_of_task(config.path, task, demanded_bits(config.path, config.name, **given))
+        check_run(run, sizes[identity])
+        if run.model.num_parameters is not None:
+            from ..models import sized
+
+            sized(run.model, len(sizes[identity].alphabet), run.block_size)
+
+
+def _warn(task: Task, path: str) -> None:
+    if task.leaks_dropped:
+        logger.warning("%s: %d withheld questions were read, and are left out.", path, task.leaks_dropped)
+    if task.never_read:
+        logger.warning(
+            "%s: %d questions whose `seen` is true stand nowhere in its training text, such as %s: hardly any model "
+            "will answer them, and they count in what it has learned.",
+            path,
+            len(task.never_read),
+            shortened(task.never_read[0]),
+        )
