@@ -8,6 +8,7 @@ from ..config import ExperimentConfig
 from ..model_config import LADDERS_TYPE
 from ..report.cells import RATES, SEEDS, Cell, Record
 from ..report.tables import ABSENT, code, fraction, has_withheld, markdown_table, mean_text, share_text
+from ..results import is_vouched_for
 from ..statistics import wilson_interval
 
 
@@ -150,6 +151,12 @@ def limits_of(cells: Sequence[Cell]) -> list[str]:
         limits.append("One run says nothing of other seeds.")
     if any("recall" in cell.rates for cell in cells):
         limits.append("Its facts are training text for an experiment: nobody keeps them up to date.")
+    unvouched = sum(not is_vouched_for(record) for cell in cells for record in cell.records)
+    if unvouched:
+        limits.append(
+            f"Nothing vouches for {unvouched:,} of its records: they were written before records held a digest of "
+            "their own."
+        )
     return limits
 
 
