@@ -113,6 +113,18 @@ def quoted(value: Any) -> str:
     return text if len(text) <= LONGEST_QUOTE else f"{text[:half]} ... {text[-half:]}"
 
 
+def check_spelling(name: str, value: object) -> None:
+    """Refuses what is no UTF-8, as a path of another encoding: it can be neither shown nor written into a file.
+
+    Raises:
+        ValueError: `value`, which messages call `name`, is no UTF-8.
+    """
+    try:
+        str(value).encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"`{name}` (={quoted(str(value))}) is not UTF-8: give a name that is.") from None
+
+
 def read_bytes(path: str | Path, most_bytes: int = MOST_BYTES_OF_JSON) -> bytes:
     """Reads an ordinary file of limited size.
 

@@ -14,6 +14,7 @@ A run is a folder:
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -25,7 +26,7 @@ from typing import Any
 import yaml
 
 from .config import PROTOCOL_VERSION, ExperimentConfig
-from .reading import quoted, read_bytes, read_json, read_yaml
+from .reading import check_spelling, quoted, read_bytes, read_json, read_yaml
 from .record_schema import CURVE, FIRST_VERSION, SCHEMA_VERSION, content_digest, record_fault, row_fault
 from .shown import without_secrets
 
@@ -236,18 +237,25 @@ def claim_folder(output: Path, study: str, description: str = "") -> None:
     Raises:
         ValueError: It is another study's or an earlier protocol's, or holds something else.
     """
-    claim = Path(output) / "study.yaml"
+    output = Path(output)
     check_folder(output, study)
-    if not claim.exists():
-        claim.parent.mkdir(parents=True, exist_ok=True)
-        content = {"study": study, "protocol": PROTOCOL_VERSION, "description": description}
-        write_atomically(claim, yaml.safe_dump(content, sort_keys=False, width=120, allow_unicode=True))
+    output.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(output, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # where the file system locks no folder, commands have to take turns
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        check_folder(output, study)  # another command may have been faster
+        if not (output / CLAIM).exists():
+            content = {"study": study, "protocol": PROTOCOL_VERSION, "description": description}
+            write_atomically(output / CLAIM, yaml.safe_dump(content, sort_keys=False, width=120, allow_unicode=True))
+    finally:
+        os.close(descriptor)
 
 
 def read_description(folder: Path) -> str:
     """What a study's folder says that the study asks; nothing if it does not say."""
     try:
-        return str(read_yaml(Path(folder) / "study.yaml").get("description") or "").strip()
+        return str(read_yaml(Path(folder) / CLAIM).get("description") or "").strip()
     except (OSError, ValueError, AttributeError):
         return ""
 
@@ -259,7 +267,8 @@ def check_folder(output: Path, study: str) -> None:
         ValueError: It is another study's or an earlier protocol's, or holds something else.
     """
     output = Path(output)
-    claim = output / "study.yaml"
+    claim = output / CLAIM
+    check_spelling("--output", output)
     if output.exists() and not output.is_dir():
         raise ValueError(f"`--output` (={output}) is a file: name a folder.")
     if claim.exists():
@@ -277,5 +286,5 @@ def check_folder(output: Path, study: str) -> None:
                 f"`--output` (={output}) holds runs of protocol {protocol}, and these are of protocol "
                 f"{PROTOCOL_VERSION}: name another folder."
             )
-    elif output.exists() and any(output.iterdir()):
+    elif output.exists() and any(path.name != f".{CLAIM}.partial" for path in output.iterdir()):
         raise ValueError(f"`--output` (={output}) holds something else than a study: name an empty or new folder.")

@@ -41,6 +41,8 @@ def where_to_go_on(
     """
     had_checkpoints = any(folder.path.glob("checkpoint-*"))
     found = folder.last_checkpoint()
+    if had_checkpoints and not found:
+        logger.warning("%s has no checkpoint to go on from. The run starts again.", folder.path)
     while found:
         checkpoint, step = found
         try:
@@ -54,8 +56,6 @@ def where_to_go_on(
             found = folder.last_checkpoint()
             then = f"goes on from step {found[1]}" if found else "starts again"
             logger.warning("%s The run %s.", damage, then)
-    if had_checkpoints:
-        logger.warning("%s: there is no checkpoint to go on from. It starts at step 0.", folder.config.run_id)
     folder.clear()
     exam.write_identity(folder.path)
     return None, 0, []
