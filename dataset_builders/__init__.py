@@ -5,14 +5,14 @@ To add a task, write one folder with its builder, card and data, and one line in
 
 import logging
 from contextlib import contextmanager
-from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import datasets
 
+from .columns import check_asked_once, checked_columns
 from .demand import Demand
-from .dials import listed
-from .elsewhere import load_elsewhere
+from .dials import listed, shortened
+from .elsewhere import Unreadable, is_folder, read_splits
 from .leaks import Task, checked_against_text
 from .mixture.builder import PARTS, Mixture
 from .questions import FEATURES, QuestionBuilder, QuestionConfig
@@ -26,6 +26,7 @@ __all__ = [
     "QuestionConfig",
     "Task",
     "demanded_bits",
+    "is_folder",
     "load_task",
     "task_source",
 ]
@@ -58,11 +59,12 @@ def load_task(
 
     Returns:
         `Task`: A `DatasetDict` of `train`, whose texts joined are the training text, and `questions`, both
-        with the columns of [`~questions.question_table`]; and `notes` (see [`leaks.checked_against_text`]).
+        with the columns of [`~questions.question_table`]; and `notes` (see [`leaks.Task`]).
 
     Raises:
         `ValueError`: if there is no such task, config or parameter, if a parameter has an impossible value, or if a
-        dataset from elsewhere cannot be read, lacks a split or a column, or calls withheld what its text has.
+        dataset from elsewhere cannot be read, lacks a split or a column, has rows that no run can use, or says of
+        questions that they are withheld, or seen, which they are not.
     """
     with _quiet(), TemporaryDirectory() as fresh_cache:
         if path in TASKS:
@@ -72,23 +74,30 @@ def load_task(
             TASKS[path].configured(path, name, parameters)  # where `datasets` would take what is not there
             builder = TASKS[path](fresh_cache, config_name=name, **parameters)
             builder.download_and_prepare()
-            task = Task(builder.as_dataset(in_memory=True))
-            task.notes = {}
-            return task
+            return Task(builder.as_dataset(in_memory=True))
 
         given = [*parameters, *(["split_seed"] if split_seed != QuestionConfig.split_seed else [])]
         if given:
             raise ValueError(
                 f"{path!r} is loaded as it is: leave out {listed(given)}, or load one of {listed(TASKS)}."
             )
-        return checked_against_text(load_elsewhere(path, name), path, leaks)
+        try:
+            splits = read_splits(path, name, fresh_cache)
+        except Unreadable as fault:
+            raise ValueError(
+                f"Could not load the task {shortened(path)}: {fault} Give one of {listed(TASKS)}, a local folder or a "
+                "dataset on the Hub that can be reached."
+            ) from fault
+        task = checked_against_text(checked_columns(splits, path), path, leaks)
+        check_asked_once(task["questions"], path)
+        return task
 
 
 def task_source(path: str) -> str:
     """Where a task comes from: `packaged` (one of `TASKS`), a `folder` of this machine, or the `hub`."""
     if path in TASKS:
         return "packaged"
-    return "folder" if Path(path).expanduser().is_dir() else "hub"
+    return "folder" if is_folder(path) else "hub"
 
 
 def demanded_bits(

@@ -29,3 +29,9 @@ def check_flag(name: str, value: Any) -> None:
 def listed(names: Iterable) -> str:
     """The names as a message tells them."""
     return ", ".join(map(repr, names))
+
+
+def shortened(value: Any) -> str:
+    """The value as a message tells it, in no more than a line."""
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:120]} ... {text[-60:]}"

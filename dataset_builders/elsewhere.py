@@ -1,167 +1,135 @@
-"""Tasks that are not ours: a folder or a dataset on the Hub with the same splits and columns, checked row by row."""
+"""Tasks that are not ours: a folder, or a dataset on the Hub, read as it is; a file that cannot be read is named."""
 
-from collections.abc import Iterator
-from pathlib import Path
+import glob
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import datasets
-import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
+import yaml
+from huggingface_hub.utils import HFValidationError, validate_repo_id
 
-from .dials import listed
-from .mixture.builder import PARTS
-from .questions import FEATURES
+from dataset_builders.dials import listed
+from dataset_builders.questions import FEATURES
 
 
-SPLITS = ("train", "questions")
-ABILITIES = ("rule", "fact")
-TRUTH = {"true": True, "false": False, "1": True, "0": False}
-REMEDY = (
-    f"A task has the splits 'train' and 'questions', named under `configs:` in the card of its folder, both with "
-    f"the columns {listed(FEATURES)}: `seen` holds true or false, the others hold strings, and none may be empty."
-)
-LONGEST_CAUSE = 300
+# Of what a library says of a file.
+MOST_OF_A_CAUSE = 300
 
 
-def load_elsewhere(path: str, name: str | None) -> datasets.DatasetDict:
-    """The two splits with our columns in our order.
+class Unreadable(ValueError):
+    """There is no such task, or a file of it cannot be read; the message is a sentence that says why."""
 
-    Numbers become the text that they are written as, and those of a CSV file are text from the start: `007` stays
-    `007`, and `NA` is an answer like any other.
+
+def is_folder(path: str) -> bool:
+    """Whether a task's path is a folder here; `~` is the user's own."""
+    return os.path.isdir(os.path.expanduser(path))  # where a `Path` raises, this is False: 5,000 letters, say
+
+
+def read_splits(path: str, name: str | None, cache: str) -> datasets.DatasetDict:
+    """All splits of a folder or a dataset on the Hub, in memory, whatever their columns are.
+
+    Args:
+        path: The folder, or an id on the Hub.
+        name: A named config of it.
+        cache: An empty folder.
 
     Raises:
-        `ValueError`: if it cannot be loaded, lacks a split or a column, or has rows that no run can use.
+        `Unreadable`: if there is no such task, or a file of it cannot be read.
     """
-    folder = Path(path).expanduser()
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"{path!r} is a file: name the folder that it lies in, with a card. {REMEDY}")
-    # `datasets` takes what it loads by its name, which `.` lacks.
-    source = str(folder.resolve()) if folder.is_dir() else path
-    with TemporaryDirectory() as fresh_cache:
+    if is_folder(path):
         # `datasets` does not notice changed data files in a local folder with a card, unless its cache is empty.
-        cache = fresh_cache if folder.is_dir() else None
-        try:
-            builder = datasets.load_dataset_builder(source, name, cache_dir=cache)
-            options = _as_text(builder) if builder.dataset_name and "csv" in type(builder).__name__.lower() else {}
-            splits = datasets.load_dataset(source, name, cache_dir=cache, keep_in_memory=True, **options)
-        # Readers of files raise what they like: torn JSON, bytes that are no UTF-8, an empty file, no such folder.
-        except Exception as error:
-            raise ValueError(
-                f"Could not load the task {path!r}: {_cause(error, source, fresh_cache)}. Give one of "
-                f"{listed([*PARTS, 'mixture', 'both'])}, a local folder or a dataset on the Hub that can be reached."
-            ) from None
-        for split in SPLITS:
-            if split not in splits:
-                raise ValueError(f"{path!r} has no split {split!r}, only {listed(splits)}. {REMEDY}")
-        tables = {split: splits[split].with_format("arrow")[:] for split in SPLITS}
-    checked = {split: _table(table, f"the split {split!r} of {path!r}") for split, table in tables.items()}
-    _check_questions(checked["questions"], path)
-    return datasets.DatasetDict(
-        {split: datasets.Dataset(table).cast(FEATURES, keep_in_memory=True) for split, table in checked.items()}
-    )
-
-
-def _as_text(builder: datasets.DatasetBuilder) -> dict:
-    """What makes the reader of CSV files leave cells as they are written."""
-    first = next(iter(builder.config.data_files.values()))[0]
-    columns = pd.read_csv(first, nrows=0, encoding_errors="replace").columns
-    return {"features": datasets.Features(dict.fromkeys(columns, datasets.Value("string"))), "keep_default_na": False}
-
-
-def _cause(error: Exception, source: str, cache: str) -> str:
-    """Why something could not be loaded: the file that alone cannot be loaded either, and the innermost reason."""
-    if Path(source).is_dir():
-        for file in _data_files(source):
-            try:
-                pieces = {".csv": "csv", ".parquet": "parquet"}.get(file.suffix, "json")
-                datasets.load_dataset(pieces, data_files=str(file), cache_dir=cache, keep_in_memory=True)
-            except Exception as fault:  # as above
-                return f"{file.name}: {_innermost(fault)}"
-    return _innermost(error)
-
-
-def _data_files(source: str) -> Iterator[Path]:
-    for file in sorted(Path(source).rglob("*")):
-        if file.suffix in (".csv", ".json", ".jsonl", ".parquet") and file.is_file():
-            yield file
-
-
-def _innermost(error: BaseException) -> str:
-    while error.__cause__ is not None:
-        error = error.__cause__
-    if isinstance(error, StopIteration):
-        return "it has no rows"
-    text = " ".join(str(error).split()) or type(error).__name__
-    text = text.rstrip(".")
-    return text if len(text) <= LONGEST_CAUSE else f"{text[:LONGEST_CAUSE]} ..."
-
-
-def _table(table: pa.Table, where: str) -> pa.Table:
-    """Our columns, as text and truth values; refused where a row has none, or one that no run can use."""
-    columns = {}
-    for column in FEATURES:
-        if column not in table.column_names:
-            raise ValueError(f"There is no column {column!r} in {where}, only {listed(table.column_names)}. {REMEDY}")
-        values = table[column].combine_chunks()
-        columns[column] = _truth(values, where) if column == "seen" else _text(values, column, where)
-    if not len(table):
-        raise ValueError(f"There is no row in {where}. {REMEDY}")
-    wrong = pc.invert(pc.is_in(columns["ability"], pa.array(ABILITIES)))
-    if pc.any(wrong).as_py():
-        found = columns["ability"].filter(wrong)[0].as_py()
-        raise ValueError(f"The column 'ability' in {where} must hold 'rule' or 'fact', and holds {found[:40]!r}.")
-    return pa.table(columns)
-
-
-def _text(values: pa.Array, column: str, where: str) -> pa.Array:
-    if pa.types.is_dictionary(values.type):
-        values = values.dictionary_decode()
-    is_text = any(
-        check(values.type) for check in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
-    )
-    if values.null_count:
-        raise ValueError(f"The column {column!r} in {where} has {values.null_count} rows without a value. {REMEDY}")
-    if not is_text and not pa.types.is_integer(values.type):
-        raise ValueError(
-            f"The column {column!r} in {where} holds {values.type}, not strings: write its values as text. {REMEDY}"
-        )
-    texts = values.cast(pa.string())
+        place = {"path": _plain_address(path, cache), "name": name, "cache_dir": os.path.join(cache, "datasets")}
+    else:
+        _check_id(path)
+        place = {"path": path, "name": name, "cache_dir": None}
+    files: dict[str, list[str]] = {}
     try:
-        texts.validate(full=True)
-    except pa.ArrowInvalid:
-        raise ValueError(
-            f"The column {column!r} in {where} has bytes that are no UTF-8: save its file as UTF-8."
-        ) from None
-    empty = pc.equal(pc.utf8_length(texts), 0)
-    if pc.any(empty).as_py():
-        row = pc.index(empty, True).as_py()
-        raise ValueError(
-            f"The column {column!r} in {where} is empty in {pc.sum(empty).as_py()} rows, such as number {row + 1}. "
-            f"{REMEDY}"
-        )
-    return texts
+        builder = datasets.load_dataset_builder(**place)
+        place |= _as_written(builder)
+        files = builder.config.data_files or {}
+        splits = datasets.load_dataset(**place, keep_in_memory=True)
+        for rows in splits.values():
+            rows.data.validate(full=True)
+        inferred = [rows.features.get(column) for rows in splits.values() for column in FEATURES if column != "seen"]
+        if all(feature in (None, datasets.Value("string")) for feature in inferred):
+            return splits
+        # One type was inferred for all splits, from the first: where that is of numbers, `007` of another is 7.
+        return datasets.DatasetDict({split: _read_alone(place, split, files[split]) for split in splits})
+    except Exception as error:  # somebody else's files can be wrong in any way
+        fault = next(_faults_of_files(place, files), None) or _cause(error)
+        raise Unreadable(f"{fault.replace(place['path'], path)}.") from error
 
 
-def _truth(values: pa.Array, where: str) -> pa.Array:
-    if pa.types.is_dictionary(values.type):
-        values = values.dictionary_decode()
-    if values.null_count:
-        raise ValueError(f"The column 'seen' in {where} has {values.null_count} rows without a value. {REMEDY}")
-    if pa.types.is_boolean(values.type):
-        return values
-    if pa.types.is_integer(values.type) or "string" in str(values.type):
-        words = pc.utf8_lower(values.cast(pa.string()))
-        if pc.all(pc.is_in(words, pa.array(list(TRUTH)))).as_py():
-            return pc.is_in(words, pa.array([word for word, meant in TRUTH.items() if meant]))
-    raise ValueError(f"The column 'seen' in {where} holds {values.type}, not true or false. {REMEDY}")
+def _check_id(path: str) -> None:
+    if os.path.isfile(os.path.expanduser(path)):
+        raise Unreadable("it is a file, where a task is a folder.")
+    try:
+        validate_repo_id(path)
+    except HFValidationError:
+        path = ""
+    if "/" not in path:  # `datasets` takes a plain name for that of a format, such as csv, and reads what lies around
+        raise Unreadable("there is no such folder, and it is no `owner/name` on the Hub.")
 
 
-def _check_questions(questions: pa.Table, path: str) -> None:
-    rows = questions.select(["prompt", "answer", "end"])
-    twice = rows.group_by(rows.column_names).aggregate([([], "count_all")]).filter(pc.field("count_all") > 1)
-    if len(twice):
-        raise ValueError(
-            f"{len(twice)} questions of {path!r} are asked more than once, such as "
-            f"{twice['prompt'][0].as_py()[:40]!r}: leave one row of each."
-        )
+def _plain_address(path: str, cache: str) -> str:
+    folder = os.path.realpath(os.path.expanduser(path))
+    if glob.escape(folder) == folder:
+        return folder
+    # `datasets` takes it for a pattern: of a?b it would read the files of acb too.
+    return shutil.copytree(folder, os.path.join(cache, "task"))
+
+
+def _as_written(builder: datasets.DatasetBuilder) -> dict[str, Any]:
+    """For CSV, whose cells have no type: that none is guessed, so that `007` and `NA` stay what they are."""
+    if not hasattr(builder.config, "converters"):
+        return {}
+    return {"converters": dict.fromkeys(FEATURES, str), "keep_default_na": False}
+
+
+def _read_alone(place: dict[str, Any], split: str, files: Sequence[str]) -> datasets.Dataset:
+    with TemporaryDirectory() as cache:
+        builder = datasets.load_dataset_builder(**{**place, "cache_dir": cache})
+        builder.config.data_files = {split: files}
+        builder.download_and_prepare()
+        rows = builder.as_dataset(split, in_memory=True)
+    rows.data.validate(full=True)
+    return rows
+
+
+def _faults_of_files(place: dict[str, Any], files: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """What is wrong with which file: each is read by itself, which takes its time but happens only after a failure."""
+    first, expected = None, None
+    for split, file in ((split, file) for split, several in files.items() for file in several):
+        if os.path.isfile(file) and not os.path.getsize(file):
+            yield f"its file {file} is empty"
+            continue
+        try:
+            columns = _read_alone(place, split, [file]).column_names
+        except Exception as error:  # as above: in any way
+            yield f"its file {file} cannot be read: {_cause(error)}"
+            continue
+        first, expected = first or file, expected or columns
+        odd = sorted(set(columns) ^ set(expected))
+        if odd:
+            yield f"only one of its files {first} and {file} has the columns {listed(odd)}: give both the same ones"
+
+
+def _cause(error: BaseException) -> str:
+    """The first cause, in a line: `datasets` wraps it into "An error occurred while generating the dataset"."""
+    root = error
+    while root.__cause__:
+        root = root.__cause__
+    said = " ".join(str(root).split())
+    if any(isinstance(link, UnicodeDecodeError) for link in (root, root.__context__)) or "UTF8" in said:
+        return "it is not UTF-8"
+    if "corresponds to no data" in said:
+        return "it has no rows"
+    if isinstance(root, yaml.YAMLError):
+        return f"the head of its card is not valid YAML: {said}"
+    said = said.partition(" with any supported extension")[0][:MOST_OF_A_CAUSE].rstrip(".! ")
+    if isinstance(root, (ValueError, OSError, EOFError, RuntimeError, datasets.exceptions.DatasetsError)) and said:
+        return said
+    return f"its card or its files are not what `datasets` expects ({type(root).__name__}: {said})"

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from dataset_builders import demanded_bits, load_task
+from dataset_builders import demanded_bits, load_task, task_source
 
 from .batches import line_rows
 from .bits import BitsMeter, bits_told
@@ -21,6 +21,7 @@ from .curriculum import ability_of_windows
 from .evaluation import TeacherForcing, Verdicts
 from .metrics.capacity_tradeoff.scoring import floors, score
 from .results import Damaged, write_atomically
+from .run_checks import sizes_of_task
 
 
 # So many withheld questions, and seen ones of each kind, are told with what a model writes for them.
@@ -45,8 +46,9 @@ class Exam:
         splits = load_task(task.path, task.name, split_seed=split_seed, leaks=task.leaks, **task.parameters)
         self.start, self.lines = start, splits["train"].select_columns(["text", "prompt", "answer", "kind", "ability"])
         self.text = "".join(splits["train"]["text"])
-        self.notes = splits.notes
+        self.notes, self.task_source = splits.notes, task_source(task.path)
         self.demand = demanded_bits(task.path, task.name, split_seed=split_seed, **task.parameters)
+        self.sizes = sizes_of_task(task.path, splits, self.demand)
         # Also what the text happens to lack: an alphabet without it would tell some of the bits.
         self.alphabet = self.demand.alphabet if self.demand else ""
         self.questions = {column: splits["questions"][column][:] for column in splits["questions"].column_names}
@@ -56,6 +58,7 @@ class Exam:
             "split_seed": split_seed,
             "digest": hashlib.sha256(content).hexdigest(),
             **({"start": start} if start else {}),
+            **({"task_source": self.task_source} if self.task_source != "packaged" else {}),
         }
         self.identity = json.loads(json.dumps(identity))  # as it will be read again: tuples are lists there
         if unseen_training_text:
@@ -78,10 +81,11 @@ class Exam:
         """
         path = folder / "task.json"
         try:
-            identity = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            identity = dict(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
             raise Damaged(f"{path} is missing or not readable as JSON.") from None
-        if identity != self.identity:
+        # Where a task came from was not always written down, and says nothing of what it holds.
+        if identity | {"task_source": None} != self.identity | {"task_source": None}:
             raise Damaged(f"{path} names another task than {self.identity['task']}, or its text has changed since.")
 
     # Verdicts to numbers
@@ -97,12 +101,9 @@ class Exam:
         """The training lines as rows, each after a newline (see `batches.line_rows`).
 
         Raises:
-            ValueError: A line is longer than the block, or does not end with a newline.
+            ValueError: A line is longer than the block.
         """
-        texts = self.lines["text"][:]
-        if not all(text.endswith("\n") for text in texts):
-            raise ValueError("`batches` (='lines') needs lines that end with a newline: take `windows` for this task.")
-        return line_rows(list(map(encode, texts)), *encode("\n"), block_size).to(device)
+        return line_rows(list(map(encode, self.lines["text"])), *encode("\n"), block_size).to(device)
 
     def ability_of_rows(self, config: ExperimentConfig) -> Sequence[str]:
         """Whether the rows that batches of a run are drawn from have lines of the rule or facts (see `Curriculum`)."""

@@ -21,8 +21,6 @@ import transformers
 from accelerate.utils import broadcast_object_list
 from transformers import TrainerCallback, TrainingArguments
 
-from dataset_builders import task_source
-
 from .batches import LineBatches, WindowBatches
 from .callbacks import Keeper, Progress, Stopper
 from .config import ExperimentConfig
@@ -35,6 +33,7 @@ from .kernel import FusedLoss, window_loss_library
 from .models import build_model, count_parameters, sizes_of
 from .results import Damaged, claim_folder, read_record
 from .resumption import where_to_go_on
+from .run_checks import check_run
 from .run_folder import RunFolder
 from .tokenizer import build_tokenizer, encode, save_tokenizer
 from .trainer import CapacityTrainer, build_loss, implementation_fault, step_implementation, training_arguments
@@ -118,6 +117,7 @@ def _finished(folder: RunFolder) -> dict[str, Any] | None:
 def _train(config, study, folder, args, is_writer, progress, callbacks, publish) -> dict[str, Any]:
     began = time.monotonic()
     exam = Exam(config.task, config.split_seed, start=config.start)
+    check_run(config, exam.sizes)
     tokenizer = build_tokenizer(exam.text + exam.alphabet, config.block_size)
     encoded = partial(encode, tokenizer)
     rows_WT = exam.line_rows(encoded, config.block_size, args.device) if config.batches == "lines" else None
@@ -196,7 +196,7 @@ def _train(config, study, folder, args, is_writer, progress, callbacks, publish)
         "num_parameters": num_parameters,
         "num_parameters_without_positions": num_parameters_without_positions,
         "task_digest": exam.identity["digest"],
-        "task_source": task_source(config.task.path),
+        "task_source": exam.task_source,
         **({"task_notes": exam.notes} if exam.notes else {}),
         **findings(curve),
         "answers": exam.answers(sheet.verdicts(predictions), lambda *rows: list(map(write_line, *rows))),

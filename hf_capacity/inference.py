@@ -19,7 +19,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from dataset_builders import TASKS
+from dataset_builders import TASKS, is_folder
 
 from .config import TaskConfig
 from .evaluation import LONGEST_LINE, Verdicts, line_of, lines_within, predict, verdicts_on_text, write
@@ -197,10 +197,10 @@ def _exam(trained: TrainedModel, source: str | Path, asked: Any) -> Exam:
         raise ValueError(
             f"`--task` (={asked!r}) contradicts what {source} was trained on, {carried}: leave `--task` out."
         )
-    if not _is_within_reach(task.path, source):
+    if not _is_within_reach(task.path, source, identity.get("task_source")):
         raise ValueError(
-            f"{source} was trained on {task.path!r}, which is neither one of {', '.join(TASKS)} nor a dataset on the "
-            "Hub: it cannot be scored here."
+            f"{source} was trained on {task.path!r}, which is neither one of {', '.join(TASKS)} nor a folder here nor "
+            "a dataset on the Hub: it cannot be scored here."
         )
     exam = Exam(task, split_seed, start=start)
     exam.check_identity(trained.folder)
@@ -216,11 +216,13 @@ def _task(fields: Any, name: str) -> TaskConfig:
         ) from None
 
 
-def _is_within_reach(path: str, source: str | Path) -> bool:
+def _is_within_reach(path: str, source: str | Path, task_source: str | None) -> bool:
     if path in TASKS:
         return True
-    if Path(path).exists():  # for a model from elsewhere it would be another task that happens to have this path
+    if is_folder(path):  # for a model from elsewhere it would be another task that happens to have this path
         return not is_on_the_hub(source)
+    if task_source == "folder":  # seen from another folder, `sums/mine` would be somebody's dataset on the Hub
+        return False
     try:
         validate_repo_id(path)
     except HFValidationError:

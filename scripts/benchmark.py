@@ -170,7 +170,10 @@ def page(found: dict[str, Any]) -> str:
     return jinja.from_string(template).render(found)
 
 
-def main(output: Annotated[Path, typer.Option(help="Where the figures go.")] = Path("runs/benchmark")) -> None:
+def main(
+    output: Annotated[Path, typer.Option(help="Where the figures go.")] = Path("runs/benchmark"),
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of each comparison; fewer say less.")] = 5,
+) -> None:
     torch.set_num_threads(1)
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
@@ -179,15 +182,15 @@ def main(output: Annotated[Path, typer.Option(help="Where the figures go.")] = P
     found: dict[str, Any] = {"machine": surroundings()}
     typer.echo(json.dumps(found["machine"]))
     window_loss_library()
-    found |= {"growth": measure_growth(repeats=12), "growth_base": GROWTH_BASE, "vocabulary": VOCABULARY}
+    found |= {"growth": measure_growth(repeats=2 + 2 * rounds), "growth_base": GROWTH_BASE, "vocabulary": VOCABULARY}
     found["start"] = measure_start()
     runs = sorted(read_study("too_big_to_think").runs(), key=lambda run: (run.task.path, run.model.n_embd))
     [mlt] = [run for run in read_study("too_big_to_think_mlt").runs() if run.task.path == "arithmetic"]
     found["evaluation"] = measure_evaluation(
-        next(run for run in runs if (run.task.path, run.model.label) == ("both", "n56")), rounds=3
+        next(run for run in runs if (run.task.path, run.model.label) == ("both", "n56")), rounds=min(rounds, 3)
     )
     found["steps"] = []
-    for run, rounds, steps in [*((run, 5, 30) for run in runs), (mlt, 1, 3)]:
+    for run, rounds, steps in [*((run, rounds, 30) for run in runs), (mlt, 1, 3)]:
         found["steps"].append(measure_steps(run, rounds, steps))
         typer.echo(json.dumps(found["steps"][-1]))
     found["seconds"] = round(time.perf_counter() - began)

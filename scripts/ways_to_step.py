@@ -68,9 +68,14 @@ def median_ms(ends: list[float]) -> float:
     return 1e3 * statistics.median(later - earlier for earlier, later in itertools.pairwise(ends))
 
 
+def _for_steps(config: ExperimentConfig, steps: int) -> ExperimentConfig:
+    """The run with so few steps that none of the checkpoints that its study keeps is reached."""
+    return dataclasses.replace(config, steps=steps, keep_checkpoints=())
+
+
 def our_step(cell: Cell, steps: int, warm_up: int) -> float:
     """(a): as `run_experiment` does it."""
-    config, model, clock = dataclasses.replace(cell.config, steps=steps), cell.model(), Clock()
+    config, model, clock = _for_steps(cell.config, steps), cell.model(), Clock()
     with tempfile.TemporaryDirectory() as folder:
         loss = build_loss(cell.implementation, model, cell.config)
         args = training_arguments(config, folder, report_to="none")

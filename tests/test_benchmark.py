@@ -3,6 +3,9 @@
 import importlib
 import json
 import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +14,7 @@ import pytest
 from hf_capacity.config import ExperimentConfig
 from hf_capacity.experiment import run_experiment
 from hf_capacity.results import read_curve
+from hf_capacity.sweep.plan import read_study
 
 
 ROOT = Path(__file__).parent.parent
@@ -30,6 +34,23 @@ def test_a_step_is_measured_four_ways(script):
     assert all(row[f"{way}_ms"] > 0 for way in ("ours", "bare", "stock", "products"))
     # Counted by hand: 6 operations for each weight but those of norms and positions, 17 characters.
     assert row["gigaflop"] == pytest.approx(6 * (4 * 6 * 6 + 2 * 6 * 6 + 17 * 6) * 32 * 9 / 1e9)
+
+
+def test_the_runs_of_a_study_that_keeps_checkpoints_are_measured(script):
+    [run] = read_study("too_big_to_think", ["task=arithmetic", "model=n14"]).runs()
+    assert run.keep_checkpoints
+    assert script("ways_to_step").measure_steps(run, rounds=1, steps=3)["ours_ms"] > 0
+
+
+@pytest.mark.slow  # a minute or two
+def test_make_benchmark_with_a_round_each(tmp_path):
+    command = [sys.executable, str(ROOT / "scripts" / "benchmark.py"), "--rounds", "1", "--output", str(tmp_path)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "benchmark.json").read_text(encoding="utf-8"))
+    assert len(found["steps"]) == 10
+    assert (tmp_path / "report.md").exists()
 
 
 def test_an_evaluation_is_measured_three_ways(script):

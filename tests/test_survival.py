@@ -36,7 +36,7 @@ def settings(moment, implementation):
 
 
 def assert_same(folder, undisturbed):
-    """Every file but lock and sessions, byte for byte; the record but for its provenance, and for the digest of that too."""
+    """Every file but lock and sessions, byte for byte; the record but for its provenance and its digest."""
     names = {str(path.relative_to(undisturbed)) for path in undisturbed.rglob("*") if path.is_file()}
     assert {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} == names
     for name in names - {".lock", "sessions.jsonl", "record.json"}:

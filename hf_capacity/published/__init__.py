@@ -46,10 +46,16 @@ def published_curve(task: str, model: str) -> list[tuple[int, float]]:
     return [(int(row["iter"]), float(row[_CURVE_COLUMNS[task]])) for row in _curve_rows(task, model)]
 
 
-def published_loss(task: str, model: str) -> float | None:
-    """Published training loss of one cell at its last step, in nats a character; None where no curve was published."""
+def published_loss(task: str, model: str) -> str | None:
+    """The paper's training loss of one cell, in nats a character, with the digits known; None where there is none.
+
+    At the last step where there is a curve; else as the results files of the joint models have it.
+    """
     rows = _curve_rows(task, model)
-    return float(rows[-1]["train_loss"]) if rows else None
+    if rows:
+        return f"{float(rows[-1]['train_loss']):.4f}"
+    found = [row["train_loss"] for row in _read_rows("accuracy.csv") if (row["task"], row["model"]) == (task, model)]
+    return found[0] or None if found else None
 
 
 def _curve_rows(task: str, model: str) -> list[dict[str, str]]:

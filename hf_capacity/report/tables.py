@@ -96,8 +96,7 @@ def comparison_table(cells: Sequence[Cell]) -> str:
                 row.append(f"{mean}/{counts[0][1]}" if cell.num_runs == 1 else mean)
             row.append(_published_fraction(published[kind], NUM_QUESTIONS[kind]))
         loss = published_loss(cell.task, cell.model)
-        loss_text = ABSENT if loss is None else f"{loss:.4f}"
-        rows.append([*row, _number(cell, cell.values("loss"), "{:.4f}"), loss_text])
+        rows.append([*row, _number(cell, cell.values("loss"), "{:.4f}"), loss or ABSENT])
     columns = [column for kind in kinds for column in (f"{KIND_NAMES[kind]}: last", "best", "published")]
     header = ["trained on", "model", "differs in", *columns, "loss: last", "published"]
     return markdown_table(header, rows) if rows else ""
