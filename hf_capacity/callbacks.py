@@ -1,6 +1,5 @@
 """What a run does beside its steps: whole checkpoints, kept weights, news of how far it is, and its early end."""
 
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -31,12 +30,7 @@ class Keeper(TrainerCallback):
             self.told = time.monotonic()
             self.progress(state.global_step, None)
         if state.global_step in self.kept_steps and state.is_world_process_zero:
-            partial_folder = self.folder.path / f".step-{state.global_step}"
-            kept = self.folder.path / f"step-{state.global_step}"
-            shutil.rmtree(partial_folder, ignore_errors=True)
-            shutil.rmtree(kept, ignore_errors=True)
-            self.save(partial_folder)
-            partial_folder.rename(kept)
+            self.folder.keep_weights(state.global_step, self.save)
 
     def on_save(self, args, state, control, **kwargs):
         if args.world_size > 1:

@@ -8,6 +8,7 @@ from typing import ParamSpec, TypeVar
 
 import typer
 
+from .reading import check_spelling
 from .shown import keep_secrets_out_of_logs, shown, shown_lines, without_secrets
 
 
@@ -26,6 +27,9 @@ def refuses_mistakes(command: Callable[P, T]) -> Callable[P, T]:
             stream.reconfigure(errors="backslashreplace")
         keep_secrets_out_of_logs()
         try:
+            for name, value in kwargs.items():
+                for part in value if isinstance(value, list) else [value]:
+                    check_spelling(name, part)
             return command(*args, **kwargs)
         except (ValueError, OSError) as error:
             raise refuse(error) from None

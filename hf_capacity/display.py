@@ -38,6 +38,7 @@ class Display:
         self.console = Console(soft_wrap=True, highlight=False)
         self.told = dict.fromkeys(self.steps, -1)
         self.bars: dict[str, Any] = {}
+        self.holders: dict[str, str] = {}
         self.finished = 0
         self.progress_bars = Progress(
             TextColumn("{task.description}", markup=False),
@@ -77,6 +78,12 @@ class Display:
         """A run failed."""
         self._close(run_id)
         self.console.print(f"{run_id}  FAILED: {shown(cause)}", markup=False)
+
+    def waits(self, run_id: str, holder: str) -> None:
+        """A run is somebody else's for now; that is said once of each holder."""
+        if self.holders.get(run_id) != holder:
+            self.holders[run_id] = holder
+            self.log(f"{run_id}: {holder} Its turn comes again.")
 
     def log(self, message: str) -> None:
         """A line that is neither."""
@@ -120,6 +127,8 @@ def show_marks(marks: dict[str, Any]) -> None:
         console.print(f"trade-off gap (recall - extrapolation): {marks['tradeoff_gap']:+.3f}")
     if "recall" not in marks["counts"] and "fit" not in marks["counts"]:
         console.print("What this model has seen is not known, so there is no recall, fit or extrapolation.")
+    if marks["vouched_for"] is False:
+        console.print("Nothing vouches for this model: there is no record of its run that holds a digest of its own.")
     withheld = [row for row in marks["answers"] if row["seen"] is False] if marks["withheld"] else []
     prompts = Counter(row["prompt"] for row in withheld)
     for row in withheld:
@@ -159,6 +168,9 @@ def show_results(table: "pandas.DataFrame", unfinished: dict[str, str | None]) -
     columns = [_aligned(name, column, str.ljust) for name, column in texts.items()]
     columns += [_aligned(name, column, str.rjust) for name, column in numbers.items()]
     print("\n".join("  ".join(line) for line in zip(*columns, strict=True)))
+    unvouched = int((~table["vouched_for"]).sum())
+    if unvouched:
+        print(f"Nothing vouches for {unvouched:,} of {len(table):,} runs: their records hold no digest of their own.")
     failed = [f"{run_id} failed: {cause}" for run_id, cause in unfinished.items() if cause]
     open_ = [f"{run_id} is not finished" for run_id, cause in unfinished.items() if not cause]
     for lines in (failed, open_):

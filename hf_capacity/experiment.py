@@ -26,11 +26,13 @@ from .callbacks import Keeper, Progress, Stopper
 from .config import ExperimentConfig
 from .curriculum import Curriculum
 from .curve import findings
+from .disk_faults import with_file_named
 from .evaluation import LONGEST_LINE, line_of, lines_within, mean_loss, nll, predict, write
 from .exam import Exam
 from .kernel import FusedLoss, window_loss_library
 from .models import build_model, count_parameters, sizes_of
 from .results import Damaged, claim_folder, read_record
+from .resumption import where_to_go_on
 from .run_checks import check_run
 from .run_folder import RunFolder
 from .tokenizer import build_tokenizer, encode, save_tokenizer
@@ -38,9 +40,6 @@ from .trainer import CapacityTrainer, build_loss, implementation_fault, step_imp
 
 
 logger = logging.getLogger(__name__)
-
-# How `torch.save` says that a file could not be written to its end.
-TORCH_CANNOT_WRITE = ("inline_container", "iostream error")
 
 
 def run_experiment(
@@ -100,8 +99,7 @@ def run_experiment(
                 publish(folder.path)
             return record
         except Exception as error:
-            if any(words in str(error) for words in TORCH_CANNOT_WRITE):
-                error = OSError(f"no space left on device, or none granted, for a checkpoint in {folder.path}")
+            error = with_file_named(error, folder.path)
             if is_writer and not folder.record.exists():  # else it is the publishing that failed
                 folder.write_failure(f"{type(error).__name__}: {error}", traceback.format_exc())
             raise error
@@ -147,7 +145,8 @@ def _train(config, study, folder, args, is_writer, progress, callbacks, publish)
     sheet = exam.sheet(encoded, config.block_size, args.device)
     meter = exam.bits_meter(encoded, config.block_size, args.device)
 
-    [(checkpoint, step, curve)] = broadcast_object_list([_where_to_go_on(folder, exam) if is_writer else None])
+    [place] = broadcast_object_list([where_to_go_on(folder, exam, model) if is_writer else None])
+    checkpoint, step, curve = place
     args.eval_on_start = checkpoint is None
     sessions = folder.begin({"started": _now(), "resumed_from": step}) if is_writer else []
 
@@ -220,21 +219,6 @@ def _train(config, study, folder, args, is_writer, progress, callbacks, publish)
     if publish:
         trainer.push_to_hub()
     return record
-
-
-def _where_to_go_on(folder: RunFolder, exam: Exam) -> tuple[Path | None, int, list[dict[str, Any]]]:
-    """The checkpoint to resume from, if any, its step, and the rows of the learning curve up to it."""
-    found = folder.last_checkpoint()
-    if found:
-        checkpoint, step = found
-        try:
-            exam.check_identity(folder.path)
-            return checkpoint, step, folder.cut_curve(step)
-        except Damaged as damage:
-            logger.warning("%s The run starts again.", damage)
-    folder.clear()
-    exam.write_identity(folder.path)
-    return None, 0, []
 
 
 def _save_model(folder: Path, model, tokenizer, exam: Exam) -> None:

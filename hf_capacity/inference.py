@@ -28,6 +28,7 @@ from .generation import continuations, continuations_and_cuts, num_positions
 from .model_checks import check_causality, check_description, check_round_trip, check_weights
 from .model_folder import is_on_the_hub, model_folder
 from .tokenizer import encode, reads_characters
+from .vouching import check_model
 
 
 # Of what a library says of a model that it cannot load; some list every model that they can.
@@ -38,11 +39,12 @@ MOST_WRITTEN = 256
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedModel:
-    """A model that can be asked, and the folder that it came from."""
+    """A model that can be asked, the folder that it came from, and whether something vouches for what lies there."""
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     folder: Path
+    vouched_for: bool | None = None
 
     @cached_property
     def reads_characters(self) -> bool:
@@ -117,6 +119,7 @@ def load_model(source: str | Path, step: int | None = None, revision: str | None
         ValueError: There is no such model, or it is not one that can be scored here.
     """
     folder = model_folder(source, step, revision)
+    vouched_for = check_model(folder)
     check_description(source, folder)
     transformers.utils.logging.disable_progress_bar()
     try:
@@ -135,7 +138,7 @@ def load_model(source: str | Path, step: int | None = None, revision: str | None
     check_causality(source, model.eval())
     # Greedy, whatever a model comes with: penalties, several beams, forced tokens.
     model.generation_config = GenerationConfig(eos_token_id=model.generation_config.eos_token_id)
-    return TrainedModel(model=model, tokenizer=tokenizer, folder=folder)
+    return TrainedModel(model=model, tokenizer=tokenizer, folder=folder, vouched_for=vouched_for)
 
 
 def evaluate_model(
@@ -157,8 +160,8 @@ def evaluate_model(
         revision: As in `load_model`.
 
     Returns:
-        The metric `capacity_tradeoff`'s output, with `task`, and with `answers`: what the model writes for withheld
-        and for a few seen questions, a row each as in a record.
+        The metric `capacity_tradeoff`'s output, with `task`, with `answers`: what the model writes for withheld and
+        for a few seen questions, a row each as in a record, and with `vouched_for` (see `check_model`).
 
     Raises:
         ValueError: The model cannot be loaded, no task is known, or `task` contradicts the one that the model carries.
@@ -167,7 +170,8 @@ def evaluate_model(
     exam = _exam(trained, source, {"path": task} if isinstance(task, str) else task)
     verdicts = trained.verdicts(exam)
     answers = exam.answers(verdicts, trained.lines)
-    return {"task": exam.identity["task"], **exam.mark(verdicts), "answers": answers}
+    marks = exam.mark(verdicts)
+    return {"task": exam.identity["task"], **marks, "answers": answers, "vouched_for": trained.vouched_for}
 
 
 def ask(source: str | Path, prompt: str, *, step: int | None = None, revision: str | None = None) -> str:

@@ -113,11 +113,23 @@ def quoted(value: Any) -> str:
     return text if len(text) <= LONGEST_QUOTE else f"{text[:half]} ... {text[-half:]}"
 
 
-def read_text(path: str | Path, most_bytes: int = MOST_BYTES) -> str:
-    """Reads a text file, as UTF-8 whatever the locale says.
+def check_spelling(name: str, value: object) -> None:
+    """Refuses what is no UTF-8, as a path of another encoding: it can be neither shown nor written into a file.
 
     Raises:
-        ValueError: It is no regular file, too large, or not UTF-8.
+        ValueError: `value`, which messages call `name`, is no UTF-8.
+    """
+    try:
+        str(value).encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"`{name}` (={quoted(str(value))}) is not UTF-8: give a name that is.") from None
+
+
+def read_bytes(path: str | Path, most_bytes: int = MOST_BYTES_OF_JSON) -> bytes:
+    """Reads an ordinary file of limited size.
+
+    Raises:
+        ValueError: It is no regular file, or too large.
         OSError: It is not there, or may not be read.
     """
     # Asked of the open file: nothing can be put in its place in between, and a pipe without a writer does not block.
@@ -129,6 +141,17 @@ def read_text(path: str | Path, most_bytes: int = MOST_BYTES) -> str:
         content = file.read(most_bytes + 1)
     if len(content) > most_bytes:
         raise ValueError(f"{path} has more than the {most_bytes:,} bytes that are read of such a file.")
+    return content
+
+
+def read_text(path: str | Path, most_bytes: int = MOST_BYTES) -> str:
+    """Reads a text file, as UTF-8 whatever the locale says.
+
+    Raises:
+        ValueError: It is no regular file, too large, or not UTF-8.
+        OSError: It is not there, or may not be read.
+    """
+    content = read_bytes(path, most_bytes)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

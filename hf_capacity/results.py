@@ -12,22 +12,26 @@ A run is a folder:
     failure.json           instead of it: why the run failed
 """
 
+import contextlib
+import errno
+import fcntl
 import hashlib
 import json
 import os
+import stat
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from .config import PROTOCOL_VERSION, ExperimentConfig
-from .reading import read_yaml
+from .reading import check_spelling, quoted, read_bytes, read_json, read_yaml
+from .record_schema import CURVE, FIRST_VERSION, SCHEMA_VERSION, content_digest, record_fault, row_fault
 from .shown import without_secrets
 
 
-SCHEMA_VERSION = 1
-# What of a record is there whenever the version is right.
-PARTS = {"run_id": str, "config": dict, "last": dict, "files": dict}
+CLAIM = "study.yaml"
 
 
 class Damaged(ValueError):
@@ -41,41 +45,79 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         OSError: It cannot be written, for want of space, say; what was there before is still there.
     """
     partial = path.with_name(f".{path.name}.partial")
+    with naming(path):
+        try:
+            with open(partial, "wb") as file:
+                file.write(content.encode() if isinstance(content, str) else content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(partial, path)
+        except OSError:
+            partial.unlink(missing_ok=True)
+            raise
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Says which file cannot be written: the system names none where a disk is full."""
     try:
-        with open(partial, "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
+        yield
     except OSError as error:
-        partial.unlink(missing_ok=True)
-        error.filename = str(path)  # the system names no file where a disk is full
+        error.filename = str(path)
         raise
 
 
 def sha256(path: Path) -> str:
-    """Digest of a file's bytes, short enough for a record to hold several."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    """Digest of a file's bytes, short enough for a record to hold several.
+
+    Raises:
+        Damaged: It is no ordinary file.
+        OSError: It is a folder, or cannot be read.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        raise Damaged(f"{path} is no ordinary file.")
+    with open(descriptor, "rb", buffering=0) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def short_digest(content: bytes) -> str:
+    """The same of bytes that are at hand."""
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def read_record(run_folder: Path) -> dict[str, Any]:
-    """Reads a run's record.
+    """Reads a run's record, as it was written and with all that anybody needs of it.
 
     Raises:
-        Damaged: It is not JSON, or not a record of this version.
+        Damaged: It is not JSON, not a record of a version that is known, lacks something or holds what cannot be, or
+            has changed since it was written.
     """
     path = Path(run_folder) / "record.json"
     try:
-        record = json.loads(path.read_bytes())
-    except ValueError:
-        raise Damaged(f"{path} is not readable as JSON.") from None
+        record = read_json(path)
+    except ValueError as fault:
+        raise Damaged(str(fault)) from None
     version = record.get("schema_version") if isinstance(record, dict) else None
-    if version != SCHEMA_VERSION:
-        raise Damaged(f"{path} is no record of schema version {SCHEMA_VERSION} (it has {version}).")
-    missing = [part for part, kind in PARTS.items() if not isinstance(record.get(part), kind)]
-    if missing:
-        raise Damaged(f"{path} has no readable {', '.join(missing)}.")
+    if version not in (FIRST_VERSION, SCHEMA_VERSION):
+        raise Damaged(
+            f"{path} is no record of schema version {FIRST_VERSION} or {SCHEMA_VERSION} (it has {quoted(version)})."
+        )
+    if (version == SCHEMA_VERSION or "digest" in record) and record.get("digest") != content_digest(record):
+        raise Damaged(f"{path} is not as it was written: its digest is not that of its content.")
+    fault = record_fault(record)
+    if fault:
+        raise Damaged(f"{path} is no sound record: {fault}.")
     return record
+
+
+def is_vouched_for(record: dict[str, Any]) -> bool:
+    """Whether a record holds a digest of its own; those of runs that were made before there were any do not."""
+    return "digest" in record
 
 
 def record_text(record: dict[str, Any]) -> str:
@@ -147,16 +189,46 @@ def read_curve(run_folder: Path) -> list[dict[str, Any]]:
     """The rows of a run's learning curve; a last row that a crash cut short is left out.
 
     Raises:
-        Damaged: The file is missing, or another row cannot be read.
+        Damaged: The file is missing, another row cannot be read, or it is not the file that the run's record vouches
+            for.
     """
-    path = Path(run_folder) / "learning_curve.jsonl"
-    if not path.exists():
-        raise Damaged(f"{path} is missing.")
+    path = Path(run_folder) / CURVE
+    content = _bytes_of_curve(path)
+    rows = rows_of(content.split(b"\n")[:-1], path)
+    if (path.parent / "record.json").exists():
+        record = read_record(path.parent)
+        vouched = record["files"].get(CURVE)
+        if vouched != short_digest(content) and (vouched or is_vouched_for(record)):
+            raise Damaged(f"{path} is not the file that its record vouches for.")
+        for number, row in enumerate(rows, 1):
+            fault = row_fault(row)
+            if fault:
+                raise Damaged(f"{path} is no sound learning curve: in row {number}, {fault}.")
+    return rows
+
+
+def _bytes_of_curve(path: Path) -> bytes:
     try:
-        *lines, _unfinished = path.read_text(encoding="utf-8").split("\n")
-        return [json.loads(line) for line in lines]
-    except ValueError:
+        return read_bytes(path)
+    except FileNotFoundError:
+        raise Damaged(f"{path} is missing.") from None
+    except ValueError as fault:
+        raise Damaged(str(fault)) from None
+
+
+def rows_of(lines: Sequence[bytes], path: Path) -> list[dict[str, Any]]:
+    """Lines of a learning curve as its rows.
+
+    Raises:
+        Damaged: One is not an evaluation at a step, in JSON.
+    """
+    try:
+        rows = [json.loads(line.decode()) for line in lines]
+    except (ValueError, RecursionError):
         raise Damaged(f"{path} has a row that is not readable as JSON.") from None
+    if not all(isinstance(row, dict) and type(row.get("step")) is int for row in rows):
+        raise Damaged(f"{path} has a row without a `step`.")
+    return rows
 
 
 def claim_folder(output: Path, study: str, description: str = "") -> None:
@@ -165,18 +237,25 @@ def claim_folder(output: Path, study: str, description: str = "") -> None:
     Raises:
         ValueError: It is another study's or an earlier protocol's, or holds something else.
     """
-    claim = Path(output) / "study.yaml"
+    output = Path(output)
     check_folder(output, study)
-    if not claim.exists():
-        claim.parent.mkdir(parents=True, exist_ok=True)
-        content = {"study": study, "protocol": PROTOCOL_VERSION, "description": description}
-        write_atomically(claim, yaml.safe_dump(content, sort_keys=False, width=120, allow_unicode=True))
+    output.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(output, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # where the file system locks no folder, commands have to take turns
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        check_folder(output, study)  # another command may have been faster
+        if not (output / CLAIM).exists():
+            content = {"study": study, "protocol": PROTOCOL_VERSION, "description": description}
+            write_atomically(output / CLAIM, yaml.safe_dump(content, sort_keys=False, width=120, allow_unicode=True))
+    finally:
+        os.close(descriptor)
 
 
 def read_description(folder: Path) -> str:
     """What a study's folder says that the study asks; nothing if it does not say."""
     try:
-        return str(read_yaml(Path(folder) / "study.yaml").get("description") or "").strip()
+        return str(read_yaml(Path(folder) / CLAIM).get("description") or "").strip()
     except (OSError, ValueError, AttributeError):
         return ""
 
@@ -188,7 +267,8 @@ def check_folder(output: Path, study: str) -> None:
         ValueError: It is another study's or an earlier protocol's, or holds something else.
     """
     output = Path(output)
-    claim = output / "study.yaml"
+    claim = output / CLAIM
+    check_spelling("--output", output)
     if output.exists() and not output.is_dir():
         raise ValueError(f"`--output` (={output}) is a file: name a folder.")
     if claim.exists():
@@ -206,5 +286,5 @@ def check_folder(output: Path, study: str) -> None:
                 f"`--output` (={output}) holds runs of protocol {protocol}, and these are of protocol "
                 f"{PROTOCOL_VERSION}: name another folder."
             )
-    elif output.exists() and any(output.iterdir()):
+    elif output.exists() and any(path.name != f".{CLAIM}.partial" for path in output.iterdir()):
         raise ValueError(f"`--output` (={output}) holds something else than a study: name an empty or new folder.")

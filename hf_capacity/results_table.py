@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .results import read_records, write_atomically
+from .results import is_vouched_for, read_records, write_atomically
 
 
 if TYPE_CHECKING:
@@ -28,12 +28,13 @@ PAIRS = {"late_evaluations_solved": ("solved", "evaluations")} | {
 def load_results(folder: str | Path) -> "pandas.DataFrame":
     """All finished runs of a study's folder as a table that CSV and Parquet can hold too.
 
-    A row a run. The columns are the keys of `record.json` but `files`, nested ones joined by dots, and `folder`:
+    A row a run. The columns are the keys of `record.json` but `files` and `digest`, nested ones joined by dots,
+    `vouched_for` (whether the record holds a digest of its own) and `folder`:
     `run_id`, `study`, `config.model.n_embd`, `config.model_seed`, `num_parameters`, `last.loss`, `last.fit`,
     `best_on_withheld.step`, `provenance.seconds` and so on. A pair of numbers is two columns: `.correct` and
     `.questions` of counts, `.low` and `.high` of intervals, `late_evaluations_solved.solved` and `.evaluations`.
     Any other list is JSON text (`config.keep_checkpoints`), a value that a run has not is missing. Records alone are
-    read: whether the files beside them are whole is seen by `hf-capacity run`.
+    read, and compared with their own digests; whatever reads a file beside one compares that with the record.
 
     Args:
         folder: The study's folder, such as `runs/quick`.
@@ -49,9 +50,14 @@ def load_results(folder: str | Path) -> "pandas.DataFrame":
     records = read_records(Path(folder))
     if not records:
         raise ValueError(f"{folder} has no finished run: train some with `hf-capacity run STUDY --output {folder}`.")
-    rows = [_cells(record | {"files": {}, "folder": str(record["folder"])}) for record in records]
+    rows = [_cells(_told(record)) for record in records]
     names = dict.fromkeys(name for row in rows for name in row)
     return pandas.DataFrame({name: _column([row.get(name) for row in rows]) for name in names})
+
+
+def _told(record: dict[str, Any]) -> dict[str, Any]:
+    told = {key: value for key, value in record.items() if key not in ("files", "digest", "folder")}
+    return told | {"vouched_for": is_vouched_for(record), "folder": str(record["folder"])}
 
 
 def _cells(content: dict[str, Any], prefix: str = "", pair: Sequence[str] = ()) -> dict[str, Any]:

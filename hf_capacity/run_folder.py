@@ -8,15 +8,18 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 
 from .config import ExperimentConfig
-from .results import SCHEMA_VERSION, Damaged, read_curve, read_record, record_text, sha256, write_atomically
+from .curve_file import CurveFile
+from .record_schema import CURVE, SCHEMA_VERSION, with_digest
+from .results import Damaged, naming, read_record, record_text, sha256, write_atomically
 from .shown import without_secrets
+from .vouching import KEPT, Seal, check_files, read_seal, write_seal
 
 
 logger = logging.getLogger(__name__)
@@ -41,7 +44,9 @@ class RunFolder:
         self.config = config
         self.path = Path(output) / config.run_id
         self.record, self.failure = self.path / "record.json", self.path / "failure.json"
-        self.curve = self.path / "learning_curve.jsonl"
+        self.curve = self.path / CURVE
+        self._curve_file = CurveFile(self.curve, config.eval_steps)
+        self._kept: dict[str, str] = {}
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
@@ -59,14 +64,29 @@ class RunFolder:
                     break
                 except BlockingIOError:
                     if time.monotonic() > deadline:
-                        file.seek(0)
-                        holder = file.read() or "another process"
-                        raise RunLocked(f"{self.path} is being written by {holder}: wait, or stop it.") from None
+                        raise self._locked_by(file) from None
                 time.sleep(0.1)
-            file.truncate(0)
-            file.write(f"process {os.getpid()} on {socket.gethostname()}")
-            file.flush()
+            with naming(self.path / ".lock"):
+                file.truncate(0)
+                file.write(f"process {os.getpid()} on {socket.gethostname()}")
+                file.flush()
             yield
+
+    def check_free(self) -> None:
+        """Sees at once whether the folder can be written now, and changes nothing.
+
+        Raises:
+            RunLocked: Another process holds it, and says which.
+        """
+        with contextlib.suppress(FileNotFoundError), open(self.path / ".lock", encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise self._locked_by(file) from None
+
+    def _locked_by(self, file: IO[str]) -> RunLocked:
+        file.seek(0)
+        return RunLocked(f"{self.path} is being written by {file.read() or 'another process'}: wait, or stop it.")
 
     def done(self) -> bool:
         """Whether the run has its record.
@@ -74,15 +94,13 @@ class RunFolder:
         Raises:
             Damaged: There is one, but it or a file that it vouches for is not whole.
         """
-        if not self.record.exists():
+        try:
+            record = read_record(self.path)
+        except FileNotFoundError:
             return False
-        record = read_record(self.path)
         if record["run_id"] != self.config.run_id:
             raise Damaged(f"{self.record} belongs to run {record['run_id']}.")
-        for name, digest in record["files"].items():
-            path = self.path / name
-            if not path.exists() or sha256(path) != digest:
-                raise Damaged(f"{path} is not the file that the record vouches for.")
+        check_files(self.path, record["files"])
         return True
 
     def begin(self, session: dict[str, Any]) -> list[dict[str, Any]]:
@@ -98,19 +116,31 @@ class RunFolder:
 
     def clear(self) -> None:
         """Takes everything away but the lock."""
+        self._curve_file.forget()
+        self._kept = {}
         for path in self.path.iterdir():
-            if path.is_dir():
-                shutil.rmtree(path)
-            elif path.name != ".lock":
-                path.unlink()
+            if path.name != ".lock":
+                _remove(path)
 
     # Checkpoints: the Trainer writes them file by file; a manifest, written last, makes one whole.
 
+    def keep_weights(self, step: int, save: Callable[[Path], None]) -> None:
+        """Keeps the weights of a step, which `save` writes into a folder: as a whole or not at all."""
+        partial, kept = self.path / f".step-{step}", self.path / f"step-{step}"
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(kept, ignore_errors=True)
+        save(partial)
+        partial.rename(kept)
+        self._kept |= _digests(kept)
+
     def seal_checkpoint(self, step: int) -> None:
-        """Declares the checkpoint of `step` whole, and takes older ones away."""
+        """Declares the checkpoint of `step` whole, vouches for what the run has come to, and takes older ones away.
+
+        The one before is not kept: what makes a sealed checkpoint unreadable, another version of torch say, would make
+        that one unreadable too, and a run that starts again costs less than twice the disk for all of them.
+        """
         checkpoint = self.path / f"checkpoint-{step}"
-        files = {path.name: sha256(path) for path in sorted(checkpoint.iterdir())}
-        write_atomically(checkpoint / "manifest.json", json.dumps(files, indent=1))
+        write_seal(checkpoint, self._curve_file.digest(step), self._kept_until(step))
         for other in self.path.glob("checkpoint-*"):
             if other != checkpoint:
                 shutil.rmtree(other)
@@ -119,15 +149,31 @@ class RunFolder:
         """The newest whole checkpoint and its step; half-written and damaged ones are taken away."""
         whole = []
         for checkpoint in self.path.glob("checkpoint-*"):
-            if _is_whole(checkpoint):
-                whole.append((int(checkpoint.name.removeprefix("checkpoint-")), checkpoint))
+            step = checkpoint.name.removeprefix("checkpoint-")
+            if step.isdecimal() and read_seal(checkpoint):
+                whole.append((int(step), checkpoint))
             else:
                 logger.warning("%s was not written to its end or is damaged: it is taken away.", checkpoint)
-                checkpoint.unlink() if checkpoint.is_symlink() else shutil.rmtree(checkpoint)
+                _remove(checkpoint)
         if not whole:
             return None
         step, checkpoint = max(whole)
         return checkpoint, step
+
+    def go_on_from(self, checkpoint: Path, step: int) -> list[dict[str, Any]]:
+        """Makes the folder what it was at a checkpoint. Gives the rows of the learning curve until then.
+
+        Raises:
+            Damaged: The curve up to there, or weights kept until then, are not what the checkpoint vouches for.
+        """
+        seal = read_seal(checkpoint) or Seal({}, None, {})
+        check_files(self.path, seal.kept, "the last checkpoint")
+        self._kept = dict(seal.kept)
+        return self.cut_curve(step, seal.curve)
+
+    def remove_checkpoint(self, checkpoint: Path) -> None:
+        """Takes one away that the run cannot go on from."""
+        _remove(checkpoint)
 
     def remove_checkpoints(self) -> None:
         """Takes the checkpoints to resume from away: the run is done."""
@@ -136,32 +182,36 @@ class RunFolder:
 
     # The learning curve
 
-    def cut_curve(self, step: int) -> list[dict[str, Any]]:
-        """Keeps the regular rows up to `step`; what came after it will come again. Gives the rows that are left.
-
-        Raises:
-            Damaged: A row up to `step` is missing or cannot be read.
-        """
-        regular = range(0, step + 1, self.config.eval_steps)
-        rows = [row for row in read_curve(self.path) if row["step"] in regular]
-        if [row["step"] for row in rows] != list(regular):
-            raise Damaged(f"{self.curve} has not every row up to step {step}.")
-        write_atomically(self.curve, "".join(json.dumps(row) + "\n" for row in rows))
-        return rows
+    def cut_curve(self, step: int, digest: str | None = None) -> list[dict[str, Any]]:
+        """Keeps the learning curve's regular rows up to `step` (see `CurveFile.cut`)."""
+        return self._curve_file.cut(step, digest)
 
     def append_to_curve(self, row: dict[str, Any]) -> None:
         """Adds the row of one evaluation."""
-        with open(self.curve, "a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        self._curve_file.append(row)
+
+    def _kept_until(self, step: int) -> dict[str, str]:
+        """Digests of the weights kept up to `step`; of an earlier version's, as they are now."""
+        known = {name.partition("/")[0] for name in self._kept}
+        for folder in self.path.glob("step-*"):
+            is_due = KEPT.fullmatch(folder.name) and int(folder.name.removeprefix("step-")) <= step
+            if is_due and folder.name not in known:
+                self._kept |= _digests(folder)
+        return dict(sorted(self._kept.items()))
 
     # The end
 
     def write_record(self, record: dict[str, Any]) -> None:
         """Writes the result, whole: the run is done."""
+        self.failure.unlink(missing_ok=True)  # of a try whose process died
+        written_later = {"sessions.jsonl", "record.json"}
         paths = [path for path in sorted(self.path.iterdir()) if path.is_file() and not path.name.startswith(".")]
-        files = {path.name: sha256(path) for path in paths if path.name not in ("sessions.jsonl", "record.json")}
-        whole = {"schema_version": SCHEMA_VERSION} | record | {"files": files}
-        write_atomically(self.record, record_text(whole))
+        files = {path.name: sha256(path) for path in paths if path.name not in written_later}
+        files[CURVE] = self._curve_file.digest()
+        whole = (
+            {"schema_version": SCHEMA_VERSION} | record | {"files": files | self._kept_until(record["last"]["step"])}
+        )
+        write_atomically(self.record, record_text(with_digest(whole)))
 
     def write_failure(self, cause: str, traceback: str) -> None:
         """Writes why the run failed; the same command tries again.
@@ -193,13 +243,12 @@ def states(output: Path, runs: Sequence[ExperimentConfig]) -> list[str]:
     return [state(run) for run in runs]
 
 
-def _is_whole(checkpoint: Path) -> bool:
-    """Whether every file is there as it was written; a link is none of ours, wherever it leads."""
-    try:
-        files = json.loads((checkpoint / "manifest.json").read_text(encoding="utf-8"))
-        paths = [checkpoint, *(checkpoint / name for name in files)]
-        return not any(path.is_symlink() for path in paths) and all(
-            sha256(checkpoint / name) == digest for name, digest in files.items()
-        )
-    except (OSError, ValueError):
-        return False
+def _digests(kept: Path) -> dict[str, str]:
+    return {f"{kept.name}/{path.name}": sha256(path) for path in sorted(kept.iterdir())}
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()

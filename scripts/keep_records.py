@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from hf_capacity.hub import study_repositories
+from hf_capacity.results import write_atomically
 
 
 NAMESPACE = "hf-capacity"
@@ -24,9 +25,14 @@ OF_A_MODEL = ("README.md", "learning_curve.png", ".eval_results/")
 
 def main(study: Annotated[Path, typer.Argument(help="A study's folder, such as runs/quick.")]) -> None:
     try:
-        *models, index = study_repositories(study, NAMESPACE)
-    except ValueError as error:
+        typer.echo(f"Written: {keep(study)}")
+    except (ValueError, OSError) as error:
         sys.exit(f"Error: {error}")
+
+
+def keep(study: Path) -> Path:
+    """Writes what is kept of a study. Gives its folder."""
+    *models, index = study_repositories(study, NAMESPACE)
     files = {name: content for name, content in index.revisions[-1].files.items() if name != "runs.parquet"}
     for model in models:
         name = model.repo_id.split("/")[1]
@@ -36,8 +42,8 @@ def main(study: Annotated[Path, typer.Argument(help="A study's folder, such as r
     shutil.rmtree(kept, ignore_errors=True)
     for name, content in files.items():
         (kept / name).parent.mkdir(parents=True, exist_ok=True)
-        (kept / name).write_bytes(content if isinstance(content, bytes) else content.read_bytes())
-    typer.echo(f"Written: {kept}")
+        write_atomically(kept / name, content if isinstance(content, bytes) else content.read_bytes())
+    return kept
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ def main(
         raise ValueError(f"{' '.join(studies)!r}: each is to be NAME=FOLDER, such as before=runs/old.")
     losses = pd.concat([read_losses(name, Path(folder)) for name, _, folder in pairs])
     output.mkdir(parents=True, exist_ok=True)
-    losses.to_csv(output / "losses.csv", index=False, float_format="%.6f")
+    write_atomically(output / "losses.csv", losses.to_csv(index=False, float_format="%.6f"))
     write_atomically(output / "report.md", page(losses))
     with matplotlib.rc_context(STYLE):
         figure = draw(losses)
@@ -96,6 +96,6 @@ if __name__ == "__main__":
     app.command()(main)
     try:
         app()
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         typer.echo(f"Error: {shown(error)}", err=True)
         raise SystemExit(2) from None

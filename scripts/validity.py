@@ -6,6 +6,7 @@ writes `model_cards/validity/report.md`.
 """
 
 import math
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -125,8 +126,12 @@ def _command(cell: Cell) -> str:
 
 def main() -> None:
     (KEPT / "validity").mkdir(exist_ok=True)
-    write_atomically(KEPT / "validity" / "report.md", page())
-    typer.echo(page())
+    try:
+        text = page()
+    except (ValueError, OSError) as error:
+        sys.exit(f"Error: {error}")
+    write_atomically(KEPT / "validity" / "report.md", text)
+    typer.echo(text)
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ def add_run(study, task, model, counts, best=None, prompts=PROMPTS, **settings):
             "seconds": 90.0,
             "resumed_from": [1000] if path == "capitals" else [],
             "host": "somewhere",
-            "versions": {"torch": "2.13.0"},
+            "versions": {"hf-capacity": "0.1.0", "torch": "2.13.0"},
             "git_commit": "0123456789ab",
             "device": "cpu" if path == "arithmetic" else "cuda:0",
             "num_threads": 1,

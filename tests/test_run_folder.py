@@ -12,6 +12,7 @@ import yaml
 from hf_capacity import run_folder as run_folder_room
 from hf_capacity.config import ExperimentConfig
 from hf_capacity.experiment import run_experiment
+from hf_capacity.record_schema import with_digest
 from hf_capacity.results import (
     Damaged,
     check_folder,
@@ -82,11 +83,11 @@ def test_a_damaged_file_is_named_and_the_run_done_again_with_the_same_outcome(fi
 def test_another_runs_or_versions_record_is_never_read_as_the_result(finished):
     folder, _ = finished
     foreign = json.loads(folder.record.read_text(encoding="utf-8"))
-    folder.record.write_text(json.dumps(foreign | {"run_id": "other"}), encoding="utf-8")
+    folder.record.write_text(json.dumps(with_digest(foreign | {"run_id": "other"})), encoding="utf-8")
     with pytest.raises(Damaged, match="belongs to run other"):
         folder.done()
     folder.record.write_text(json.dumps(foreign | {"schema_version": 99}), encoding="utf-8")
-    with pytest.raises(Damaged, match=r"is no record of schema version 1 \(it has 99\)"):
+    with pytest.raises(Damaged, match=r"is no record of schema version 1 or 2 \(it has 99\)"):
         folder.done()
 
 

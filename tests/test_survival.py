@@ -20,7 +20,7 @@ from hf_capacity.sweep.plan import read_study
 TESTS = Path(__file__).parent
 HF_CAPACITY = [sys.executable, "-m", "hf_capacity.cli"]
 MOMENTS = ("at a step", "during a checkpoint write", "between last checkpoint and record", "during the record write")
-PROVENANCE = ("provenance", "folder")
+PROVENANCE = ("provenance", "digest", "folder")
 
 
 def settings(moment, implementation):
@@ -36,7 +36,7 @@ def settings(moment, implementation):
 
 
 def assert_same(folder, undisturbed):
-    """Every file but lock and sessions, byte for byte; the record but for its provenance."""
+    """Every file but lock and sessions, byte for byte; the record but for its provenance and its digest."""
     names = {str(path.relative_to(undisturbed)) for path in undisturbed.rglob("*") if path.is_file()}
     assert {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} == names
     for name in names - {".lock", "sessions.jsonl", "record.json"}:

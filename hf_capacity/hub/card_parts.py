@@ -8,6 +8,7 @@ from ..config import ExperimentConfig
 from ..model_config import LADDERS_TYPE
 from ..report.cells import RATES, SEEDS, Cell, Record
 from ..report.tables import ABSENT, code, fraction, has_withheld, markdown_table, mean_text, share_text
+from ..results import is_vouched_for
 from ..statistics import wilson_interval
 
 
@@ -115,7 +116,10 @@ def over_runs(cell: Cell) -> str:
     if cell.num_runs == 1:
         return "There is one run of this cell: another seed may come out otherwise."
     means = [f"{rate} {mean_text(cell.mean(cell.values(rate)))}" for rate in cell.rates]
-    text = f"Over {cell.num_runs} runs, means with bootstrap 95 % intervals over runs, too narrow where runs are few: {', '.join(means)}."
+    text = (
+        f"Over {cell.num_runs} runs, means with bootstrap 95 % intervals over runs, too narrow where runs are few: "
+        f"{', '.join(means)}."
+    )
     if has_withheld(cell):
         text += f" Runs with every withheld question right: {share_text(cell.share(cell.all_right('extrapolation')))}."
     return text
@@ -150,6 +154,12 @@ def limits_of(cells: Sequence[Cell]) -> list[str]:
         limits.append("One run says nothing of other seeds.")
     if any("recall" in cell.rates for cell in cells):
         limits.append("Its facts are training text for an experiment: nobody keeps them up to date.")
+    unvouched = sum(not is_vouched_for(record) for cell in cells for record in cell.records)
+    if unvouched:
+        limits.append(
+            f"Nothing vouches for {unvouched:,} of its records: they were written before records held a digest of "
+            "their own."
+        )
     return limits
 
 

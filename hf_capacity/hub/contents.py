@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..config import ExperimentConfig, packaged_path
+from ..record_schema import with_digest
 from ..report import write_report
 from ..report.cells import Cell, Record, cells_of, ladders_of, without_folders
 from ..report.curves import draw_learning_curves
 from ..results import (
     failure_cause,
+    is_vouched_for,
     read_curve,
     read_description,
     read_record,
@@ -18,20 +20,12 @@ from ..results import (
 )
 from ..results_table import load_results
 from ..run_folder import RunFolder
+from ..vouching import MODEL_FILES
 from .card_parts import run_revision, step_revision
 from .cards import Address, checkpoint_card, eval_results_file, ladder_card, model_card
 from .repository import Repository, Revision, check_name, distinct_names, repository_name
 
 
-# What of a run's folder is the model. Whatever else lies there stays: optimiser and random state, arguments, logs.
-MODEL_FILES = (
-    "config.json",
-    "generation_config.json",
-    "model.safetensors",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "task.json",
-)
 # A tag of everything that is published from here.
 MARK = "hf-capacity"
 METRIC = "capacity_tradeoff"
@@ -281,9 +275,13 @@ def _checked(records: list[Record]) -> list[Record]:
 
 
 def _model_files(folder: Path) -> dict[str, Path]:
+    # Whatever else lies there stays: optimiser and random state, arguments, logs.
     return {name: folder / name for name in MODEL_FILES if (folder / name).exists()}
 
 
 def _public(record: Record) -> str:
+    """The record without what is nobody else's concern: a digest of its own is taken again."""
     provenance = {key: value for key, value in record["provenance"].items() if key not in PRIVATE}
-    return record_text({key: value for key, value in record.items() if key != "folder"} | {"provenance": provenance})
+    public = {key: value for key, value in record.items() if key not in ("folder", "digest")}
+    public |= {"provenance": provenance}
+    return record_text(with_digest(public) if is_vouched_for(record) else public)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..reading import quoted
+from ..results import naming
 
 
 LONGEST_NAME = 96  # of a repository on the Hub
@@ -85,7 +86,9 @@ def write_to_disk(repositories: Sequence[Repository], output: Path) -> list[Path
             for name, content in revision.files.items():
                 path = partial / revision.name / name
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content if isinstance(content, bytes) else content.read_bytes())
+                content = content if isinstance(content, bytes) else content.read_bytes()
+                with naming(path):
+                    path.write_bytes(content)
         shutil.rmtree(folder, ignore_errors=True)
         partial.rename(folder)
         folders.append(folder)

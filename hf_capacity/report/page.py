@@ -14,7 +14,7 @@ from jinja2 import Environment, StrictUndefined
 from markdown_it import MarkdownIt
 
 from ..published import published_curve
-from ..results import read_curve, read_description, read_records, read_unfinished, write_atomically
+from ..results import is_vouched_for, read_curve, read_description, read_records, read_unfinished, write_atomically
 from .analyses import critical_table, kinds_table, paired_table, timing_table, withheld_table
 from .bits import bits_table, draw_bits
 from .capacity import capacities, capacity_caption, capacity_table
@@ -79,6 +79,7 @@ def write_report(folder: Path) -> Path:
         records=records,
         seeds=seeds_told(records),
         missing=missing,
+        num_unvouched=sum(not is_vouched_for(record) for record in records),
         finding=finding(ladders),
         fewest_runs=min(cell.num_runs for cell in cells),
         most_runs=max(cell.num_runs for cell in cells),

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
@@ -15,12 +16,14 @@ from typing import Any
 
 from ..config import ExperimentConfig
 from ..display import Display
-from ..run_folder import RunFolder
+from ..run_folder import RunFolder, RunLocked
 from ..shown import keep_secrets_out_of_logs, without_secrets
 
 
 # How long a worker may take to go before it is killed.
 SECONDS_TO_END = 3
+# A pause before a run is tried again that another process writes.
+SECONDS_BETWEEN_TRIES = 1
 
 
 def num_cores() -> int:
@@ -31,6 +34,9 @@ def num_cores() -> int:
 def run_local(runs: Sequence[ExperimentConfig], output: Path, study: str, num_workers: int) -> dict[str, str]:
     """Does the runs, in the order given, as cores come free.
 
+    A run that another process writes comes last, again and again: it is done here once that process has died or was
+    stopped, and found finished once it has done it.
+
     Args:
         runs: What is to be done.
         output: The study's folder.
@@ -40,7 +46,7 @@ def run_local(runs: Sequence[ExperimentConfig], output: Path, study: str, num_wo
     Returns:
         Of each run that failed, its id and the cause.
     """
-    pending, failures = deque(runs), {}
+    pending, locked, failures = deque(runs), set(), {}
     workers: list[Worker] = []
     with Display(runs) as display:
         try:
@@ -48,7 +54,8 @@ def run_local(runs: Sequence[ExperimentConfig], output: Path, study: str, num_wo
             while pending or any(worker.run for worker in workers):
                 for worker in workers:
                     if worker.run is None and pending:
-                        worker.start(pending.popleft())
+                        run = pending.popleft()
+                        worker.start(run, SECONDS_BETWEEN_TRIES if run.run_id in locked else 0)
                 for worker in _with_news(workers):
                     kind, content = worker.news()
                     run_id = worker.run.run_id if worker.run else ""
@@ -62,6 +69,11 @@ def run_local(runs: Sequence[ExperimentConfig], output: Path, study: str, num_wo
                     elif kind == "failed":
                         failures[run_id] = content
                         display.failed(run_id, content)
+                        worker.run = None
+                    elif kind == "locked":
+                        display.waits(run_id, content)
+                        locked.add(run_id)
+                        pending.append(worker.run)
                         worker.run = None
                     else:
                         assert kind == "died"
@@ -93,11 +105,11 @@ class Worker:
         theirs.close()
         self.run: ExperimentConfig | None = None
 
-    def start(self, run: ExperimentConfig) -> None:
-        """Hands it a run."""
+    def start(self, run: ExperimentConfig, pause: float) -> None:
+        """Hands it a run, to be begun after a pause."""
         self.run = run
         with contextlib.suppress(BrokenPipeError):  # it died: `news` says so
-            self.line.send(run)
+            self.line.send((run, pause))
 
     def end(self) -> None:
         """Asks an idle worker to go, and stops one in mid-run: its last checkpoint is what it can go on from."""
@@ -106,7 +118,7 @@ class Worker:
         self.line.close()
 
     def news(self) -> tuple[str, Any]:
-        """What it has to say: progress, log, done, failed, or that it died."""
+        """What it has to say: progress, log, done, failed, locked, or that it died."""
         try:
             return self.line.recv()
         except (EOFError, ConnectionResetError):
@@ -136,11 +148,15 @@ def work(line: Connection, output: Path, study: str) -> None:
 
     while True:
         try:
-            run = line.recv()
+            run, pause = line.recv()
         except EOFError:
             return
+        time.sleep(pause)
         try:
+            RunFolder(output, run).check_free()
             do_run(run, output, study, tell)
+        except RunLocked as error:
+            tell("locked", str(error))
         except Exception as error:  # whatever it is, it is reported, and must not stop the other runs
             tell("failed", without_secrets(f"{type(error).__name__}: {error}"))
         else:

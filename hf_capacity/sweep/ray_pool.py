@@ -6,7 +6,8 @@ import secrets
 import signal
 import socket
 import tempfile
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
@@ -16,17 +17,16 @@ from ..config import ExperimentConfig
 from ..display import Display
 from ..results import claim_folder
 from ..run_folder import RunFolder, RunLocked
-from .local import do_run, num_cores
+from .local import SECONDS_BETWEEN_TRIES, do_run, num_cores
+from .ray_checks import SECONDS_TO_CONNECT, check_resources, checked_address
 
 
 if TYPE_CHECKING:
     from ray.util.queue import Queue
 
-# How often a run is tried again. Generous, since a try that finds its folder still locked by a lost node ends after
-# `LOCK_PATIENCE`, and a file server may keep a dead machine's locks for a minute or two.
+# How often a run is tried again whose worker or node has died.
 RETRIES = 10
 SECONDS_BETWEEN_NEWS = 0.2
-SECONDS_TO_CONNECT = 5
 # Read by Ray when it is imported: it would print the log of a dead node, tracebacks, and colours into files.
 QUIET = {
     "RAY_DEDUP_LOGS_SKIP_REGEX": "Raylet is terminated|Task do_task|A worker died",
@@ -52,7 +52,9 @@ def run_ray(
 ) -> dict[str, str]:
     """Does the runs on a Ray cluster, as many at once as its nodes have room for.
 
-    A run whose worker or node dies is tried again, elsewhere if need be, and goes on from its last checkpoint.
+    A run whose worker or node dies is tried again, elsewhere if need be, and goes on from its last checkpoint. One
+    that another process writes, perhaps of a node that Ray has lost sight of, is waited for: it comes last, again and
+    again, and is found finished once that process has done it.
 
     Args:
         runs: What is to be done, in this order as room comes free.
@@ -74,20 +76,28 @@ def run_ray(
     output = output.absolute()
     cluster = _started() if address is None else _connected(address)
     with _signals_held() as signals, cluster as ray, Display(runs) as display:
-        _check_resources(ray.nodes(), num_cpus, num_gpus)
+        check_resources(ray.nodes(), num_cpus, num_gpus)
         claim_folder(output, study)
         news = _news_on_this_node(ray)
-        options = {"num_cpus": num_cpus, "num_gpus": num_gpus, "max_retries": RETRIES, "retry_exceptions": [RunLocked]}
-        do = ray.remote(**options)(do_task)
-        tasks = {do.options(name=run.run_id).remote(run, output, study, news): RunFolder(output, run) for run in runs}
+        do = ray.remote(num_cpus=num_cpus, num_gpus=num_gpus, max_retries=RETRIES)(do_task)
+
+        def submit(run: ExperimentConfig, pause: float = 0) -> Any:
+            return do.options(name=run.run_id).remote(run, output, study, news, pause)
+
+        tasks = {submit(run): RunFolder(output, run) for run in runs}
         try:
-            return _follow(ray, tasks, news, display, signals)
+            return _follow(ray, tasks, submit, news, display, signals)
         except ray.exceptions.RayError as error:
             raise ConnectionError(f"Ray is gone from this machine: {_in_a_line(error)}") from None
 
 
 def _follow(
-    ray: ModuleType, tasks: dict[Any, RunFolder], news: "Queue", display: Display, signals: list[int]
+    ray: ModuleType,
+    tasks: dict[Any, RunFolder],
+    submit: Callable[[ExperimentConfig, float], Any],
+    news: "Queue",
+    display: Display,
+    signals: list[int],
 ) -> dict[str, str]:
     """Shows how the runs go until all have ended, or a signal came. Gives the causes of those that failed."""
     failures, begun = {}, set()
@@ -105,7 +115,13 @@ def _follow(
                 begun.add(run_id)
         for task in ended:
             folder = tasks.pop(task)
-            cause = _cause_of_failure(ray, task, folder)
+            try:
+                cause = _cause_of_failure(ray, task, folder)
+            except RunLocked as lock:
+                display.waits(folder.config.run_id, _in_a_line(lock))
+                begun.add(folder.config.run_id)
+                tasks[submit(folder.config, SECONDS_BETWEEN_TRIES)] = folder
+                continue
             if cause:
                 failures[folder.config.run_id] = cause
                 display.failed(folder.config.run_id, cause)
@@ -115,10 +131,16 @@ def _follow(
 
 
 def _cause_of_failure(ray: ModuleType, task: Any, folder: RunFolder) -> str | None:
-    """What an ended task gave, or why Ray gave it up."""
+    """What an ended task gave, or why Ray gave it up.
+
+    Raises:
+        RunLocked: Another process writes the run.
+    """
     try:
         return ray.get(task)
-    except ray.exceptions.RayTaskError as error:  # still locked, or this package is not there on the node
+    except ray.exceptions.RayTaskError as error:  # this package is not there on the node, say
+        if isinstance(error, RunLocked):
+            raise RunLocked(str(error.cause)) from None
         return str(error).strip().splitlines()[-1]
     except ray.exceptions.RayError as error:
         cause = f"Ray gave it up: {_in_a_line(error)}"
@@ -127,14 +149,16 @@ def _cause_of_failure(ray: ModuleType, task: Any, folder: RunFolder) -> str | No
         return cause
 
 
-def do_task(run: ExperimentConfig, output: Path, study: str, news: "Queue") -> str | None:
-    """What a worker does, on whatever node it is: one run. Gives the cause if it failed.
+def do_task(run: ExperimentConfig, output: Path, study: str, news: "Queue", pause: float = 0) -> str | None:
+    """What a worker does, on whatever node it is: one run, after a pause. Gives the cause if it failed.
 
     Raises:
-        RunLocked: Another process writes this run, perhaps of a node that Ray has lost sight of: to be tried again.
+        RunLocked: Another process writes this run: to be tried again.
     """
     import ray
 
+    time.sleep(pause)
+    RunFolder(output, run).check_free()
     told = []
 
     def tell(kind: str, content: Any) -> None:
@@ -149,8 +173,7 @@ def do_task(run: ExperimentConfig, output: Path, study: str, news: "Queue") -> s
                 f"{output} is not there on {host}: `--output` must be a path that every node mounts."
             )
         do_run(run, output, study, tell)
-    except RunLocked as error:
-        tell("log", str(error))
+    except RunLocked:
         raise
     except Exception as error:  # whatever it is, it is reported, and must not be tried again
         return f"{type(error).__name__}: {error}"
@@ -165,7 +188,7 @@ def _connected(address: str) -> Iterator[ModuleType]:
     for name, seconds in PATIENCE.items():
         os.environ.setdefault(name, seconds)
     ray = _imported()
-    address = _checked_address(address)
+    address = checked_address(address)
     complaint = f"no way into a Ray cluster at `--address` {address}, one of whose nodes this machine must be"
     with _session(ray, complaint, address=address):
         yield ray
@@ -242,45 +265,6 @@ def _signals_held() -> Iterator[list[int]]:
             signal.signal(number, handler)
         if came:
             signal.raise_signal(came[0])
-
-
-def _checked_address(address: str) -> str:
-    """The address, `auto` replaced by `RAY_ADDRESS` where that is set, once somebody answers there."""
-    if address == "auto":
-        address = os.environ.get("RAY_ADDRESS") or address
-    if "://" in address:
-        raise ValueError(
-            f"`--address` (={address}) is for Ray Client, which this engine does not use: run the command on a node "
-            "of the cluster, with `--address auto`."
-        )
-    if address == "auto":
-        return address
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal():
-        raise ValueError(f"`--address` (={address}) must be `auto` or HOST:PORT, such as 10.0.0.1:6379.")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), SECONDS_TO_CONNECT).close()
-    except (OSError, OverflowError, UnicodeError) as error:
-        raise ValueError(
-            f"no Ray cluster answers at `--address` {address} ({error}): "
-            "`ray start --head` starts one, and says its address."
-        ) from None
-    return address
-
-
-def _check_resources(nodes: Sequence[dict[str, Any]], num_cpus: float, num_gpus: float) -> None:
-    """Refuses what no node has: Ray would wait for ever for one that does."""
-    have = {
-        (node["NodeManagerHostname"], node["Resources"].get("CPU", 0), node["Resources"].get("GPU", 0))
-        for node in nodes
-        if node["Alive"]
-    }
-    if not any(cpus >= num_cpus and gpus >= num_gpus for _, cpus, gpus in have):
-        listed = "; ".join(f"{host} has {cpus:g} CPUs and {gpus:g} GPUs" for host, cpus, gpus in sorted(have))
-        raise ValueError(
-            f"no node has the {num_cpus:g} CPUs and {num_gpus:g} GPUs that a run of this study takes: {listed}. "
-            "Ask for less under `resources` in the study, or add a node."
-        )
 
 
 def _news_on_this_node(ray: ModuleType) -> "Queue":
