@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from stamping import stamp, stamped
 
 from hf_capacity.config import ExperimentConfig, TaskConfig
 from hf_capacity.curve import findings
@@ -43,7 +44,7 @@ def numbers(text):
 
 @pytest.mark.parametrize("folder", STUDIES, ids=lambda folder: folder.name)
 def test_a_published_report_is_made_from_its_records(folder, tmp_path):
-    copy = shutil.copytree(folder, tmp_path / folder.name)
+    copy = stamp(shutil.copytree(folder, tmp_path / folder.name))
     (copy / "report.md").unlink()
     page = write_report(copy).read_text(encoding="utf-8")
     assert page == (folder / "report.md").read_text(encoding="utf-8")
@@ -109,7 +110,7 @@ def test_every_row_of_the_readmes_speed_table_is_the_benchmarks():
 
 @pytest.mark.parametrize("folder", [folder for folder in STUDIES if (folder / "cards").exists()], ids=lambda f: f.name)
 def test_published_cards_are_made_from_their_records(folder):
-    cells = cells_of(read_records(folder))
+    cells = cells_of(list(map(stamped, read_records(folder))))
     rungs = addresses(folder.name, cells, "hf-capacity")
     assert ladder_card(cells, rungs, read_description(folder)) == (folder / "README.md").read_text(encoding="utf-8")
     made = {}
