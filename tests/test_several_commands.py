@@ -138,7 +138,7 @@ def test_a_path_that_is_no_utf8_is_refused_in_a_line_and_nothing_is_written(stud
 
 def test_an_output_that_is_no_utf8_is_refused_by_the_api_too(study, tmp_path):
     [run, *_] = read_study(str(study)).runs()
-    with pytest.raises(ValueError, match="`--output` .* is not UTF-8"):
+    with pytest.raises(ValueError, match=r"`--output` .* is not UTF-8"):
         run_experiment(run, tmp_path / NO_UTF8, study="s")
     assert not (tmp_path / NO_UTF8).exists()
 
