@@ -16,6 +16,7 @@ from hf_capacity.cli import app
 from hf_capacity.experiment import run_experiment
 from hf_capacity.results import claim_folder, read_records
 from hf_capacity.run_folder import RunFolder
+from hf_capacity.sweep.local import SECONDS_BETWEEN_TRIES
 from hf_capacity.sweep.plan import read_study
 
 
@@ -38,6 +39,7 @@ def start(study, output, log, *words):
         return subprocess.Popen(command, stdout=file, stderr=file)
 
 
+@pytest.mark.slow  # two commands that load torch
 def test_commands_at_once_share_the_runs_and_all_end_well(study, tmp_path):
     output, logs = tmp_path / "out", [tmp_path / f"log-{place}" for place in range(2)]
     commands = [start(study, output, log) for log in logs]
@@ -57,7 +59,7 @@ def test_a_run_that_is_held_comes_last_and_its_holder_is_said_once(study, tmp_pa
     with held.lock():
         command = start(study, output, log)
         wait_for(lambda: len(list(output.glob("*/record.json"))) == 3)  # the free ones
-        time.sleep(2.5)  # some more tries
+        time.sleep(2 * SECONDS_BETWEEN_TRIES)
         assert command.poll() is None
     assert command.wait(timeout=60) == 0
     told = log.read_text(encoding="utf-8")
@@ -65,6 +67,7 @@ def test_a_run_that_is_held_comes_last_and_its_holder_is_said_once(study, tmp_pa
     assert "All runs are done." in told
 
 
+@pytest.mark.slow  # likewise
 def test_a_command_that_waits_can_be_interrupted(study, tmp_path):
     runs, output, log = read_study(str(study)).runs(), tmp_path / "out", tmp_path / "log"
     claim_folder(output, "s")
@@ -154,7 +157,7 @@ from hf_capacity.experiment import run_experiment
 torch.set_num_threads(1)
 settings, output, most = json.loads(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 def limit(step, row):
-    if row and step == 10:
+    if row and step == 0:
         resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
 try:
     run_experiment(ExperimentConfig.from_dict(settings), output, study="s", progress=limit)
@@ -167,14 +170,14 @@ except Exception as error:
     ("most_bytes", "model", "name"),
     [
         (100, "n14", "learning_curve.jsonl"),
-        (20_000, "n56", "checkpoint-20/model.safetensors"),
-        (20_000, "n14", "checkpoint-20/optimizer.pt"),
+        pytest.param(20_000, "n56", "checkpoint-20/model.safetensors", marks=pytest.mark.slow),
+        pytest.param(20_000, "n14", "checkpoint-20/optimizer.pt", marks=pytest.mark.slow),
     ],
 )
 def test_the_first_file_that_finds_no_room_is_named(tmp_path, most_bytes, model, name):
     settings = {"task": "arithmetic", "model": model, "block_size": 9, "batch_size": 8}
     settings |= {"steps": 40, "eval_steps": 10 if "curve" in name else 40, "save_steps": 20}
-    program = [sys.executable, "-c", WRITERS.replace("step == 10", "step == 0"), json.dumps(settings)]
+    program = [sys.executable, "-c", WRITERS, json.dumps(settings)]
     child = subprocess.run([*program, str(tmp_path), str(most_bytes)], capture_output=True, text=True, check=False)
     assert child.stdout.startswith("OSError: "), child.stdout + child.stderr
     assert Path(child.stdout.strip().rpartition("'")[0].rpartition("'")[2]).match(f"*/{name}"), child.stdout
