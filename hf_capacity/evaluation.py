@@ -137,18 +137,16 @@ def predict(model: torch.nn.Module, rows_RT: torch.Tensor) -> torch.Tensor:
 
 
 def line_of(text: str, target: str = "", *, cut: bool) -> str:
-    """What is shown of what a model wrote: the right answer if it begins so, and then the rest of the line.
+    """What is shown of what a model wrote: as many lines as the right answer has, and never less than that answer.
 
     Args:
         text: What it wrote.
         target: The right answer and its end mark.
         cut: Whether it would have written more: what has no end then says so.
     """
-    head = target if text.startswith(target) else ""
-    if head.endswith("\n"):
-        return head.rstrip("\n")
-    line, newline, _ = text[len(head) :].partition("\n")
-    return head + line + (CUT if cut and not newline else "")
+    start = len(target.removesuffix("\n")) if text.startswith(target) else lines_within(target)
+    line, newline, _ = text[start:].partition("\n")
+    return text[:start] + line + (CUT if cut and not newline else "")
 
 
 def lines_within(target: str) -> int:

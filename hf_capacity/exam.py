@@ -163,7 +163,13 @@ class Exam:
         prompts, answers = self.questions["prompt"], self.questions["answer"]
         places = [place for place, seen in enumerate(self.questions["seen"]) if seen is False]
         times = Counter(prompts[place] for place in places)
-        return {prompts[place] + (answers[place] if times[prompts[place]] > 1 else ""): place for place in places}
+        found: dict[str, int] = {}
+        for place in places:
+            name = prompts[place] + (answers[place] if times[prompts[place]] > 1 else "")
+            while name in found:  # they may differ in their ends alone, or be one text that is parted elsewhere
+                name += " (another)"
+            found[name] = place
+        return found
 
     def answers(self, verdicts: Verdicts, write: Callable[[list[str], list[str]], list[str]]) -> list[dict[str, Any]]:
         """What is written for the first withheld questions, and for a few seen ones of each kind.
@@ -190,7 +196,7 @@ class Exam:
             {
                 "prompt": prompt,
                 "answer": answer + end.rstrip(),
-                "written": text.rstrip(),
+                "written": _without_end(text, answer),
                 "seen": was_seen,
                 "right": bool(verdicts.correct_Q[place]),
             }
@@ -198,6 +204,12 @@ class Exam:
                 prompts, answers, ends, written, seen, told, strict=True
             )
         ]
+
+
+def _without_end(text: str, answer: str) -> str:
+    """What a model wrote, without the blanks that close a line: those of the right answer itself are none of them."""
+    start = len(answer) if text.startswith(answer) else 0
+    return text[:start] + text[start:].rstrip()
 
 
 def papers_questions(questions: Mapping[str, Sequence[str]]) -> list[bool]:

@@ -1,5 +1,7 @@
 """Names on the Hub: no two cells share one, no plan takes another's place, and none says where a folder lay."""
 
+from pathlib import Path
+
 import pytest
 from hub_terminal import Terminal
 from made_records import ARITHMETIC, add_run
@@ -7,10 +9,14 @@ from made_records import ARITHMETIC, add_run
 from hf_capacity.config import ExperimentConfig
 from hf_capacity.experiment import run_experiment
 from hf_capacity.hub import contents
+from hf_capacity.hub.cards import checkpoint_card, ladder_card, model_card
 from hf_capacity.hub.contents import addresses, dataset_repository, published_dataset
 from hf_capacity.hub.repository import distinct_names, plan_digest, repository_name
 from hf_capacity.report.cells import cells_of
-from hf_capacity.results import read_records
+from hf_capacity.results import read_curve, read_records
+
+
+PUBLISHED = Path(__file__).parent.parent / "model_cards" / "too_big_to_think"
 
 
 def test_no_two_names_are_one_on_the_hub():
@@ -73,6 +79,23 @@ def test_a_folders_place_is_in_no_name_and_in_no_table(tmp_path):
     assert len(cells) == len(set(names)) == 4
     assert not [name for name in (*names, *(cell.title for cell in cells)) if "secret" in name]
     assert not [cell for cell in cells if "secret" in contents._run_name(cell)]
+
+
+def test_a_licence_a_language_and_a_paper_of_ours_are_those_of_our_tasks_alone():
+    def cards(source, path):
+        record = next(run for run in read_records(PUBLISHED) if run["config"]["task"]["path"] == "arithmetic")
+        config = record["config"] | {"task": record["config"]["task"] | {"path": path}}
+        cells = cells_of([record | {"config": config, "task_source": source}])
+        [address] = addresses("s", cells, "ada")
+        row = read_curve(record["folder"])[-1]
+        yield model_card(cells[0], 0, address)
+        yield checkpoint_card(cells[0], 0, 10, row, address)
+        yield ladder_card(cells, [address], "")
+
+    words = ("license: apache-2.0", "language:", "arxiv:2506.09099")
+    assert all(word in card for card in cards("packaged", "arithmetic") for word in words)
+    for source, path in (("folder", "/home/ada/sums"), ("hub", "ada/sums"), ("folder", "arithmetic")):
+        assert not [card for card in cards(source, path) for word in (*words, "arxiv", "barron2025") if word in card]
 
 
 @pytest.fixture(scope="module")

@@ -148,7 +148,7 @@ def test_what_a_model_writes_is_escaped_on_the_page():
         prompt="\x1b[31m",
         length=1,
         num_read=[],
-        question=None,
+        right_answers=[],
         right=[],
         step=None,
         last=1,

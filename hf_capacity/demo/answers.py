@@ -1,5 +1,6 @@
 """What the models of a ladder write after a prompt, how sure they are of each character, and whether it is right."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -30,7 +31,7 @@ class Answer:
         num_parameters: Its size.
         prompt: What it was given.
         written: The characters, to the end of the line.
-        question: The question that the prompt is to this very model, if it is one; of several, one that it gets right.
+        questions: Those that the prompt is to this very model: several where it has several right answers.
         fault: Instead of all that: why the model cannot be asked.
     """
 
@@ -38,13 +39,18 @@ class Answer:
     num_parameters: int
     prompt: str
     written: list[Character] = field(default_factory=list)
-    question: Question | None = None
+    questions: Sequence[Question] = ()
     fault: str = ""
 
     @property
     def is_right(self) -> bool:
-        """Whether the model writes the answer and its end mark, as in an evaluation."""
-        return self.question is not None and self.answers(self.question)
+        """Whether the model writes a right answer and its end mark, as in an evaluation."""
+        return any(map(self.answers, self.questions))
+
+    @property
+    def question(self) -> Question | None:
+        """The question that was asked, if one was; of several, the one that the model gets right."""
+        return next(filter(self.answers, self.questions), next(iter(self.questions), None))
 
     @property
     def is_cut(self) -> bool:
@@ -72,8 +78,7 @@ def answer(run: Record, prompt: str, step: int | None) -> Answer:
         return Answer(**rung, fault=str(error))
     targets = [question["answer"] + question["end"] for question in questions]
     written = write_with_confidence(trained, prompt, max(targets, key=len, default=""))
-    answers = [Answer(**rung, written=written, question=question) for question in questions or [None]]
-    return max(answers, key=lambda answer: answer.is_right)
+    return Answer(**rung, written=written, questions=questions)
 
 
 @torch.no_grad()

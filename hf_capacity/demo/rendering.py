@@ -48,7 +48,7 @@ def answers_html(study: Study, prompt: str, trained_on: str, seeds: str, checkpo
         prompt=prompt if len(prompt) <= LONGEST_PROMPT else "…" + prompt[-LONGEST_PROMPT:],
         length=len(prompt),
         num_read=block_sizes if len(prompt) > block_sizes[0] else [],
-        question=next((answer.question for answer in answers if answer.question), None),
+        right_answers=list(dict.fromkeys(question["answer"] for one in answers for question in one.questions)),
         right=[answer.model for answer in answers if answer.is_right],
         step=step,
         last=max(run["last"]["step"] for run in runs),

@@ -69,7 +69,9 @@ def find_questions(run: Record, prompt: str) -> list[Question]:
     Raises:
         ValueError: The task cannot be loaded, or has changed since.
     """
-    return [question for question in _questions(run) if prompt in (question["prompt"], question["prompt"].rstrip())]
+    questions = _questions(run)
+    exact = [question for question in questions if question["prompt"] == prompt]
+    return exact or [question for question in questions if question["prompt"].rstrip() == prompt]
 
 
 def example_prompts(run: Record) -> dict[str, str]:

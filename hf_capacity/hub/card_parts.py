@@ -17,6 +17,16 @@ HUB = "https://huggingface.co"
 MANY_QUESTIONS = 30
 
 
+def is_packaged(*records: Record) -> bool:
+    """Whether the tasks of runs are ours: of another, nobody here knows licence, language or paper."""
+    from dataset_builders import TASKS
+
+    return all(
+        record["config"]["task"]["path"] in TASKS and record.get("task_source") in (None, "packaged")
+        for record in records
+    )
+
+
 def run_revision(place: int) -> str:
     """The branch of a cell's runs: `main`, `seed-2`, ..."""
     return f"seed-{place + 1}" if place else "main"

@@ -18,6 +18,7 @@ from .card_parts import (
     answers_table,
     architecture,
     example,
+    is_packaged,
     limits_of,
     models_table,
     over_runs,
@@ -30,6 +31,8 @@ from .card_parts import (
 from .repository import plan_digest
 
 
+# What cards say of models of our own tasks, and of nobody else's.
+OURS = {"license": "apache-2.0", "language": ["en"]}
 STUDY = "arxiv:2506.09099"
 CITATION = """\
 @inproceedings{barron2025toobig,
@@ -73,7 +76,9 @@ def model_card(cell: Cell, place: int, address: Address) -> str:
     withheld = [row for row in told if row["seen"] is False]
     num_withheld = record["last"]["counts"].get("extrapolation", [0, 0])[1]
     metadata = ModelCardData(
-        **_metadata(address), model_name=address.repo_id.split("/")[1], eval_results=_eval_results(record, address)
+        **_metadata(record, address),
+        model_name=address.repo_id.split("/")[1],
+        eval_results=_eval_results(record, address),
     )
     return _rendered(
         "model",
@@ -100,7 +105,7 @@ def model_card(cell: Cell, place: int, address: Address) -> str:
         cost=training_cost(record),
         settings=settings_table([record], [{key: value for key, value in config.items() if key not in SEEDS}]),
         limits=limits_of([cell]),
-        citation=CITATION,
+        citation=CITATION if is_packaged(record) else "",
     )
 
 
@@ -121,7 +126,7 @@ def checkpoint_card(cell: Cell, place: int, step: int, row: dict[str, Any] | Non
         scores = markdown_table([*rates, "loss"], [values], num_texts=0)
     return _rendered(
         "checkpoint",
-        metadata=ModelCardData(**_metadata(address)).to_yaml(),
+        metadata=ModelCardData(**_metadata(cell.records[place], address)).to_yaml(),
         cell=cell,
         config=cell.records[place]["config"],
         step=step,
@@ -142,13 +147,14 @@ def ladder_card(cells: Sequence[Cell], rungs: Sequence[Address], description: st
     """
     records = [record for cell in cells for record in cell.records]
     study = records[0]["study"]
+    packaged = is_packaged(*records)
+    plan = f"plan:{plan_digest(record['run_id'] for record in records)}"
     metadata = DatasetCardData(
         pretty_name=f"{study}: a capacity ladder",
-        license="apache-2.0",
-        language=["en"],
+        **(OURS if packaged else {}),
         task_categories=["text-generation"],
         size_categories=["n<1K" if len(records) < 1_000 else "1K<n<10K"],
-        tags=[*rungs[0].marks, f"plan:{plan_digest(record['run_id'] for record in records)}", STUDY],
+        tags=[*rungs[0].marks, plan, *([STUDY] if packaged else [])],
         configs=[{"config_name": "runs", "data_files": "runs.parquet", "default": True}],
     )
     return _rendered(
@@ -168,7 +174,7 @@ def ladder_card(cells: Sequence[Cell], rungs: Sequence[Address], description: st
         model_id=rungs[0].repo_id,
         example=example(cells[0].records[0]),
         limits=limits_of(cells),
-        citation=CITATION,
+        citation=CITATION if packaged else "",
         provenance=records[0]["provenance"],
     )
 
@@ -193,13 +199,12 @@ def _rendered(template: str, **content: Any) -> str:
     return render(path.read_text(encoding="utf-8"), **content)
 
 
-def _metadata(address: Address) -> dict[str, Any]:
+def _metadata(record: Record, address: Address) -> dict[str, Any]:
     return {
         "library_name": "transformers",
         "pipeline_tag": "text-generation",
-        "license": "apache-2.0",
-        "language": ["en"],
-        "tags": [*address.marks, "memorization", "generalization", STUDY],
+        **(OURS if is_packaged(record) else {}),
+        "tags": [*address.marks, "memorization", "generalization", *([STUDY] if is_packaged(record) else [])],
         "datasets": [address.dataset_id] if address.dataset_id else None,
     }
 

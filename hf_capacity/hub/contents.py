@@ -22,7 +22,7 @@ from ..results import (
 from ..results_table import load_results
 from ..run_folder import RunFolder
 from ..vouching import MODEL_FILES
-from .card_parts import run_revision, step_revision
+from .card_parts import is_packaged, run_revision, step_revision
 from .cards import Address, checkpoint_card, eval_results_file, ladder_card, model_card
 from .repository import Repository, Revision, check_name, distinct_names, repository_name
 
@@ -235,12 +235,10 @@ def published_dataset(record: Record, namespace: str) -> str | None:
         record: The run's.
         namespace: The user or organisation that publishes it.
     """
-    from dataset_builders import TASKS
-
-    task, source = record["config"]["task"]["path"], record.get("task_source")
-    if task in TASKS and source in (None, "packaged"):
+    task = record["config"]["task"]["path"]
+    if is_packaged(record):
         return f"{namespace}/{PUBLISHED_TASKS.get(task, task)}"
-    return task if source == "hub" else None
+    return task if record.get("task_source") == "hub" else None
 
 
 def _owner(namespace: str) -> str:

@@ -12,7 +12,9 @@ FEWEST_RUNS = 5
 SIGNIFICANT = 0.05
 # What Barron & White (2025) claim of a rate along their ladder, by training set: whether it falls or rises with size.
 CLAIMS = {("arithmetic", "extrapolation"): "falls", ("capitals", "recall"): "rises", ("both", "recall"): "rises"}
-QUESTIONS = {"extrapolation": "withheld equations", "recall": "facts"}
+RATES_OF_SIZE = ("extrapolation", "recall")
+# The tasks whose withheld questions are equations.
+OF_EQUATIONS = ("arithmetic", "both", "mixture")
 
 
 def finding(ladders: Sequence[Ladder]) -> list[str]:
@@ -26,7 +28,7 @@ def finding(ladders: Sequence[Ladder]) -> list[str]:
     """
     paragraphs = []
     for ladder in ladders:
-        for rate in QUESTIONS:
+        for rate in RATES_OF_SIZE:
             if len(ladder.cells) > 1 and all(rate in cell.rates for cell in ladder.cells):
                 paragraphs.append(_along_the_ladder(ladder, rate))
         if len(ladder.cells[0].rates) == len(RATES) and ladder.cells[0].is_papers:
@@ -48,9 +50,11 @@ def _along_the_ladder(ladder: Ladder, rate: str) -> str:
     trend = "falls" if means[small.model].value > means[large.model].value else "rises"
     told = p_value < SIGNIFICANT
     verdict = f"{rate} **{trend}** with size" if told else f"whether {rate} changes with size **cannot be told**"
+    withheld = "equation" if small.records[0]["config"]["task"]["path"] in OF_EQUATIONS else "question"
+    questions = {"extrapolation": f"withheld {withheld}s", "recall": "facts"}[rate]
     ends = [
         f"{cell.model} ({cell.num_parameters:,} parameters) gets {mean_text(means[cell.model], '{:.2f}')} of the "
-        f"{QUESTIONS[rate]} right over {_runs(cell)}"
+        f"{questions} right over {_runs(cell)}"
         for cell in (small, large)
     ]
     sentences = [f"{on} {verdict}: {', '.join(ends)}; permutation test, p {_equals(p_value)}."]
@@ -64,7 +68,7 @@ def _along_the_ladder(ladder: Ladder, rate: str) -> str:
             sentence += f"; against the two ends p {' and '.join(against)}, without a correction for its being picked"
         sentences.append(f"{sentence}.")
     if rate == "extrapolation":
-        sentences.append(f"Runs with every withheld equation right: {_all_right(ladder.cells)}.")
+        sentences.append(f"Runs with every withheld {withheld} right: {_all_right(ladder.cells)}.")
     claim = CLAIMS.get((ladder.task.split(" (")[0], rate)) if small.is_papers else None
     if claim:
         agreement = "leave it open" if not told else "agree" if claim == trend else "**contradict it**"
