@@ -14,13 +14,15 @@ import typer
 
 from hf_capacity.report.capacity import MORRIS_FP32, MORRIS_RANGE, capacities
 from hf_capacity.report.cells import Cell, cells_of
-from hf_capacity.report.tables import markdown_table, mean_text, share_text
+from hf_capacity.report.tables import fraction, markdown_table, mean_text, share_text
 from hf_capacity.results import read_curve, read_records, write_atomically
 from hf_capacity.statistics import first_lasting
 
 
 KEPT = Path(__file__).parent.parent / "model_cards"
 OUTSIDE_STEPS = 3907  # fifty epochs of reversed addition
+# Studies that withhold pairs of one-digit sums from models of one layer.
+POOLED = ("width", "rotating_pairs", "weight_decay")
 RATES = ("fit", "extrapolation")
 REACHED = 0.99  # at three evaluations in a row: there is no end of fitting to the last question
 
@@ -33,7 +35,11 @@ def page() -> str:
         f"{markdown_table(header, list(_rows()), num_texts=5)}\n\n"
         "In brackets are 95 % intervals over runs: of k/n runs Wilson's, of means the percentile bootstrap. "
         "`python scripts/validity.py` makes this page from the records beside it.\n\n"
-        f"{_what_strings_can_yield()}\n"
+        f"{_what_strings_can_yield()}\n\n"
+        "## By operation\n\n"
+        f"{_by_operation()}\n\n"
+        "Withheld questions right at the last step, of runs without weight decay and dropout of the studies "
+        f"{', '.join(POOLED)}: counts over runs that share withheld pairs, and so without an interval.\n"
     )
 
 
@@ -43,7 +49,7 @@ def _rows() -> Iterator[list[str]]:
         best = cell.share(cell.all_right("extrapolation", "best_on_withheld"))
         last = cell.share(cell.all_right("extrapolation"))
         what = f"all withheld sums right, {model} (Barron & White 2025)"
-        ours = f"{share_text(best)} at the study's choice, {share_text(last)} at the end"
+        ours = f"{share_text(best)} at the paper's choice, {share_text(last)} at the end"
         yield [what, published, ours, str(cell.num_runs), "`hf-capacity run seeds task=arithmetic seeds=5`"]
     for cell in _cells("reversed_addition"):
         answers = "reversed" if "reversed" in cell.task else "plain"
@@ -76,6 +82,22 @@ def _rows() -> Iterator[list[str]]:
         what = f"a / b mod 97, weight decay {decay:g}: steps to 99 % (Power et al. 2022)"
         published = "fit by 1,000, extrapolation later" if decay else "-"
         yield [what, published, ours, str(cell.num_runs), _command(cell)]
+
+
+def _by_operation() -> str:
+    """The two behaviours that a rate over all withheld questions pools."""
+    rows = []
+    for model, width in (("n14", 14), ("n56", 56)):
+        kinds: dict[str, list[list[int]]] = {}
+        for record in (record for study in POOLED for record in read_records(KEPT / study)):
+            config = record["config"]
+            plain = not config["weight_decay"] and not config["model"]["dropout"]
+            if plain and config["model"]["n_embd"] == width:
+                for kind, parts in record["last"]["kinds"].items():
+                    kinds.setdefault(kind, []).append(parts["unseen"])
+        counts = [fraction([sum(column) for column in zip(*tallies, strict=True)]) for tallies in kinds.values()]
+        rows.append([model, str(len(next(iter(kinds.values())))), *counts])
+    return markdown_table(["model", "runs", *kinds], rows, num_texts=1)
 
 
 def _what_strings_can_yield() -> str:

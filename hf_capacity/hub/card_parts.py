@@ -116,7 +116,10 @@ def over_runs(cell: Cell) -> str:
     if cell.num_runs == 1:
         return "There is one run of this cell: another seed may come out otherwise."
     means = [f"{rate} {mean_text(cell.mean(cell.values(rate)))}" for rate in cell.rates]
-    text = f"Over {cell.num_runs} runs, means with bootstrap 95 % intervals over runs: {', '.join(means)}."
+    text = (
+        f"Over {cell.num_runs} runs, means with bootstrap 95 % intervals over runs, too narrow where runs are few: "
+        f"{', '.join(means)}."
+    )
     if has_withheld(cell):
         text += f" Runs with every withheld question right: {share_text(cell.share(cell.all_right('extrapolation')))}."
     return text

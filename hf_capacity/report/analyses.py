@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..statistics import compare_paired, compare_paired_events, critical_capacity, first_lasting, median_time
-from .cells import RATES, Cell, Mean, ladders_of
+from .cells import RATES, Cell, Mean, Record, ladders_of
 from .tables import ABSENT, code, has_withheld, markdown_table, mean_text, names, p_text, share_text
 
 
@@ -87,6 +87,27 @@ def withheld_table(cells: Sequence[Cell], curves: dict[str, list[dict[str, Any]]
         [*names(cell), *(f"{sum(run[p] for run in runs)}/{len(runs)}" for p in prompts)] for cell, runs in verdicts
     ]
     return markdown_table(["trained on", "model", "differs in", *map(code, prompts)], rows)
+
+
+def kinds_table(cells: Sequence[Cell]) -> str:
+    """Extrapolation kind by kind, where a cell withholds questions of several; empty where none does."""
+    rows = []
+    for cell in filter(has_withheld, cells):
+        kinds = [_withheld_by_kind(record) for record in cell.records]
+        names_of_kinds = list(dict.fromkeys(kind for found in kinds for kind in found))
+        if len(names_of_kinds) < 2:
+            continue
+        for kind in names_of_kinds:
+            tallies = [found[kind] for found in kinds if kind in found]
+            right, asked = map(sum, zip(*tallies, strict=True))
+            mean = cell.mean([one / of for one, of in tallies]) if len(tallies) == cell.num_runs else None
+            rows.append([*names(cell), kind, ABSENT if mean is None else mean_text(mean), f"{right:,}/{asked:,}"])
+    header = ["trained on", "model", "differs in", "kind", "extrapolation", "right, all runs"]
+    return markdown_table(header, rows, num_texts=4) if rows else ""
+
+
+def _withheld_by_kind(record: Record) -> dict[str, list[int]]:
+    return {kind: parts["unseen"] for kind, parts in record["last"].get("kinds", {}).items() if parts.get("unseen")}
 
 
 def pairs_of(treated: Cell, control: Cell, rate: str) -> list[tuple[float, float]]:

@@ -17,7 +17,9 @@ from .tables import ABSENT, has_withheld, markdown_table, mean_text, share_text
 
 
 NO_FACTS = "no facts"
-ALL_MODELS = "*all of them*"
+# Of what is demanded; a cell below it says what facts cost that are not stored.
+STORED = 0.95
+WHERE_STORED = "*stored*"
 ALL_STORED = {"color": "#999999", "lw": 1, "zorder": 1, "label": "all that is demanded"}
 
 
@@ -56,9 +58,9 @@ def crowding_table(crowds: Sequence[Crowd]) -> str:
     for crowd in crowds:
         for cell in [*filter(None, [crowd.alone]), *crowd.beside_facts]:
             rows.append([cell.model, f"{cell.num_parameters:,}", *_row(cell, crowd.alone)])
-    rows += _over_all_models(crowds)
+    rows += _where_stored(crowds)
     header = ["model", "parameters", "facts demanded, bits", "per parameter", "runs", "fit", "extrapolation"]
-    header += ["all withheld right", "recall", "memorised per parameter"]
+    header += ["all withheld right", "recall", "stored"]
     if any(crowd.alone for crowd in crowds):
         header += ["pairs", f"less {NO_FACTS}", "p"]
     rows = [row[: len(header)] for row in rows]
@@ -113,26 +115,26 @@ def _row(cell: Cell, alone: Cell | None) -> list[str]:
         rates["extrapolation"],
         share_text(cell.share(cell.all_right("extrapolation"))),
         rates.get("recall", ABSENT),
-        mean_text(cell.mean(_memorised(cell)), "{:.2f}") if facts else ABSENT,
+        mean_text(cell.mean(_stored(cell)), "{:.2f}") if facts else ABSENT,
         *difference,
     ]
 
 
-def _over_all_models(crowds: Sequence[Crowd]) -> list[list[str]]:
-    """A row for each demand: seed by seed the mean over models, of which each has runs with these seeds."""
-    cells = [cell for crowd in crowds for cell in (crowd.alone, *crowd.beside_facts)]
-    if len(crowds) < 2 or any(cell is None or cell.is_crossed or cell.seeds != cells[0].seeds for cell in cells):
+def _where_stored(crowds: Sequence[Crowd]) -> list[list[str]]:
+    """One row for all cells that store their facts: seed by seed their mean, against the same without facts."""
+    stored = [
+        (cell, crowd.alone)
+        for crowd in crowds
+        for cell in crowd.beside_facts
+        if crowd.alone and np.mean(_stored(cell)) >= STORED
+    ]
+    if len(stored) < 2 or any(cell.is_crossed or cell.seeds != stored[0][0].seeds for pair in stored for cell in pair):
         return []
-    demands = [list(map(_demanded, crowd.beside_facts)) for crowd in crowds]
-    if any(one != demands[0] for one in demands) or len(cells[0].seeds) == 1:
+    if len(stored[0][0].seeds) == 1:
         return []
-    alone = np.mean([_extrapolation(crowd.alone) for crowd in crowds], axis=0)
-    rows = []
-    for demanded, *beside in zip(demands[0], *(crowd.beside_facts for crowd in crowds), strict=True):
-        means = np.mean(list(map(_extrapolation, beside)), axis=0)
-        difference = difference_texts(list(zip(means, alone, strict=True)))
-        rows.append([ALL_MODELS, ABSENT, f"{demanded:,.0f}", *[ABSENT] * 7, *difference])
-    return rows
+    beside, alone = (np.mean([_extrapolation(cell) for cell in cells], axis=0) for cells in zip(*stored, strict=True))
+    difference = difference_texts(list(zip(beside, alone, strict=True)))
+    return [[WHERE_STORED, ABSENT, f"{len(stored)} cells", *[ABSENT] * 7, *difference]]
 
 
 def _draw_line(
@@ -195,6 +197,11 @@ def _per_parameter(cell: Cell) -> float:
 
 def _extrapolation(cell: Cell) -> list[float]:
     return cell.values("extrapolation")
+
+
+def _stored(cell: Cell) -> list[float]:
+    """Of every run, the share of the demanded bits that it has memorised."""
+    return [record["bits"]["memorised"] / record["bits"]["demanded"] for record in cell.records]
 
 
 def _memorised(cell: Cell) -> list[float]:

@@ -15,7 +15,7 @@ from markdown_it import MarkdownIt
 
 from ..published import published_curve
 from ..results import is_vouched_for, read_curve, read_description, read_records, read_unfinished, write_atomically
-from .analyses import critical_table, paired_table, timing_table, withheld_table
+from .analyses import critical_table, kinds_table, paired_table, timing_table, withheld_table
 from .bits import bits_table, draw_bits
 from .capacity import capacities, capacity_caption, capacity_table
 from .cells import RATES, SEEDS, Record, cells_of, flatten, ladders_of, model_label, spelled, task_label
@@ -98,6 +98,8 @@ def write_report(folder: Path) -> Path:
         intervals=questions_interval_table(cells),
         choice=choice_table(cells),
         withheld=withheld_table(cells, curves),
+        by_kind=kinds_table(cells),
+        one_pair_each=any("rotating_pair" in str(record["config"]["task"]) for record in records),
         comparison=comparison_table(cells),
         paired=paired_table(cells),
         critical=critical_table(cells),

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 from .analyses import REACHED
 from .cells import Cell, Share, setting_titles
-from .tables import ABSENT, markdown_table, share_text
+from .tables import ABSENT, markdown_table, mean_text, share_text
 
 
 WITHHELD = "solves all withheld"
 JOINTLY = "of these also fit and recall at 99 %"
+FIT = "fit"
 
 
 def joint_cells(cells: Sequence[Cell]) -> list[tuple[str, Cell]]:
@@ -19,14 +20,17 @@ def joint_cells(cells: Sequence[Cell]) -> list[tuple[str, Cell]]:
 
 
 def rescue_table(joint: Sequence[tuple[str, Cell]]) -> str:
-    """Two rows a setting, a column a model, small ones first: in how many runs; empty where there is no joint cell."""
+    """Three rows a setting, a column a model, small ones first; empty where there is no joint cell.
+
+    In how many runs all is solved and, beside it, how much fits of what was read: who does not fit cannot extrapolate.
+    """
     models = dict.fromkeys(cell.model for _, cell in sorted(joint, key=lambda pair: pair[1].num_parameters))
     rows = []
     for setting in dict.fromkeys(setting for setting, _ in joint):
         by_model = {cell.model: cell for title, cell in joint if title == setting}
-        for name, count in ((WITHHELD, _solved), (JOINTLY, _jointly_solved)):
-            shares = [share_text(count(by_model[model])) if model in by_model else ABSENT for model in models]
-            rows.append([setting, name, *shares])
+        for name, text in ((WITHHELD, _solved_text), (JOINTLY, _jointly_text), (FIT, _fit_text)):
+            texts = [text(by_model[model]) if model in by_model else ABSENT for model in models]
+            rows.append([setting, name, *texts])
     return markdown_table(["trained on", "runs", *models], rows, num_texts=2) if rows else ""
 
 
@@ -53,6 +57,18 @@ def rescue_sentence(joint: Sequence[tuple[str, Cell]]) -> str:
         f"**All withheld questions are right at the last checkpoint in {num_solved} of {num_runs} runs** in all, and "
         f"of these {num_jointly} also fit and recall at 99 % (jointly solved): {'; '.join(places)}."
     )
+
+
+def _solved_text(cell: Cell) -> str:
+    return share_text(_solved(cell))
+
+
+def _jointly_text(cell: Cell) -> str:
+    return share_text(_jointly_solved(cell))
+
+
+def _fit_text(cell: Cell) -> str:
+    return mean_text(cell.mean(cell.values("fit")), "{:.2f}")
 
 
 def _solved(cell: Cell) -> Share:

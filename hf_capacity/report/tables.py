@@ -166,7 +166,7 @@ def share_text(share: Share) -> str:
 
 def p_text(p_value: float) -> str:
     """A p value to two digits."""
-    return f"{p_value:.2g}" if p_value >= 0.001 else "< 0.001"
+    return f"{p_value:.2g}" if p_value >= 0.0001 else "< 0.0001"
 
 
 def fraction(count: Sequence[int] | None) -> str:
