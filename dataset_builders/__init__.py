@@ -69,7 +69,9 @@ def load_task(
     with _quiet(), TemporaryDirectory() as fresh_cache:
         if path in TASKS:
             if leaks is not None:
-                raise ValueError(f"`leaks` (={leaks!r}) is for tasks from elsewhere, and {path!r} is one of ours.")
+                raise ValueError(
+                    f"`leaks` (={shortened(leaks)}) is for tasks from elsewhere, and {shortened(path)} is one of ours."
+                )
             parameters["split_seed"] = split_seed
             TASKS[path].configured(path, name, parameters)  # where `datasets` would take what is not there
             builder = TASKS[path](fresh_cache, config_name=name, **parameters)
@@ -79,7 +81,7 @@ def load_task(
         given = [*parameters, *(["split_seed"] if split_seed != QuestionConfig.split_seed else [])]
         if given:
             raise ValueError(
-                f"{path!r} is loaded as it is: leave out {listed(given)}, or load one of {listed(TASKS)}."
+                f"{shortened(path)} is loaded as it is: leave out {listed(given)}, or load one of {listed(TASKS)}."
             )
         try:
             splits = read_splits(path, name, fresh_cache)

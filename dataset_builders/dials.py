@@ -1,5 +1,6 @@
 """Whether a dial is set to something possible: each mistake is told in one line, before anything is built."""
 
+import reprlib
 from collections.abc import Collection, Iterable
 from typing import Any
 
@@ -7,31 +8,39 @@ from typing import Any
 # A text beyond either would no longer fit into an ordinary memory.
 MOST_LINES, MOST_CHARACTERS = 10_000_000, 100_000_000
 
+# Of names in a message: the longest list of ours, the dials of `arithmetic`, has 17.
+MOST_LISTED = 30
+
 
 def check_whole_number(name: str, value: Any, low: int, high: int, reason: str = "") -> None:
     """A `ValueError` unless `value` is a whole number from `low` to `high`; `reason` says why these."""
     if type(value) is not int or not low <= value <= high:
-        raise ValueError(f"`{name}` must be a whole number from {low:,} to {high:,}{reason}; got {value!r}.")
+        raise ValueError(f"`{name}` must be a whole number from {low:,} to {high:,}{reason}; got {shortened(value)}.")
 
 
 def check_choice(name: str, value: Any, choices: Collection[str]) -> None:
     """A `ValueError` unless `value` is one of `choices`."""
     if value not in tuple(choices):
-        raise ValueError(f"`{name}` must be one of {', '.join(choices)}; got {value!r}.")
+        raise ValueError(f"`{name}` must be one of {', '.join(choices)}; got {shortened(value)}.")
 
 
 def check_flag(name: str, value: Any) -> None:
     """A `ValueError` unless `value` is true or false."""
     if type(value) is not bool:
-        raise ValueError(f"`{name}` must be true or false; got {value!r}.")
+        raise ValueError(f"`{name}` must be true or false; got {shortened(value)}.")
 
 
 def listed(names: Iterable) -> str:
     """The names as a message tells them."""
-    return ", ".join(map(repr, names))
+    names = [*names]
+    more = [f"{len(names) - MOST_LISTED} more"] if len(names) > MOST_LISTED else []
+    return ", ".join([*map(shortened, names[:MOST_LISTED]), *more])
 
 
 def shortened(value: Any) -> str:
     """The value as a message tells it, in no more than a line."""
-    text = repr(value)
+    shortener = reprlib.Repr()  # neither deep nor long ones are written out first
+    shortener.maxstring = shortener.maxother = shortener.maxlong = 180
+    shortener.maxdict = shortener.maxlist = shortener.maxtuple = shortener.maxset = 12
+    text = shortener.repr(value)
     return text if len(text) <= 200 else f"{text[:120]} ... {text[-60:]}"

@@ -12,6 +12,7 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from .model_config import FIELDS, SET_BY_THE_RUN, STANDARD_NAMES, ModelConfig
+from .reading import quoted
 
 
 # What some types call the width of their MLP, which has no standard name that all of them map.
@@ -112,7 +113,9 @@ def architecture(model_type: str) -> Architecture:
     if model_type not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
         close = difflib.get_close_matches(str(model_type), MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, n=1, cutoff=0.8)
         hint = f"did you mean `{close[0]}`?" if close else f"known are {', '.join(WELL_KNOWN)} and many more."
-        raise ValueError(f"`model.model_type` (={model_type!r}) is no causal language model of transformers: {hint}")
+        raise ValueError(
+            f"`model.model_type` (={quoted(model_type)}) is no causal language model of transformers: {hint}"
+        )
     config_class = CONFIG_MAPPING[model_type]
     keys = frozenset(inspect.signature(config_class).parameters) - set(inspect.signature(PreTrainedConfig).parameters)
     sizes = {field: config_class.attribute_map.get(name, name) for name, field in STANDARD_NAMES.items()}
@@ -120,8 +123,8 @@ def architecture(model_type: str) -> Architecture:
     sizes = {field: key for field, key in sizes.items() if key in keys}
     if "n_embd" not in sizes:
         raise ValueError(
-            f"`model.model_type` (={model_type!r}) has no `hidden_size` of its own, it is made of several models: "
-            f"take the one for text, such as `{model_type}_text` if there is one."
+            f"`model.model_type` (={quoted(model_type)}) has no `hidden_size` of its own, it is made of several "
+            f"models: take the one for text, such as `{model_type}_text` if there is one."
         )
     return Architecture(model_type, config_class, keys, sizes, tuple(filter(DROPOUT.fullmatch, sorted(keys))))
 

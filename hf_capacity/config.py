@@ -27,6 +27,8 @@ STUDYS_TASKS = ("arithmetic", "capitals", "mixture", "both")
 LONGEST_TASK = 180
 # Characters in a batch: beyond it neither text nor memory of any machine here would reach.
 MOST_CHARACTERS = 10**9
+# Of the mistakes in a config.
+MOST_SHOWN = 3
 STOP_METRICS = "take loss, fit or recall, of what was seen"
 
 
@@ -200,7 +202,9 @@ class ExperimentConfig:
         try:
             return _adapter().validate_python(settings)
         except ValidationError as error:
-            raise ValueError("; ".join(_explain(mistake) for mistake in error.errors())) from None
+            mistakes = error.errors()
+            more = f"; and {len(mistakes) - MOST_SHOWN} more mistakes" if len(mistakes) > MOST_SHOWN else ""
+            raise ValueError("; ".join(map(_explain, mistakes[:MOST_SHOWN])) + more) from None
 
     def to_dict(self) -> dict[str, Any]:
         """The whole config as plain JSON types; `from_dict` of it is the same config."""
@@ -228,9 +232,9 @@ def _adapter() -> TypeAdapter[ExperimentConfig]:
 
 def _explain(mistake: dict[str, Any]) -> str:
     place = [str(part) for part in mistake["loc"]]
-    key, kind = ".".join(place), mistake["type"]
+    key, kind = quoted(".".join(place))[1:-1], mistake["type"]
     if kind == "unexpected_keyword_argument":
-        owner = TaskConfig if place[0] == "task" else ExperimentConfig
+        owner = {"task": TaskConfig, "stop_when": StopWhen}[place[0]] if len(place) > 1 else ExperimentConfig
         known = [field.name for field in dataclasses.fields(owner)]
         close = difflib.get_close_matches(place[-1], known, n=1)
         return f"unknown key `{key}`" + (f": did you mean `{close[0]}`?" if close else f"; known: {', '.join(known)}")

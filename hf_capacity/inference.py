@@ -27,6 +27,7 @@ from .exam import Exam
 from .generation import continuations, continuations_and_cuts, num_positions
 from .model_checks import check_causality, check_description, check_round_trip, check_weights
 from .model_folder import is_on_the_hub, model_folder
+from .reading import quoted
 from .tokenizer import encode, reads_characters
 from .vouching import check_model
 
@@ -186,16 +187,16 @@ def _exam(trained: TrainedModel, source: str | Path, asked: Any) -> Exam:
             raise ValueError(
                 f"{source} does not say what it was trained on: name a task, such as `--task arithmetic`."
             )
-        return Exam(_task(asked, f"`--task` (={asked!r})"), split_seed=1337, unseen_training_text=True)
+        return Exam(_task(asked, f"`--task` (={quoted(asked)})"), split_seed=1337, unseen_training_text=True)
     try:
         identity = json.loads(path.read_bytes())
         carried, split_seed, start = identity["task"], int(identity["split_seed"]), identity.get("start", "")
     except (ValueError, KeyError, TypeError):
         raise ValueError(f"{source} cannot be scored: its task.json names no `task` and `split_seed`.") from None
-    task = _task(carried, f"`task` in the task.json of {source} (={carried!r})")
+    task = _task(carried, f"`task` in the task.json of {source} (={quoted(carried)})")
     if asked is not None and (not isinstance(asked, dict) or not asked.items() <= carried.items()):
         raise ValueError(
-            f"`--task` (={asked!r}) contradicts what {source} was trained on, {carried}: leave `--task` out."
+            f"`--task` (={quoted(asked)}) contradicts what {source} was trained on, {quoted(carried)}: leave it out."
         )
     if not _is_within_reach(task.path, source, identity.get("task_source")):
         raise ValueError(

@@ -159,7 +159,9 @@ SET_BY_THE_RUN = (
 
 def _in_our_names(given: dict[str, Any]) -> dict[str, Any]:
     """The fields that a mapping sets, whatever name they have in it, and `other_keys`."""
-    model_type = str(given.get("model_type", LADDERS_TYPE))
+    model_type = given.get("model_type", LADDERS_TYPE)
+    if not isinstance(model_type, str):
+        raise ValueError(f"`model.model_type` (={quoted(model_type)}) must be the name of a type, such as llama.")
     if model_type == LADDERS_TYPE:
         names, others = STANDARD_NAMES | dict(zip(FIELDS, FIELDS, strict=True)), frozenset()
     else:
@@ -176,7 +178,7 @@ def _in_our_names(given: dict[str, Any]) -> dict[str, Any]:
         if key not in names and key not in others:
             close = difflib.get_close_matches(str(key), [*names, *others], n=1)
             hint = f"did you mean `{close[0]}`?" if close else f"it has {', '.join(sorted({*names, *others}))}."
-            raise ValueError(f"`model.{key}` is no key of {model_type}: {hint}")
+            raise ValueError(f"`model.{quoted(str(key))[1:-1]}` is no key of {model_type}: {hint}")
         if names.get(key) in fields:
             raise ValueError(f"`model.{key}` (={quoted(value)}) is given under another name too: give one of them.")
         (fields if key in names else other_keys)[names.get(key, key)] = value

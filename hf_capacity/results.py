@@ -279,7 +279,7 @@ def check_folder(output: Path, study: str) -> None:
             raise Damaged(f"{claim} does not say whose folder this is: name another folder, or mend it.") from None
         if owner != study:
             raise ValueError(
-                f"`--output` (={output}) belongs to study {owner!r}, not to {study!r}: name another folder."
+                f"`--output` (={output}) belongs to study {quoted(owner)}, not to {study!r}: name another folder."
             )
         if protocol != PROTOCOL_VERSION:
             raise ValueError(

@@ -63,7 +63,8 @@ def encode(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
     if unknown:
         alphabet = "".join(sorted(token for token in vocabulary if len(token) == 1))
         raise ValueError(
-            f"{''.join(unknown)!r} in {text[:40]!r} is outside the alphabet {alphabet!r}: use its characters only."
+            f"{''.join(unknown)[:40]!r} in {text[:40]!r} is outside the alphabet {alphabet[:80]!r}: use its "
+            "characters only."
         )
     return [vocabulary[character] for character in text]
 

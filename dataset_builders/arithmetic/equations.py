@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dataset_builders.dials import check_choice, check_flag, check_whole_number
+from dataset_builders.dials import check_choice, check_flag, check_whole_number, shortened
 from dataset_builders.questions import question_table
 from dataset_builders.symbols import MOST_SYMBOLS, spelled_in_symbols
 
@@ -125,7 +125,8 @@ def _check(config: ArithmeticConfig) -> None:
     is_list = isinstance(signs, (list, tuple)) and all(sign in known for sign in signs)
     if not is_list or not 1 <= len(signs) == len(set(signs)):
         raise ValueError(
-            f"`operations` must list some of {', '.join(known)}, each once, such as ['+', '-']; got {signs!r}."
+            f"`operations` must list some of {', '.join(known)}, each once, such as ['+', '-']; got "
+            f"{shortened(signs)}."
         )
     if config.modulus is None:
         _check_without_modulus(config)
@@ -145,8 +146,8 @@ def _check_without_modulus(config: ArithmeticConfig) -> None:
 def _check_with_modulus(config: ArithmeticConfig) -> None:
     if config.digits != ArithmeticConfig.digits:
         raise ValueError(
-            f"`digits` (={config.digits}) and `modulus` (={config.modulus!r}) both say how large operands are: leave "
-            "one of them out."
+            f"`digits` (={config.digits}) and `modulus` (={shortened(config.modulus)}) both say how large operands "
+            "are: leave one of them out."
         )
     if config.notation == "symbols":
         check_whole_number("modulus", config.modulus, 2, MOST_SYMBOLS, ", so many symbols are there")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dataset_builders.dials import MOST_LINES, check_choice, check_whole_number
+from dataset_builders.dials import MOST_LINES, check_choice, check_whole_number, shortened
 from dataset_builders.draws import drawn_order
 
 from .config import ArithmeticConfig
@@ -35,8 +35,8 @@ def withheld_rule(config: ArithmeticConfig, equations: Equations) -> Rule:
         for name in settings:
             if split != config.withheld_split and getattr(config, name) is not None:
                 raise ValueError(
-                    f"`{name}` (={getattr(config, name)!r}) is for the split {split!r}, but `withheld_split` is "
-                    f"{config.withheld_split!r}: leave one of them out, or name another config than {config.name!r}."
+                    f"`{name}` (={shortened(getattr(config, name))}) is for the split {split!r}, but "
+                    f"`withheld_split` is {config.withheld_split!r}: leave one of them out, or name another config than {config.name!r}."
                 )
     rules = {"pairs": _pairs, "random": _fraction, "operand": _operand, "digit": _digit, "length": _length}
     return rules[config.withheld_split](config, equations)
@@ -51,9 +51,9 @@ def _pairs(config: ArithmeticConfig, equations: Equations) -> Rule:
         )
     if (config.withheld_pairs is None) == (config.drawn_pairs is None):
         raise ValueError(
-            f"`withheld_pairs` (={config.withheld_pairs!r}) names the pairs, and `drawn_pairs` "
-            f"(={config.drawn_pairs!r}) has `split_seed` draw them: give one of the two. The config 'paper' has the "
-            "first, 'rotating_pair' the second."
+            f"`withheld_pairs` (={shortened(config.withheld_pairs)}) names the pairs, and `drawn_pairs` "
+            f"(={shortened(config.drawn_pairs)}) has `split_seed` draw them: give one of the two. The config "
+            "'paper' has the first, 'rotating_pair' the second."
         )
     if config.withheld_pairs is not None:
         _check_pairs(config.withheld_pairs, number)
@@ -84,12 +84,13 @@ def _check_pairs(pairs, number: int) -> None:
         for pair in pairs
     ):
         raise ValueError(
-            f"`withheld_pairs` must list pairs of operands from 0 to {number - 1:,}, such as [[0, 1]]; got {pairs!r}."
+            f"`withheld_pairs` must list pairs of operands from 0 to {number - 1:,}, such as [[0, 1]]; got "
+            f"{shortened(pairs)}."
         )
     distinct = {(min(pair), max(pair)) for pair in pairs}
     if len(distinct) < len(pairs):
         raise ValueError(
-            f"`withheld_pairs` must name a pair once, [5, 7] being [7, 5]; got {pairs!r}. Drop the repeats."
+            f"`withheld_pairs` must name a pair once, [5, 7] being [7, 5]; got {shortened(pairs)}. Drop the repeats."
         )
     num_pairs = number * (number + 1) // 2
     if not 1 <= len(distinct) < num_pairs:
@@ -106,7 +107,7 @@ def _fraction(config: ArithmeticConfig, equations: Equations) -> Rule:
     if not 1 <= num_withheld < num_pairs:
         raise ValueError(
             f"`withheld_fraction` must withhold at least one of the {num_pairs:,} pairs and leave one, such as 0.1; "
-            f"got {fraction!r}."
+            f"got {shortened(fraction)}."
         )
     if num_pairs > MOST_LINES:
         return lambda a, b: _hashed(np.minimum(a, b) * number + np.maximum(a, b), seed) < fraction

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from dataset_builders.arithmetic.builder import Arithmetic
 from dataset_builders.capitals.builder import Capitals
-from dataset_builders.dials import MOST_CHARACTERS
+from dataset_builders.dials import MOST_CHARACTERS, shortened
 from dataset_builders.facts.builder import Facts
 from dataset_builders.questions import QuestionBuilder, QuestionConfig
 from dataset_builders.random_strings.builder import RandomStrings
@@ -87,8 +87,8 @@ class Mixture(QuestionBuilder):
             shared = prompts.filter(pc.is_in(prompts, others))
             if len(shared):
                 raise ValueError(
-                    f"`tasks` {first!r} and {second!r} both have the prompt {shared[0].as_py()!r}: mix tasks that can "
-                    "be told apart by their prompts."
+                    f"`tasks` {first!r} and {second!r} both have the prompt {shortened(shared[0].as_py())}: mix tasks "
+                    "that can be told apart by their prompts."
                 )
         lines = [splits["train"] for splits in built]
         characters = _characters(config, [int(_num_characters(part)[-1]) for part in lines])
@@ -109,7 +109,7 @@ def _parts(config: MixtureConfig) -> list[tuple[type[QuestionBuilder], QuestionC
     if not isinstance(tasks, (list, tuple)) or not tasks or not all(map(_is_part, tasks)):
         raise ValueError(
             f"`tasks` must list mappings of `path`, one of {', '.join(PARTS)}, and if need be `name` and "
-            f"`parameters`; got {tasks!r}."
+            f"`parameters`; got {shortened(tasks)}."
         )
     handed_on = {name: getattr(config, name) for name in WITHHELD if getattr(config, name) is not None}
     if handed_on and "arithmetic" not in [task["path"] for task in tasks]:
@@ -150,8 +150,8 @@ def _characters(config: MixtureConfig, once: list[int]) -> list[int]:
         characters = list(config.tokens)
         if any(map(operator.lt, characters, once)):
             raise ValueError(
-                f"`tokens` (={config.tokens!r}) must be at least {once!r}, what the tasks have in one reading: else "
-                "lines that count as seen would never be read. Raise them, or take less of a task."
+                f"`tokens` (={shortened(config.tokens)}) must be at least {once!r}, what the tasks have in one "
+                "reading: else lines that count as seen would never be read. Raise them, or take less of a task."
             )
     if sum(characters) > MOST_CHARACTERS:
         raise ValueError(
@@ -166,7 +166,7 @@ def _check_numbers(name: str, numbers, number_of_tasks: int, types: tuple[type, 
     if not fits or not all(type(number) in types and 0 < number < math.inf for number in numbers):
         kind = "whole number" if types == (int,) else "number"
         raise ValueError(
-            f"`{name}` must have a {kind} above 0 for each of the {number_of_tasks} `tasks`; got {numbers!r}."
+            f"`{name}` must have a {kind} above 0 for each of the {number_of_tasks} `tasks`; got {shortened(numbers)}."
         )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..config import ExperimentConfig, packaged_path
+from ..reading import quoted
 from ..record_schema import with_digest
 from ..report import write_report
 from ..report.cells import Cell, Record, cells_of, ladders_of, without_folders
@@ -195,7 +196,7 @@ def dataset_repository(task: str, namespace: str, name: str | None = None) -> Re
     from dataset_builders.cards import dataset_card, task_folder
 
     if task not in TASKS:
-        raise ValueError(f"there is no task {task!r}: publish one of {', '.join(TASKS)}.")
+        raise ValueError(f"there is no task {quoted(task)}: publish one of {', '.join(TASKS)}.")
     own_id = f"{_owner(namespace)}/{PUBLISHED_TASKS.get(task, task)}"
     repo_id = f"{namespace}/{check_name('--name', name)}" if name else own_id
     folder = task_folder(task)

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import os
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -99,9 +100,9 @@ def read_study(source: str, overrides: Sequence[str] = ()) -> Study:
         ValueError: There is no such file, or something in it is not as expected.
     """
     path = Path(source)
-    if not path.suffix and not path.exists():
+    if STUDY_NAME.fullmatch(source) and not path.suffix and not path.is_file():
         path = packaged_path("configs", f"{source}.yaml")
-    if not path.is_file():
+    if not os.path.lexists(path):  # False where a `Path` raises: of 10,000 letters, say
         packaged = sorted(file.stem for file in packaged_path("configs").glob("*.yaml"))
         raise ValueError(f"study {quoted(source)} not found: give a YAML file, or one of {', '.join(packaged)}.")
     if not STUDY_NAME.fullmatch(path.stem):
@@ -123,9 +124,13 @@ def read_study(source: str, overrides: Sequence[str] = ()) -> Study:
             raise ValueError(f"`{key}` (={quoted(block)}) must be a mapping.")
     for axis, entries in grid.items():
         if not isinstance(entries, list) or not entries:
-            raise ValueError(f"`grid.{axis}` (={quoted(entries)}) must be a list with at least one entry.")
+            raise ValueError(
+                f"`grid.{quoted(axis)[1:-1]}` (={quoted(entries)}) must be a list with at least one entry."
+            )
         if not _is_key(axis) and not all(isinstance(entry, dict) for entry in entries):
-            raise ValueError(f"`grid.{axis}` is no key of a run, so its entries must be mappings that set such keys.")
+            raise ValueError(
+                f"`grid.{quoted(axis)[1:-1]}` is no key of a run, so its entries must be mappings that set such keys."
+            )
     asked = dict(map(_parsed, overrides))
     if "seeds" in asked and not seeds:
         raise ValueError(f"study {path.stem!r} has no `seeds` to change: its YAML would have to name them.")
@@ -188,7 +193,7 @@ def _checked_description(description: Any) -> str:
 def _checked_resources(resources: dict[str, Any]) -> dict[str, float]:
     for name, number in resources.items():
         if name not in RESOURCES:
-            raise ValueError(f"unknown key `resources.{name}`; known: {', '.join(RESOURCES)}")
+            raise ValueError(f"unknown key `resources.{quoted(name)[1:-1]}`; known: {', '.join(RESOURCES)}")
         if type(number) not in (int, float) or not 0 <= number < float("inf"):
             raise ValueError(f"`resources.{name}` (={quoted(number)}) must be a number, such as 1 or 0.25.")
     return RESOURCES | resources
@@ -212,7 +217,10 @@ def _changed(settings: dict[str, Any], path: list[str], value: Any, owner: str =
         if isinstance(inner, str) and key in NAME_KEYS:
             inner = {NAME_KEYS[key]: inner}
         if not isinstance(inner, dict):
-            raise ValueError(f"`{'.'.join(path)}` cannot be set: `{key}` (={quoted(inner)}) has no keys of its own.")
+            raise ValueError(
+                f"`{quoted('.'.join(path))[1:-1]}` cannot be set: `{quoted(key)[1:-1]}` (={quoted(inner)}) has no "
+                "keys of its own."
+            )
         value = _changed(inner, deeper, value)
     return settings | {key: value}
 
