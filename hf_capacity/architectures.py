@@ -100,7 +100,7 @@ class Architecture:
         """The type's own MLP width for each unit of width; None where its config works that out itself."""
         defaults = self.config_class()
         width = getattr(defaults, self.sizes["n_inner"])
-        return width and width / defaults.hidden_size
+        return width / defaults.hidden_size if isinstance(width, int) else None  # some have a width a layer
 
 
 @functools.cache

@@ -36,7 +36,8 @@ def withheld_rule(config: ArithmeticConfig, equations: Equations) -> Rule:
             if split != config.withheld_split and getattr(config, name) is not None:
                 raise ValueError(
                     f"`{name}` (={shortened(getattr(config, name))}) is for the split {split!r}, but "
-                    f"`withheld_split` is {config.withheld_split!r}: leave one of them out, or name another config than {config.name!r}."
+                    f"`withheld_split` is {config.withheld_split!r}: leave one of them out, or name another config "
+                    f"than {config.name!r}."
                 )
     rules = {"pairs": _pairs, "random": _fraction, "operand": _operand, "digit": _digit, "length": _length}
     return rules[config.withheld_split](config, equations)
