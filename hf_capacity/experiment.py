@@ -101,7 +101,8 @@ def run_experiment(
         except Exception as error:
             error = with_file_named(error, folder.path)
             if is_writer and not folder.record.exists():  # else it is the publishing that failed
-                folder.write_failure(f"{type(error).__name__}: {error}", traceback.format_exc())
+                with contextlib.suppress(OSError):  # a full disk is told of the file that met it first
+                    folder.write_failure(f"{type(error).__name__}: {error}", traceback.format_exc())
             raise error
 
 

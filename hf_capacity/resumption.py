@@ -1,6 +1,7 @@
 """Where a run goes on: at its newest checkpoint that can be read, or at the start."""
 
 import copy
+import errno
 import logging
 import random
 from pathlib import Path
@@ -24,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 # How torch says that there is no memory; the checkpoint may be as good as it was.
 NO_MEMORY = ("out of memory", "allocate memory")
+# Of the errors that look like the system's, those that a file causes: torch seeks before the start of half an archive.
+OF_THE_CONTENT = (None, errno.EINVAL, errno.ENOENT)
 
 
 def where_to_go_on(
@@ -77,8 +80,8 @@ def check_readable(checkpoint: Path, step: int, model: torch.nn.Module) -> None:
         state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
         _refuse_unless(state.global_step == step, "it is of another step")
     except Exception as error:  # a file of another version, or half of one, can be wrong in any way
-        is_ours = isinstance(error, (OSError, MemoryError)) and not isinstance(error, FileNotFoundError)
-        if is_ours or any(words in str(error) for words in NO_MEMORY):
+        is_the_systems = isinstance(error, OSError) and error.errno not in OF_THE_CONTENT
+        if is_the_systems or isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY):
             raise
         cause = quoted(" ".join(f"{type(error).__name__}: {error}".split()))[1:-1]
         raise Damaged(f"{checkpoint} is as it was written, but cannot be read ({cause}).") from None

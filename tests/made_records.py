@@ -18,7 +18,8 @@ def evaluation(step, counts, prompts=PROMPTS):
     right, asked = counts.get("extrapolation", (0, 0))
     published = {}
     if "fit" in counts:
-        published = {"addition": [counts["fit"][0] // 2 - 9, 91], "subtraction": [counts["fit"][0] // 2 - 8, 91]}
+        half = counts["fit"][0] // 2
+        published = {"addition": [max(0, half - 9), 91], "subtraction": [max(0, half - 8), 91]}
     if "recall" in counts:
         published["capital"] = counts["recall"]
     rates = {name: counts[name][0] / counts[name][1] if name in counts else None for name in FLOORS}

@@ -25,8 +25,8 @@ def rows(table):
     return [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:]]
 
 
-def add_beside_facts(study, model, demanded, all_counts, **settings):
-    """Runs beside so many bits of facts, of which each memorises a half."""
+def add_beside_facts(study, model, demanded, all_counts, stored=0.5, **settings):
+    """Runs beside so many bits of facts, of which each memorises a share."""
     facts = {"path": "facts", "parameters": {"num_keys": demanded // 10}}
     task = {"path": "mixture", "parameters": {"tasks": [{"path": "arithmetic", "name": "random"}, facts]}}
     for seed, counts in enumerate(all_counts, 1):
@@ -34,8 +34,8 @@ def add_beside_facts(study, model, demanded, all_counts, **settings):
         folder = add_run(study, task, model, counts, **seeds, **settings)
         record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
         record["bits"] = {
-            "estimator": "facts with given keys", "source": "x", "demanded": float(demanded), "raw": demanded / 2,
-            "memorised": demanded / 2, "per_parameter": demanded / 2 / record["num_parameters"],
+            "estimator": "facts with given keys", "source": "x", "demanded": float(demanded), "raw": demanded * stored,
+            "memorised": demanded * stored, "per_parameter": demanded * stored / record["num_parameters"],
             "items": demanded // 10, "exposures_per_item": 70.0, "converged": True,
         }  # fmt: skip
         (folder / "record.json").write_text(json.dumps(record), encoding="utf-8")
@@ -56,23 +56,25 @@ def test_the_facts_demanded_stand_beside_what_is_extrapolated(study):
     right, perfect = "2/2 (0.34 to 1.00)", "1.000 (all alike)"
     assert alone == ["n14", "1,582", "no facts", "-", "2", perfect, perfect, right, "-", "-", "-", "-", "-"]
     assert few[2:9] == ["791", "0.50", "2", perfect, perfect, right, perfect]
-    assert few[9:] == ["0.25 (all alike)", "2", "+0.000 (all alike)", "1"]
+    assert few[9:] == ["0.50 (all alike)", "2", "+0.000 (all alike)", "1"]
     assert many[2:5] == ["3,164", "2.00", "2"]
-    assert many[6:10] == ["0.250 (0.000 to 0.500)", "0/2 (0.00 to 0.66)", "0.750 (0.500 to 1.000)", "1.00 (all alike)"]
+    assert many[6:10] == ["0.250 (0.000 to 0.500)", "0/2 (0.00 to 0.66)", "0.750 (0.500 to 1.000)", "0.50 (all alike)"]
     # The differences are -1 and -0.5; of the four ways to flip their signs two are as far from 0.
     assert many[10:] == ["2", "-0.750 (-1.000 to -0.500)", "0.5"]
 
 
-def test_models_are_also_compared_together_seed_by_seed(study):
-    add_runs(study, {"path": "arithmetic", "name": "random"}, "n28", [arithmetic(4), arithmetic(4)])
-    add_beside_facts(study, "n28", 3164, [joint(1), joint(3)])
-    add_beside_facts(study, "n28", 791, [joint(4), joint(2)])
-    *others, few, many = rows(crowding_table(crowds_of(cells_in(study))))
+def test_cells_that_store_their_facts_are_compared_together_seed_by_seed(tmp_path):
+    study = tmp_path / "s"
+    for model in ("n14", "n28"):
+        add_runs(study, {"path": "arithmetic", "name": "random"}, model, [arithmetic(4), arithmetic(4)])
+    add_beside_facts(study, "n14", 791, [joint(4), joint(4)], stored=1.0)
+    add_beside_facts(study, "n28", 791, [joint(4), joint(2)], stored=0.95)
+    add_beside_facts(study, "n14", 3164, [joint(0), joint(0)], stored=0.94)  # demanded, and not stored
+    add_beside_facts(study, "n28", 3164, [joint(0), joint(0)], stored=0.0)
+    *others, together = rows(crowding_table(crowds_of(cells_in(study))))
     assert len(others) == 6
-    assert few[:3] == ["*all of them*", "-", "791"]
-    assert few[10:] == ["2", "-0.125 (-0.250 to +0.000)", "1"]  # of the seeds 0 and -1/4
-    # Of the first seed n14 gets 0 and n28 1/4, of the second 1/2 and 3/4: 7/8 and 3/8 less than 1.
-    assert many[10:] == ["2", "-0.625 (-0.875 to -0.375)", "0.5"]
+    assert together[:3] == ["*stored*", "-", "2 cells"]
+    assert together[10:] == ["2", "-0.125 (-0.250 to +0.000)", "1"]  # of the seeds 0 and -1/4
 
 
 def test_without_runs_on_the_rule_alone_nothing_is_compared(tmp_path):
@@ -118,8 +120,10 @@ def test_joint_runs_that_solve_everything_are_counted(tmp_path):
         # n28 was not run so, although nothing sets its one cell apart from others of n28.
         ["both", "solves all withheld", none, "-"],
         ["both", "of these also fit and recall at 99 %", none, "-"],
+        ["both", "fit", "1.00 (all alike)", "-"],
         ["both, batches=lines", "solves all withheld", some, none],
         ["both, batches=lines", "of these also fit and recall at 99 %", "1/4 (0.05 to 0.70)", none],
+        ["both, batches=lines", "fit", "0.99 (0.98 to 1.00)", "1.00 (all alike)"],
     ]
     assert rescue_sentence(cells) == (
         "**All withheld questions are right at the last checkpoint in 3 of 12 runs** in all, and of these 1 also fit "

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from stamping import stamp, stamped
 
 from hf_capacity.config import ExperimentConfig, TaskConfig
 from hf_capacity.curve import findings
@@ -43,7 +44,7 @@ def numbers(text):
 
 @pytest.mark.parametrize("folder", STUDIES, ids=lambda folder: folder.name)
 def test_a_published_report_is_made_from_its_records(folder, tmp_path):
-    copy = shutil.copytree(folder, tmp_path / folder.name)
+    copy = stamp(shutil.copytree(folder, tmp_path / folder.name))
     (copy / "report.md").unlink()
     page = write_report(copy).read_text(encoding="utf-8")
     assert page == (folder / "report.md").read_text(encoding="utf-8")
@@ -90,9 +91,24 @@ def test_every_table_of_the_readmes_findings_is_a_reports():
 
 
 def test_every_number_in_the_readmes_findings_is_in_a_published_report():
-    found = numbers(README.split("## Use")[0])
+    # The number of p values is counted by a test of its own.
+    found = numbers(re.sub(r"of the\s\d+\sp values", "", README.split("## Use")[0]))
     published = set().union(*(numbers(path.read_text(encoding="utf-8")) for path in REPORTS))
     assert found - published - NO_RESULTS == set()
+
+
+def test_no_printed_p_value_survives_holms_correction_as_the_readme_says():
+    found = []
+    for report in (path.read_text(encoding="utf-8") for path in REPORTS):
+        for table in re.findall(r"(?:^\|.*\n)+", report, flags=re.MULTILINE):
+            header, _, *rows = ([cell.strip() for cell in line.strip("|\n").split("|")] for line in table.splitlines())
+            columns = [column for column, name in enumerate(header) if name == "p"]
+            found += [row[column] for row in rows for column in columns if row[column] not in ("-", "")]
+        prose = re.sub(r"(?:^\|.*\n)+", "", report, flags=re.MULTILINE)
+        found += re.findall(r"(?:\bp|and) ([=<] [\d.]+\d|= 1)\b", prose)
+    assert f"of the {len(found)} p values that our reports print none" in " ".join(README.split())
+    assert not any("<" in value for value in found)  # else it would not be known how small it is
+    assert min(float(value.strip("= ")) for value in found) * len(found) > 0.05  # Holm's first step
 
 
 def test_every_row_of_the_readmes_speed_table_is_the_benchmarks():
@@ -109,7 +125,7 @@ def test_every_row_of_the_readmes_speed_table_is_the_benchmarks():
 
 @pytest.mark.parametrize("folder", [folder for folder in STUDIES if (folder / "cards").exists()], ids=lambda f: f.name)
 def test_published_cards_are_made_from_their_records(folder):
-    cells = cells_of(read_records(folder))
+    cells = cells_of(list(map(stamped, read_records(folder))))
     rungs = addresses(folder.name, cells, "hf-capacity")
     assert ladder_card(cells, rungs, read_description(folder)) == (folder / "README.md").read_text(encoding="utf-8")
     made = {}

@@ -10,20 +10,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from datasets import load_dataset
+from stamping import stamp, stamped
 from typer.testing import CliRunner
 
 from hf_capacity import results as results_room
 from hf_capacity.cli import app
 from hf_capacity.config import PROTOCOL_VERSION, ExperimentConfig
-from hf_capacity.results import (
-    Damaged,
-    check_folder,
-    claim_folder,
-    read_record,
-    read_records,
-    read_unfinished,
-    sha256,
-)
+from hf_capacity.results import Damaged, check_folder, claim_folder, read_record, read_records, read_unfinished, sha256
 from hf_capacity.results_table import export_results, load_results
 from hf_capacity.run_folder import RunFolder, states
 from hf_capacity.sweep.plan import Study
@@ -60,7 +53,7 @@ def write_finished(output, runs):
         for name, content in contents.items():
             (folder / name).write_bytes(content)
         record = template | {"run_id": run.run_id, "config": run.to_dict(), "files": digests}
-        (folder / "record.json").write_text(json.dumps(record), encoding="utf-8")
+        (folder / "record.json").write_text(json.dumps(stamped(record)), encoding="utf-8")
 
 
 @pytest.fixture
@@ -177,8 +170,8 @@ def call(*words):
     return CliRunner().invoke(app, ["results", *map(str, words)])
 
 
-def test_the_command_prints_a_line_a_run():
-    lines = call(QUICK).output.splitlines()
+def test_the_command_prints_a_line_a_run(tmp_path):
+    lines = call(stamp(shutil.copytree(QUICK, tmp_path / "quick"))).output.splitlines()
     columns = re.split(r"\s{2,}", lines[0])
     assert columns == [
         "run", "trained on", "model", "parameters", "fit", "extrapolation", "recall", "loss", "late solved"
@@ -259,18 +252,24 @@ def test_foreign_and_half_written_files_count_for_nothing(three):
     ("change", "message"),
     [
         (b'{"schema_version": 1, "run', "is not readable as JSON."),
-        (b"\xff\xfe\x00", "is not readable as JSON."),
-        (b"[]", "is no record of schema version 1 (it has None)."),
-        ({"schema_version": 2}, "is no record of schema version 1 (it has 2)."),
-        ({"last": None}, "has no readable last."),
-        ({"run_id": "other"}, "belongs to run other, and would count for two."),
-        ({"study": "s", "config": {}}, f"is not of protocol {PROTOCOL_VERSION} like others here, or was changed."),
+        (b"\xff\xfe\x00", "is not UTF-8 text (byte 0): save it as UTF-8."),
+        (b"[]", "is no record of schema version 1 or 2 (it has None)."),
+        ({"schema_version": 3}, "is no record of schema version 1 or 2 (it has 3)."),
+        ({"schema_version": 1}, "is not as it was written: its digest is not that of its content."),
+        ({"study": "other"}, "is not as it was written: its digest is not that of its content."),
+        ({"last": None, "stamp": True}, "is no sound record: `last` (=None): input should be a valid dictionary."),
+        ({"run_id": "other", "stamp": True}, "belongs to run other, and would count for two."),
+        (
+            {"config": {**read_record(REAL)["config"], "steps": 7}, "stamp": True},
+            f"is not of protocol {PROTOCOL_VERSION} like others here, or was changed.",
+        ),
     ],
 )
 def test_a_record_that_is_not_sound_is_named_with_what_to_do_and_nothing_is_counted(three, change, message):
     path = sorted(three.glob("*/record.json"))[1]
     if isinstance(change, dict):
-        change = json.dumps(json.loads(path.read_text(encoding="utf-8")) | change).encode()
+        changed = json.loads(path.read_text(encoding="utf-8")) | change
+        change = json.dumps(stamped(changed) if changed.pop("stamp", False) else changed).encode()
     path.write_bytes(change)
     with pytest.raises(Damaged, match=re.escape(f"{path} {message} Move its folder away")):
         read_records(three)

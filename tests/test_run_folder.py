@@ -221,6 +221,10 @@ def test_a_run_whose_disk_fills_up_anywhere_fails_with_that_cause_and_goes_on_wh
     causes = json.loads(child.stdout)
     assert len(causes) == len(moments)
     assert all("no space left on device" in cause.lower() for cause in causes), causes
+    files = [cause.strip("'").rpartition("/")[2] for cause in causes]
+    assert files[0] == "learning_curve.jsonl"
+    assert all("." in name for name in files), "the first file is named, no folder"
+    assert "optimizer.pt" in files
     run = ExperimentConfig.from_dict(FIRST)
     resumed = read_record(tmp_path / "copy" / run.run_id)["provenance"]["resumed_from"]
     assert (resumed[0], resumed[-1]) == (10, 60)

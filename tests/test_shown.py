@@ -165,7 +165,12 @@ def test_marks_are_printed_escaped(capsys):
     row = {"prompt": "a\x1b[31m", "written": "[/b]\r", "answer": "b", "seen": False, "right": False}
     marks = {"task": {"path": "[/b]\x1b", "name": None}, "counts": {"exact_match": [0, 1]}, "tradeoff_gap": None}
     marks |= {"intervals_over_questions_of_one_model": {"exact_match": [0, 1]}, "floors": {"kinds": {}}}
-    marks |= {"kinds": {"[/b]\x9b": {"seen": [0, 1]}}, "withheld": {row["prompt"]: False}, "answers": [row]}
+    marks |= {
+        "kinds": {"[/b]\x9b": {"seen": [0, 1]}},
+        "withheld": {row["prompt"]: False},
+        "answers": [row],
+        "vouched_for": True,
+    }
     show_marks(marks)
     printed = capsys.readouterr().out
     assert "[/b]\\x9b, seen" in printed
