@@ -1,4 +1,4 @@
-"""Whatever stands in a run's folder or is set of a task: it is read, reported and published, or refused in a line."""
+"""Whatever stands in a run's folder or is set of a task: it is reported and published, or refused in a line."""
 
 import json
 import shutil
@@ -8,17 +8,17 @@ from hostile_values import FEW, TEXTS, ends_well, for_all, mutations
 from made_records import BOTH, CAPITALS, add_run, arithmetic
 
 from dataset_builders import demanded_bits, load_task
-from hf_capacity.config import ExperimentConfig, TaskConfig
-from hf_capacity.hub import study_repositories
+from hf_capacity.config import ExperimentConfig
+from hf_capacity.hub import model_repository
+from hf_capacity.record_schema import with_digest
 from hf_capacity.report import write_report
-from hf_capacity.results import check_folder, read_curve, read_description, read_record, read_unfinished
-from hf_capacity.results_table import load_results
+from hf_capacity.results import check_folder, read_curve, read_description, read_record
 from hf_capacity.run_checks import check_run, sizes_of_task
 from hf_capacity.run_folder import states
 from hf_capacity.sweep.estimate import estimated_minutes
 
 
-CELL = {"model": {"n_embd": 4}, "block_size": 4, "batch_size": 4, "steps": 2}
+CELL = {"model": {"n_embd": 4}, "block_size": 9, "batch_size": 4, "steps": 2}
 DIALS = (
     {"path": "arithmetic", "name": "paper", "parameters": {"withheld_pairs": [[5, 7]], "operations": ["+"]}},
     {"path": "arithmetic", "name": "random", "parameters": {"withheld_fraction": 0.1, "digits": 1, "num_lines": 50}},
@@ -28,109 +28,112 @@ DIALS = (
     {"path": "both", "parameters": {"ratio": [1, 2]}},
     {"path": "mixture", "parameters": {"tasks": [{"path": "arithmetic"}, {"path": "capitals", "name": "paper"}]}},
 )
+# Beyond it a task may be meant, and takes as long as it takes; whether it is possible is seen at once.
+LARGE = 100
+DRAWING = 20.0  # seconds
 
 
 def cases(few, many):
     return pytest.mark.parametrize("number", [few, pytest.param(many, marks=pytest.mark.slow)])
 
 
-@pytest.fixture(autouse=True)
-def _own_cache(cache):
-    """Every test has its own."""
-
-
-@pytest.fixture(scope="module")
-def study(tmp_path_factory):
+@pytest.fixture
+def study(tmp_path):
     """Three runs that are done, without their weights."""
-    folder = tmp_path_factory.mktemp("made")
-    add_run(folder, "arithmetic", "n14", arithmetic(2), model_seed=1)
-    add_run(folder, "capitals", "n28", CAPITALS, model_seed=1)
-    add_run(folder, "both", {"n_embd": 8, "n_layer": 2}, BOTH, model_seed=2)
-    return folder
+    add_run(tmp_path / "made", "arithmetic", "n14", arithmetic(2), model_seed=1)
+    add_run(tmp_path / "made", "capitals", "n28", CAPITALS, model_seed=1)
+    add_run(tmp_path / "made", "both", {"n_embd": 8, "n_layer": 2}, BOTH, model_seed=2)
+    return tmp_path / "made"
 
 
-def read_all(folder):
-    """What reads a study's folder, but for figures."""
-    for call in (
-        lambda: load_results(folder),
-        lambda: read_unfinished(folder),
-        lambda: check_folder(folder, "made"),
-        lambda: read_description(folder),
-        lambda: study_repositories(folder, "someone"),
-    ):
-        ends_well(call)
+def path_of(study, task, name):
+    [path] = study.glob(f"{task}*/{name}")
+    return path
+
+
+def write_sealed(path, content):
+    """What damage does not do, and an older version or a person may have done."""
+    path.write_text(json.dumps(with_digest(content) if isinstance(content, dict) else content), encoding="utf-8")
+
+
+@cases(3, 300)
+def test_any_record_is_reported_or_refused(number, study):
+    write_report(study)  # once before it is timed
+    path = path_of(study, "both", "record.json")
+    record = read_record(path.parent)
+
+    def check(content):
+        write_sealed(path, content)
+        ends_well(lambda: write_report(study), DRAWING)
+
+    for_all(number, mutations(record), check)
+
+
+@cases(10, 1_000)
+def test_any_record_is_published_or_refused(number, half_trained, tmp_path):
+    folder = shutil.copytree(half_trained["arithmetic"], tmp_path / half_trained["arithmetic"].name)
+    record = read_record(folder)
+    run = ExperimentConfig.from_dict(record["config"])
+    assert model_repository(folder, "someone").revisions
+
+    def check(content):
+        write_sealed(folder / "record.json", content)
+        ends_well(lambda: model_repository(folder, "someone"))
+        ends_well(lambda: states(tmp_path, [run]))
+        ends_well(lambda: estimated_minutes([run], [read_record(folder)], 2))
+
+    for_all(number, mutations(record), check)
 
 
 @cases(FEW, 1_000)
-def test_any_record_is_read_or_refused(number, study, tmp_path):
-    shutil.copytree(study, tmp_path / "made")
-    path = next(iter(sorted((tmp_path / "made").glob("arith*")))) / "record.json"
-    record = json.loads(path.read_text(encoding="utf-8"))
-    run = ExperimentConfig.from_dict(record["config"])
-
-    def check(content):
-        path.write_text(json.dumps(content), encoding="utf-8")
-        read_all(tmp_path / "made")
-        ends_well(lambda: states(tmp_path / "made", [run]))
-        ends_well(lambda: estimated_minutes([run], [read_record(path.parent)], 2))
-
-    for_all(number, mutations(record), check)
-
-
-@cases(3, 150)
-def test_any_record_is_reported_or_refused(number, study, tmp_path):
-    shutil.copytree(study, tmp_path / "made")
-    write_report(tmp_path / "made")  # once before it is timed
-    path = next(iter(sorted((tmp_path / "made").glob("both*")))) / "record.json"
-    record = json.loads(path.read_text(encoding="utf-8"))
-
-    def check(content):
-        path.write_text(json.dumps(content), encoding="utf-8")
-        ends_well(lambda: write_report(tmp_path / "made"), most_seconds=20)  # it draws
-
-    for_all(number, mutations(record), check)
-
-
-@cases(FEW, 500)
-def test_any_curve_is_read_or_refused(number, study, tmp_path):
-    shutil.copytree(study, tmp_path / "made")
-    folder = next(iter(sorted((tmp_path / "made").glob("arith*"))))
-    rows = [json.loads(line) for line in (folder / "learning_curve.jsonl").read_text(encoding="utf-8").splitlines()]
+def test_any_curve_is_read_or_refused(number, study):
+    path = path_of(study, "arithmetic", "learning_curve.jsonl")
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
     def check(content):
         text = content if isinstance(content, str) else "".join(json.dumps(row) + "\n" for row in content)
-        (folder / "learning_curve.jsonl").write_bytes(text.encode("utf-8", "surrogatepass"))
-        ends_well(lambda: read_curve(folder))
+        path.write_bytes(text.encode("utf-8", "surrogatepass"))
+        ends_well(lambda: read_curve(path.parent))
 
-    for_all(number, mutations(rows).filter(lambda rows: isinstance(rows, list)) | TEXTS, check)
+    for_all(number, mutations(rows) | TEXTS, check)
+
+
+@cases(FEW, 500)
+def test_any_claim_of_a_folder_is_read_or_refused(number, study):
+    claim = {"study": "made", "protocol": 2, "description": "What it asks."}
+
+    def check(content):
+        text = content if isinstance(content, str) else json.dumps(content)
+        (study / "study.yaml").write_bytes(text.encode("utf-8", "surrogatepass"))
+        ends_well(lambda: check_folder(study, "made"))
+        ends_well(lambda: read_description(study).encode())
+
+    for_all(number, mutations(claim) | TEXTS, check)
 
 
 @cases(FEW, 1_000)
 def test_any_dials_make_a_task_or_are_refused(number):
-    def load(fields):
-        task = TaskConfig(**fields)
-        small = [value for value in _numbers(task.parameters) if abs(value) > 100]
-        if small:  # what is large may be meant, and takes as long as it takes; whether it is possible is seen at once
-            demanded_bits(task.path, task.name, **task.parameters)
-            return
-        splits = load_task(task.path, task.name, split_seed=3, **task.parameters)
-        check_run(ExperimentConfig(task=task, **CELL), sizes_of_task(task.path, splits, None))
-
-    for_all(number, mutations(*DIALS), lambda fields: ends_well(lambda: load(fields)))
+    for_all(number, mutations(*DIALS), lambda fields: ends_well(lambda: plan(fields)))
 
 
-def _numbers(value):
+def plan(fields):
+    run = ExperimentConfig.from_dict(CELL | {"task": fields})
+    task, dials = run.task, run.task.parameters
+    demand = demanded_bits(task.path, task.name, **dials)
+    if all(abs(value) <= LARGE for value in numbers(dials)):
+        check_run(run, sizes_of_task(task.path, load_task(task.path, task.name, split_seed=3, **dials), demand))
+
+
+def numbers(value):
+    """The numbers in nested dictionaries and lists."""
     if isinstance(value, dict | list):
         for entry in value.values() if isinstance(value, dict) else value:
-            yield from _numbers(entry)
+            yield from numbers(entry)
     elif isinstance(value, int | float):
         yield value
 
 
-def test_these_are_what_they_are_made_of(study):
-    """Were the unchanged ones refused, none of the above would show anything."""
-    assert len(load_results(study)) == 3
-    assert len(study_repositories(study, "someone")) == 4
-    for fields in DIALS:
-        task = TaskConfig(**fields)
-        assert len(load_task(task.path, task.name, **task.parameters)["questions"])
+@pytest.mark.parametrize("fields", DIALS, ids=lambda fields: fields["path"])
+def test_the_dials_that_are_turned_are_possible(fields):
+    run = ExperimentConfig.from_dict(CELL | {"task": fields})
+    assert len(load_task(run.task.path, run.task.name, **run.task.parameters)["questions"])
