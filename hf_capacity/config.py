@@ -210,7 +210,8 @@ class ExperimentConfig:
         try:
             return _adapter().validate_python(settings)
         except ValidationError as error:
-            mistakes = error.errors()
+            # What was given comes before what was not.
+            mistakes = sorted(error.errors(), key=lambda mistake: mistake["type"].startswith("missing"))
             more = f"; and {len(mistakes) - MOST_SHOWN} more mistakes" if len(mistakes) > MOST_SHOWN else ""
             raise ValueError("; ".join(map(_explain, mistakes[:MOST_SHOWN])) + more) from None
 

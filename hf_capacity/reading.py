@@ -16,8 +16,9 @@ import yaml
 # A study is a page or two; a record of a run with its answers some hundred kilobytes.
 MOST_BYTES = 1_000_000
 MOST_BYTES_OF_JSON = 64_000_000
-# Aliases included, so that a page of them does not stand for gigabytes. So many are read in a second.
-MOST_NODES = 50_000
+# Aliases included, so that a page of them does not stand for gigabytes. So many are read in half a
+# second.
+MOST_NODES = 20_000
 DEEPEST = 20
 LONGEST_QUOTE = 200
 

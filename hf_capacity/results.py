@@ -283,7 +283,7 @@ def check_folder(output: Path, study: str) -> None:
             )
         if protocol != PROTOCOL_VERSION:
             raise ValueError(
-                f"`--output` (={output}) holds runs of protocol {protocol}, and these are of protocol "
+                f"`--output` (={output}) holds runs of protocol {quoted(protocol)}, and these are of protocol "
                 f"{PROTOCOL_VERSION}: name another folder."
             )
     elif output.exists() and any(path.name != f".{CLAIM}.partial" for path in output.iterdir()):
