@@ -50,6 +50,7 @@ def read_splits(path: str, name: str | None, cache: str) -> datasets.DatasetDict
         builder = datasets.load_dataset_builder(**place)
         place |= _as_written(builder)
         files = builder.config.data_files or {}
+        _refuse_null_rows(files)
         splits = datasets.load_dataset(**place, keep_in_memory=True)
         for rows in splits.values():
             rows.data.validate(full=True)
@@ -61,6 +62,16 @@ def read_splits(path: str, name: str | None, cache: str) -> datasets.DatasetDict
     except Exception as error:  # somebody else's files can be wrong in any way
         fault = next(_faults_of_files(place, files), None) or _cause(error)
         raise Unreadable(f"{fault.replace(place['path'], path)}.") from error
+
+
+def _refuse_null_rows(files: dict[str, list[str]]) -> None:
+    """Refuses what ends the process in pyarrow's reader of JSON lines, where nothing can be caught."""
+    for file in (file for split in files.values() for file in split):
+        if file.endswith((".json", ".jsonl")) and os.path.isfile(file):
+            with open(file, "rb") as lines:
+                for number, line in enumerate(lines, 1):
+                    if line.strip(b"\xef\xbb\xbf \t\r\n") == b"null":
+                        raise Unreadable(f"{file}: line {number} is `null`, where a row is expected.")
 
 
 def _check_id(path: str) -> None:

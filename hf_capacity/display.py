@@ -127,7 +127,7 @@ def show_marks(marks: dict[str, Any]) -> None:
         console.print(f"trade-off gap (recall - extrapolation): {marks['tradeoff_gap']:+.3f}")
     if "recall" not in marks["counts"] and "fit" not in marks["counts"]:
         console.print("What this model has seen is not known, so there is no recall, fit or extrapolation.")
-    if marks["vouched_for"] is False:
+    if marks.get("vouched_for") is False:
         console.print("Nothing vouches for this model: there is no record of its run that holds a digest of its own.")
     withheld = [row for row in marks["answers"] if row["seen"] is False] if marks["withheld"] else []
     prompts = Counter(row["prompt"] for row in withheld)

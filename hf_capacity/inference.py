@@ -132,6 +132,7 @@ def load_model(source: str | Path, step: int | None = None, revision: str | None
             dtype=torch.float32,  # in fewer bits, what else is in a batch would decide between near ties
             output_loading_info=True,
         )
+        reads_characters(tokenizer)
     except Exception as error:  # somebody else's files can be wrong in any way
         cause = textwrap.shorten(str(error), LONGEST_CAUSE)
         raise ValueError(f"{source} cannot be loaded as a causal language model: {cause}") from error

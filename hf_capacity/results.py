@@ -286,5 +286,5 @@ def check_folder(output: Path, study: str) -> None:
                 f"`--output` (={output}) holds runs of protocol {quoted(protocol)}, and these are of protocol "
                 f"{PROTOCOL_VERSION}: name another folder."
             )
-    elif output.exists() and any(path.name != f".{CLAIM}.partial" for path in output.iterdir()):
+    elif output.exists() and {path.name for path in output.iterdir()} - {CLAIM, f".{CLAIM}.partial"}:
         raise ValueError(f"`--output` (={output}) holds something else than a study: name an empty or new folder.")

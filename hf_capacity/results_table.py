@@ -82,13 +82,13 @@ def _column(values: list[Any]) -> "pandas.Series":
     types = {type(value) for value in values}
     has_gaps = type(None) in types
     types.discard(type(None))
-    if types == {int}:
+    if types == {int} and all(value is None or abs(value) < 2**63 for value in values):
         return pandas.Series(values, dtype="Int64" if has_gaps else "int64")
     if types == {bool}:
         return pandas.Series(values, dtype="boolean" if has_gaps else "bool")
     if types in ({float}, {int, float}):
         return pandas.Series(values, dtype="float64")
-    if len(types) > 1:
+    if len(types) > 1 or types == {int}:
         values = [None if value is None else json.dumps(value) for value in values]
     return pandas.Series(values)
 

@@ -50,7 +50,7 @@ def check_model(folder: Path) -> bool | None:
 
     Returns:
         Whether something vouches for the model: nothing does where the run was made before records held digests of
-        their own. None of a model that is none of ours.
+        their own. None of a model that no record or run lies beside.
 
     Raises:
         Damaged: A file is not the one that was written, or the run's record is damaged.
@@ -65,7 +65,7 @@ def check_model(folder: Path) -> bool | None:
         seals = filter(None, map(read_seal, run.glob("checkpoint-*")))
         digests, is_sealed = {name: digest for seal in seals for name, digest in seal.kept.items()}, False
     else:
-        return False if (folder / "task.json").exists() else None
+        return None
     named = {name: digests[prefix + name] for name in MODEL_FILES if prefix + name in digests}
     if not named and is_sealed:
         raise Damaged(f"{folder} is not among what {run / 'record.json'} vouches for.")

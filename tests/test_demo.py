@@ -127,7 +127,7 @@ def test_a_model_that_is_gone_or_damaged_leaves_the_others_to_answer(copied):
     [run] = copied.iterdir()
     study = Study(copied)
     (run / "step-50" / "model.safetensors").write_bytes(b"cut short")
-    assert "cannot be loaded" in told(study, "<5+7=", checkpoint=1)
+    assert "model.safetensors is not the file that the record vouches for" in told(study, "<5+7=", checkpoint=1)
     assert "withheld in training" in told(study, "<5+7=")
     (run / "task.json").write_text("{}", encoding="utf-8")
     assert "names another task" in told(study, "<5+7=")

@@ -266,12 +266,12 @@ def _checked(records: list[Record]) -> list[Record]:
             )
         if not (folder / "model.safetensors").exists():
             raise ValueError(f"{folder} has a record but no model.safetensors: publish the folder that was trained.")
-        RunFolder(folder.parent, ExperimentConfig.from_dict(record["config"])).done()
         for step in record["config"]["keep_checkpoints"]:
             if not (folder / f"step-{step}" / "model.safetensors").exists():
                 raise ValueError(
                     f"{run_id} has lost its step-{step}: take its record.json away, and repeat `hf-capacity run`."
                 )
+        RunFolder(folder.parent, ExperimentConfig.from_dict(record["config"])).done()
     return records
 
 
