@@ -179,7 +179,7 @@ def failure_cause(run_folder: Path) -> str | None:
     if not path.exists():
         return None
     try:
-        cause = json.loads(path.read_bytes())["cause"]
+        cause = read_json(path)["cause"]
     except (ValueError, TypeError, KeyError):
         cause = "failure.json does not say why"
     return without_secrets(" ".join(str(cause).split()))
