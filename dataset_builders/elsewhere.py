@@ -59,6 +59,8 @@ def read_splits(path: str, name: str | None, cache: str) -> datasets.DatasetDict
             return splits
         # One type was inferred for all splits, from the first: where that is of numbers, `007` of another is 7.
         return datasets.DatasetDict({split: _read_alone(place, split, files[split]) for split in splits})
+    except Unreadable:
+        raise
     except Exception as error:  # somebody else's files can be wrong in any way
         fault = next(_faults_of_files(place, files), None) or _cause(error)
         raise Unreadable(f"{fault.replace(place['path'], path)}.") from error

@@ -247,3 +247,11 @@ def test_pandas_writes_what_is_read(tmp_path):
     path = write_folder(tmp_path / "pandas")
     pd.DataFrame([ROW]).to_json(tmp_path / "pandas" / "train.jsonl", orient="records", lines=True)
     assert load_task(path)["train"].to_list() == [ROW]
+
+
+def test_a_row_that_is_null_is_refused_where_the_reader_would_end_the_process(tmp_path):
+    folder = tmp_path / "task"
+    path = write_folder(folder)
+    lines = (folder / "train.jsonl").read_bytes()
+    (folder / "train.jsonl").write_bytes(b"null\n" + lines)
+    refuses(r"train\.jsonl: line 1 is `null`, where a row is expected", path)
