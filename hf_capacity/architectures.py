@@ -19,6 +19,8 @@ from .reading import quoted
 MLP_WIDTHS = ("intermediate_size", "n_inner", "ffn_dim")
 # Of a classifier on top there is nothing to drop.
 DROPOUT = re.compile(r"(?!classifier|summary).*(dropout|pdrop)(_prob)?")
+# Of what there may be many in a layer, such as `num_local_experts`; the most that a model has had is some hundred.
+COUNT, MOST_COUNTED = re.compile(r"num_|n_"), 10_000
 # Of what a library says of keys that it refuses.
 LONGEST_CAUSE = 300
 # A few that are named where a type is unknown.
@@ -87,6 +89,9 @@ class Architecture:
         Raises:
             ValueError: Its type has no dropout, or transformers refuses a value.
         """
+        for key, value in model.other_keys.items():
+            if COUNT.match(key) and isinstance(value, int) and value > MOST_COUNTED:
+                raise ValueError(f"`model.{key}` (={quoted(value)}) must not exceed {MOST_COUNTED:,}.")
         if model.dropout and not self.dropouts:
             raise ValueError(f"`model.dropout` (={model.dropout}): {self.model_type} has none, leave it out.")
         if model.n_embd:
@@ -100,7 +105,7 @@ class Architecture:
         """The type's own MLP width for each unit of width; None where its config works that out itself."""
         defaults = self.config_class()
         width = getattr(defaults, self.sizes["n_inner"])
-        return width and width / defaults.hidden_size
+        return width / defaults.hidden_size if isinstance(width, int) else None  # some have a width a layer
 
 
 @functools.cache

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, field
 from pydantic.dataclasses import dataclass
 
 from .model_config import STRICT, ModelConfig, Number, PositiveInt, as_whole_number, left_out_at
-from .reading import quoted
+from .reading import check_plain, quoted
 from .shown import without_secrets
 
 
@@ -23,6 +23,10 @@ PROTOCOL_VERSION = 2
 Seed = Annotated[int, BeforeValidator(as_whole_number), Field(strict=True, ge=0, lt=2**32)]
 Fraction = Annotated[Number, Field(ge=0, le=1)]
 STUDYS_TASKS = ("arithmetic", "capitals", "mixture", "both")
+# What Linux takes for a path.
+LONGEST_PATH = 4_096
+# Each is a copy of the weights.
+MOST_KEPT = 10_000
 # Characters of a task's path that a run is called by.
 LONGEST_TASK = 180
 # Characters in a batch: beyond it neither text nor memory of any machine here would reach.
@@ -44,8 +48,8 @@ class TaskConfig:
             without it, they are refused.
     """
 
-    path: str
-    name: str | None = None
+    path: Annotated[str, Field(min_length=1, max_length=LONGEST_PATH)]
+    name: Annotated[str, Field(max_length=LONGEST_PATH)] | None = None
     parameters: dict[str, Any] = dataclasses.field(default_factory=dict)
     leaks: Literal["drop"] | None = left_out_at(None)
 
@@ -57,6 +61,10 @@ class TaskConfig:
     def _name_the_default(self):
         if self.name is None and self.path in STUDYS_TASKS:
             object.__setattr__(self, "name", "paper")
+        for key in ("path", "name", "parameters"):
+            check_plain(f"task.{key}", getattr(self, key))
+        if "\0" in self.path:
+            raise ValueError(f"`task.path` (={quoted(self.path)}) has a null character, which no path has.")
         if without_secrets(self.path) != self.path:
             raise ValueError(
                 "`task.path` holds a token or a password, which ids and records would show: leave it out, and log in "
@@ -148,7 +156,7 @@ class ExperimentConfig:
     steps: PositiveInt = 30_000
     eval_steps: PositiveInt = 250
     save_steps: PositiveInt = 1_000
-    keep_checkpoints: tuple[PositiveInt, ...] = ()
+    keep_checkpoints: Annotated[tuple[PositiveInt, ...], Field(max_length=MOST_KEPT)] = ()
     learning_rate: Annotated[Number, Field(gt=0)] = 1e-2
     min_learning_rate: Annotated[Number, Field(ge=0)] = 1e-4
     warmup_ratio: Fraction = 2_000 / 30_000
@@ -202,7 +210,8 @@ class ExperimentConfig:
         try:
             return _adapter().validate_python(settings)
         except ValidationError as error:
-            mistakes = error.errors()
+            # What was given comes before what was not.
+            mistakes = sorted(error.errors(), key=lambda mistake: mistake["type"].startswith("missing"))
             more = f"; and {len(mistakes) - MOST_SHOWN} more mistakes" if len(mistakes) > MOST_SHOWN else ""
             raise ValueError("; ".join(map(_explain, mistakes[:MOST_SHOWN])) + more) from None
 

@@ -20,6 +20,7 @@ from .config import ExperimentConfig, TaskConfig
 from .curriculum import ability_of_windows
 from .evaluation import TeacherForcing, Verdicts
 from .metrics.capacity_tradeoff.scoring import floors, score
+from .reading import read_json
 from .results import Damaged, write_atomically
 from .run_checks import sizes_of_task
 
@@ -81,7 +82,7 @@ class Exam:
         """
         path = folder / "task.json"
         try:
-            identity = dict(json.loads(path.read_text(encoding="utf-8")))
+            identity = dict(read_json(path))
         except (OSError, ValueError, TypeError):
             raise Damaged(f"{path} is missing or not readable as JSON.") from None
         # Where a task came from was not always written down, and says nothing of what it holds.

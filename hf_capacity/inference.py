@@ -1,6 +1,5 @@
 """A trained model, from a folder or the Hub: scored on its task, or asked something."""
 
-import json
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ from .exam import Exam
 from .generation import continuations, continuations_and_cuts, num_positions
 from .model_checks import check_causality, check_description, check_round_trip, check_weights
 from .model_folder import is_on_the_hub, model_folder
-from .reading import quoted
+from .reading import quoted, read_json
 from .tokenizer import encode, reads_characters
 from .vouching import check_model
 
@@ -56,7 +55,7 @@ class TrainedModel:
     def start(self) -> str:
         """What the model was always given before a line, as the `task.json` that travels with it says."""
         try:
-            return str(json.loads((self.folder / "task.json").read_bytes()).get("start", ""))
+            return str(read_json(self.folder / "task.json").get("start", ""))
         except (OSError, ValueError, AttributeError):
             return ""
 
@@ -190,10 +189,15 @@ def _exam(trained: TrainedModel, source: str | Path, asked: Any) -> Exam:
             )
         return Exam(_task(asked, f"`--task` (={quoted(asked)})"), split_seed=1337, unseen_training_text=True)
     try:
-        identity = json.loads(path.read_bytes())
-        carried, split_seed, start = identity["task"], int(identity["split_seed"]), identity.get("start", "")
+        identity = read_json(path)
+        carried, split_seed, start = identity["task"], identity["split_seed"], identity.get("start", "")
     except (ValueError, KeyError, TypeError):
         raise ValueError(f"{source} cannot be scored: its task.json names no `task` and `split_seed`.") from None
+    if type(split_seed) is not int or not isinstance(start, str):
+        raise ValueError(
+            f"{source} cannot be scored: `split_seed` (={quoted(split_seed)}) in its task.json is to be a whole "
+            f"number, and `start` (={quoted(start)}) text."
+        )
     task = _task(carried, f"`task` in the task.json of {source} (={quoted(carried)})")
     if asked is not None and (not isinstance(asked, dict) or not asked.items() <= carried.items()):
         raise ValueError(

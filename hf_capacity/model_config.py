@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, ConfigDict, Field, model_serializer, model_validator
 from pydantic.dataclasses import dataclass
 
-from .reading import PLAIN_NUMBER, quoted
+from .reading import PLAIN_NUMBER, check_plain, quoted
 
 
 STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -101,6 +101,8 @@ class ModelConfig:
 
     @model_validator(mode="after")
     def _fits_together(self):
+        for key, value in self.other_keys.items():
+            check_plain(f"model.{key}", value)
         if self.n_embd is None and self.num_parameters is None:
             raise ValueError("`model.n_embd` is missing: give it, or a `num_parameters` to aim at.")
         if self.n_embd is not None and self.num_parameters is not None:

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import torch
+from pydantic import ValidationError
 from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel, PreTrainedModel, set_seed
 
 from .architectures import architecture, refusal
-from .model_config import LADDERS_TYPE, ModelConfig
+from .model_config import LADDERS_TYPE, MOST_PARAMETERS, ModelConfig
 
 
 # How far from the number of parameters aimed at the widths alone may stay.
@@ -74,6 +75,19 @@ def _network(model: ModelConfig, vocab_size: int, block_size: int) -> PreTrained
         raise refusal(model.model_type, error) from error
 
 
+@functools.cache  # a study asks once for every seed
+def check_buildable(model: ModelConfig, vocab_size: int, block_size: int) -> None:
+    """Builds a model on the meta device, which allocates nothing.
+
+    Raises:
+        ValueError: There is no such model (see `sized`), or it has more parameters than any machine holds.
+    """
+    with torch.device("meta"):
+        total, _ = count_parameters(_network(sized(model, vocab_size, block_size), vocab_size, block_size))
+    if total > MOST_PARAMETERS:
+        raise ValueError(f"`model` has {total:,} parameters, more than {MOST_PARAMETERS:,}: no machine holds it.")
+
+
 def _check_causality(network: PreTrainedModel, model_type: str) -> None:
     if not torch.cuda.is_available():
         # That a GPU's kernel is not installed is no news on a machine without one.
@@ -117,7 +131,11 @@ def sized(model: ModelConfig, vocab_size: int, block_size: int) -> ModelConfig:
     target, heads = model.num_parameters, model.n_head or 1
 
     def with_sizes(head_width: int, n_inner: int | None) -> ModelConfig:
-        return replace(model, num_parameters=None, n_embd=head_width * heads, n_inner=n_inner)
+        try:
+            return replace(model, num_parameters=None, n_embd=head_width * heads, n_inner=n_inner)
+        except ValidationError as error:
+            cause = error.errors()[0]["msg"].removeprefix("Value error, ")
+            raise ValueError(f"`model.num_parameters` (={target:g}) cannot be had: {cause}") from None
 
     @functools.cache
     def count(head_width: int, n_inner: int | None = model.n_inner) -> int:

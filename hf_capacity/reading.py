@@ -1,10 +1,12 @@
 """What a user gives as text: files, YAML and JSON, within limits; every fault is a `ValueError` of one line."""
 
 import json
+import math
 import os
 import re
 import reprlib
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,13 +16,15 @@ import yaml
 # A study is a page or two; a record of a run with its answers some hundred kilobytes.
 MOST_BYTES = 1_000_000
 MOST_BYTES_OF_JSON = 64_000_000
-# Aliases included, so that a page of them does not stand for gigabytes.
-MOST_NODES = 100_000
+# Aliases included, so that a page of them does not stand for gigabytes. So many are read in half a
+# second.
+MOST_NODES = 20_000
 DEEPEST = 20
 LONGEST_QUOTE = 200
 
 # Decimal digits, with a point and an exponent if need be; no leading zeros, underscores or colons.
 PLAIN_NUMBER = re.compile(r"[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?", flags=re.ASCII)
+HALF_A_CHARACTER = "has half a character (a surrogate), which no file can hold"
 _DEEP = f"is nested more than {DEEPEST} levels deep"
 
 
@@ -59,6 +63,8 @@ class _StrictLoader(yaml.SafeLoader):
             raise yaml.MarkedYAMLError(problem=_DEEP, problem_mark=event.start_mark)
         node = super().compose_node(parent, index)
         self.depth -= 1
+        if isinstance(node, yaml.ScalarNode) and not _is_spelled(node.value):
+            raise yaml.MarkedYAMLError(problem=HALF_A_CHARACTER, problem_mark=event.start_mark)
         if event.anchor:
             self.sizes[event.anchor] = self.num_nodes - before
         return node
@@ -119,10 +125,50 @@ def check_spelling(name: str, value: object) -> None:
     Raises:
         ValueError: `value`, which messages call `name`, is no UTF-8.
     """
+    if not _is_spelled(str(value)):
+        raise ValueError(f"`{name}` (={quoted(str(value))}) is not UTF-8: give a name that is.")
+
+
+def check_plain(name: str, value: Any) -> None:
+    """Refuses what no JSON file can hold, or only one that `read_json` would refuse.
+
+    Raises:
+        ValueError: `value`, which messages call `name`, is too deep, too much, or holds something else than mappings
+            of names, lists, text, finite numbers, true, false and null.
+    """
+    level, number, depth = [value], 1, 0
+    while level:  # not one in the other: a stack has an end
+        if depth > DEEPEST:
+            raise ValueError(f"`{name}` {_DEEP}.")
+        inner: list[Any] = []
+        for entry in level:
+            if isinstance(entry, dict):
+                _check_leaves(name, entry)
+                entry = list(entry.values())
+            if isinstance(entry, list | tuple):
+                inner += entry
+                number += len(entry)
+                if number > MOST_NODES:
+                    raise ValueError(f"`{name}` has more than {MOST_NODES:,} entries.")
+            else:
+                _check_leaves(name, [entry])
+        level, depth = inner, depth + 1
+
+
+def _check_leaves(name: str, values: Iterable[Any]) -> None:
+    for value in values:
+        is_number = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
+        is_text = isinstance(value, str) and _is_spelled(value)
+        if not (is_number or is_text or value is None):
+            raise ValueError(f"`{name}` holds {quoted(value)}, which is neither text nor a finite number.")
+
+
+def _is_spelled(text: str) -> bool:
     try:
-        str(value).encode()
+        text.encode()
     except UnicodeEncodeError:
-        raise ValueError(f"`{name}` (={quoted(str(value))}) is not UTF-8: give a name that is.") from None
+        return False
+    return True
 
 
 def read_bytes(path: str | Path, most_bytes: int = MOST_BYTES_OF_JSON) -> bytes:
@@ -196,6 +242,8 @@ def read_json(path: str | Path, most_bytes: int = MOST_BYTES_OF_JSON) -> Any:
     try:
         content = json.loads(text)
         _check_depth(content)
+        if "\\ud" in text.lower() and not _is_spelled(json.dumps(content, ensure_ascii=False)):
+            raise ValueError(HALF_A_CHARACTER)
     except RecursionError:
         raise ValueError(f"{path} {_DEEP}.") from None
     except ValueError:

@@ -24,6 +24,8 @@ Count = Annotated[int, Field(ge=0)]
 Number = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Text = Annotated[str, Field(min_length=1)]
+# The name of its folder, here and on the Hub.
+RunId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_+-][A-Za-z0-9_.+-]*$", max_length=255)]
 # A file beside the record, or one of weights kept along the way: never one outside of the run's folder.
 FileName = Annotated[str, Field(pattern=r"^(step-[0-9]+/)?[^/\x00]*[^/\x00.][^/\x00]*$")]
 
@@ -175,7 +177,7 @@ def _agrees_with_itself(record: "Record") -> "Record":
 @STRICT
 class Record(TypedDict):
     schema_version: Literal[1, 2]
-    run_id: Text
+    run_id: RunId
     study: str
     config: Config
     sizes: NotRequired[dict[str, int | None]]

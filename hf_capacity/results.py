@@ -179,7 +179,7 @@ def failure_cause(run_folder: Path) -> str | None:
     if not path.exists():
         return None
     try:
-        cause = json.loads(path.read_bytes())["cause"]
+        cause = read_json(path)["cause"]
     except (ValueError, TypeError, KeyError):
         cause = "failure.json does not say why"
     return without_secrets(" ".join(str(cause).split()))
@@ -283,7 +283,7 @@ def check_folder(output: Path, study: str) -> None:
             )
         if protocol != PROTOCOL_VERSION:
             raise ValueError(
-                f"`--output` (={output}) holds runs of protocol {protocol}, and these are of protocol "
+                f"`--output` (={output}) holds runs of protocol {quoted(protocol)}, and these are of protocol "
                 f"{PROTOCOL_VERSION}: name another folder."
             )
     elif output.exists() and {path.name for path in output.iterdir()} - {CLAIM, f".{CLAIM}.partial"}:

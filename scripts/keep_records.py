@@ -7,12 +7,12 @@ models under `cards/`.
 """
 
 import shutil
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from hf_capacity.cli_errors import refuses_mistakes
 from hf_capacity.hub import study_repositories
 from hf_capacity.results import write_atomically
 
@@ -24,10 +24,7 @@ OF_A_MODEL = ("README.md", "learning_curve.png", ".eval_results/")
 
 
 def main(study: Annotated[Path, typer.Argument(help="A study's folder, such as runs/quick.")]) -> None:
-    try:
-        typer.echo(f"Written: {keep(study)}")
-    except (ValueError, OSError) as error:
-        sys.exit(f"Error: {error}")
+    typer.echo(f"Written: {keep(study)}")
 
 
 def keep(study: Path) -> Path:
@@ -47,4 +44,4 @@ def keep(study: Path) -> Path:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    typer.run(refuses_mistakes(main))

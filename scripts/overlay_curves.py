@@ -16,10 +16,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from hf_capacity.cli_errors import refuses_mistakes
 from hf_capacity.report.cells import model_label, task_label
 from hf_capacity.report.curves import DPI, STYLE, WIDTH
 from hf_capacity.results import read_curve, read_records, write_atomically
-from hf_capacity.shown import shown
 
 
 COLORS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7")
@@ -93,9 +93,5 @@ def main(
 
 if __name__ == "__main__":
     app = typer.Typer(pretty_exceptions_enable=False)
-    app.command()(main)
-    try:
-        app()
-    except (ValueError, OSError) as error:
-        typer.echo(f"Error: {shown(error)}", err=True)
-        raise SystemExit(2) from None
+    app.command()(refuses_mistakes(main))
+    app()

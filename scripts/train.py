@@ -17,6 +17,7 @@ import torch
 import typer
 from accelerate import PartialState
 
+from hf_capacity.cli_errors import refuses_mistakes
 from hf_capacity.display import Display
 from hf_capacity.experiment import run_experiment
 from hf_capacity.run_folder import RunLocked
@@ -79,10 +80,10 @@ def main(
 
 if __name__ == "__main__":
     app = typer.Typer(pretty_exceptions_enable=False)
-    app.command()(main)
+    app.command()(refuses_mistakes(main))
     try:
         app()
-    except (ValueError, RunLocked) as error:
+    except RunLocked as error:
         typer.echo(f"Error: {shown(error)}", err=True)
         raise SystemExit(2) from None
     finally:

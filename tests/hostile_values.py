@@ -134,7 +134,7 @@ def for_all(number: int, strategy: st.SearchStrategy, check: Callable[[Any], Non
     drawn(given(strategy)(check))()
 
 
-def ends_well(call: Callable[[], Any]) -> None:
+def ends_well(call: Callable[[], Any], most_seconds: float = MOST_SECONDS) -> None:
     """Makes a call that may refuse what it was given, in one line, soon, and within a gigabyte."""
     before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
     message = "None."
@@ -145,7 +145,7 @@ def ends_well(call: Callable[[], Any]) -> None:
     finally:
         seconds = time.process_time() - began
         grown = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
-        assert seconds < MOST_SECONDS, f"{seconds:.1f} s"
+        assert seconds < most_seconds, f"{seconds:.1f} s"
         assert grown < MOST_BYTES, f"{grown:,} bytes"
     assert message
     assert "\n" not in message, message

@@ -141,7 +141,7 @@ def test_a_stopped_run_ends_as_one_that_was_not(shape, tmp_path):
         ),
         ({"model_type": "t5", "n_embd": 8}, "known are gpt2, llama, gpt_neox, mamba"),
         ({"model_type": "lama", "n_embd": 8}, "did you mean `llama`?"),
-        ({"model_type": ["llama"], "n_embd": 8}, "is no causal language model"),
+        ({"model_type": ["llama"], "n_embd": 8}, "(=['llama']) must be the name of a type, such as llama"),
         ({"model_type": "llama4", "n_embd": 8}, "has no `hidden_size` of its own"),
         ({"model_type": "llama", "hidden_sizes": 8}, "`model.hidden_sizes` is no key of llama: did you mean `hidden_"),
         (

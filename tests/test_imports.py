@@ -70,7 +70,7 @@ ALLOWED = {
         "dataset_builders",
     },
     "report": {"curve", "model_config", "results", "published", "statistics"},
-    "sweep": {"config", "results", "run_folder", "run_checks", "display", "dataset_builders"},
+    "sweep": {"config", "model_config", "results", "run_folder", "run_checks", "display", "dataset_builders"},
     "demo": {"config", "exam", "evaluation", "inference", "report", "results", "tokenizer"},
     "hub": {"config", "model_config", "report", "results_table", "run_folder", "statistics", "dataset_builders"}
     | {"record_schema", "results", "vouching"},

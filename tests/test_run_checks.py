@@ -86,3 +86,20 @@ def test_every_task_has_a_run_id_that_can_name_a_folder(path):
     assert run_id[0].isalnum()
     assert len(run_id) < 230
     assert run_id != ExperimentConfig.from_dict(CELL | {"task": path + "/"}).run_id
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ({"model_type": "llama", "n_embd": 8, "hidden_act": "no-such"}, "cannot be a llama with these keys"),
+        ({"model_type": "llama", "n_embd": 8, "head_dim": -8}, "cannot be a llama with these keys"),
+        ({"model_type": "llama", "n_embd": 8, "num_key_value_heads": 0}, "cannot be a llama with these keys"),
+        ({"model_type": "mixtral", "n_embd": 8, "num_local_experts": 10**9}, "must not exceed 10,000"),
+        ({"model_type": "llama", "n_embd": 8, "n_inner": 10**9, "n_layer": 1_000}, "no machine holds it"),
+        ({"num_parameters": 10**12, "n_head": 10**9}, "`model.num_parameters` .* cannot be had: `model.n_layer`"),
+    ],
+)
+def test_a_model_that_cannot_be_built_is_refused_before_anything_starts(model, message):
+    with pytest.raises(ValueError, match=message) as refusal:
+        check_tasks([ExperimentConfig.from_dict({**CELL, "block_size": 9, "task": "arithmetic", "model": model})])
+    assert "\n" not in str(refusal.value)

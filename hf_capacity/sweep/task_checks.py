@@ -7,6 +7,7 @@ from dataset_builders import Task, demanded_bits, load_task
 from dataset_builders.dials import shortened
 
 from ..config import ExperimentConfig
+from ..model_config import LADDERS_TYPE
 from ..run_checks import TaskSizes, check_run, sizes_of_task
 
 
@@ -17,8 +18,8 @@ def check_tasks(runs: Sequence[ExperimentConfig]) -> None:
     """Loads the task of every run, and checks that the run fits it.
 
     Raises:
-        ValueError: A task cannot be loaded, a run does not fit it (see `check_run`), or a number of parameters cannot
-            be had with its alphabet.
+        ValueError: A task cannot be loaded, a run does not fit it (see `check_run`), or there is no such model, or
+            no such number of parameters with its alphabet.
     """
     sizes: dict[str, TaskSizes] = {}
     for run in runs:
@@ -29,10 +30,11 @@ def check_tasks(runs: Sequence[ExperimentConfig]) -> None:
             _warn(task, config.path)
             sizes[identity] = sizes_of_task(config.path, task, demanded_bits(config.path, config.name, **given))
         check_run(run, sizes[identity])
-        if run.model.num_parameters is not None:
-            from ..models import sized
+        # The ladder's type takes whatever sizes its config has let pass, and needs no torch to say so.
+        if run.model.num_parameters is not None or run.model.model_type != LADDERS_TYPE:
+            from ..models import check_buildable
 
-            sized(run.model, len(sizes[identity].alphabet), run.block_size)
+            check_buildable(run.model, len(sizes[identity].alphabet), run.block_size)
 
 
 def _warn(task: Task, path: str) -> None:
