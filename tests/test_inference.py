@@ -141,7 +141,7 @@ def change(path, **values):
         ("{", "its task.json names no `task` and `split_seed`"),
         ("[]", "its task.json names no `task` and `split_seed`"),
         ('{"task": {"path": "arithmetic"}}', "its task.json names no `task` and `split_seed`"),
-        ('{"task": {"path": "arithmetic"}, "split_seed": [1]}', "its task.json names no `task` and `split_seed`"),
+        ('{"task": {"path": "arithmetic"}, "split_seed": [1]}', "`split_seed` .* in its task.json is to be a whole number"),
         ('{"task": {"paths": "arithmetic"}, "split_seed": 1}', r"`task` in the task.json of .* is no task: a name is"),
         ('{"task": "arithmetic", "split_seed": 1}', r"`task` in the task.json of .* \(='arithmetic'\) is no task"),
         ('{"task": {"path": "arithmetic"}, "split_seed": 1337}', "or its text has changed since"),
