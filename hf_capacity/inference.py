@@ -191,13 +191,10 @@ def _exam(trained: TrainedModel, source: str | Path, asked: Any) -> Exam:
     try:
         identity = read_json(path)
         carried, split_seed, start = identity["task"], identity["split_seed"], identity.get("start", "")
+        if type(split_seed) is not int or not isinstance(start, str):
+            raise TypeError
     except (ValueError, KeyError, TypeError):
         raise ValueError(f"{source} cannot be scored: its task.json names no `task` and `split_seed`.") from None
-    if type(split_seed) is not int or not isinstance(start, str):
-        raise ValueError(
-            f"{source} cannot be scored: `split_seed` (={quoted(split_seed)}) in its task.json is to be a whole "
-            f"number, and `start` (={quoted(start)}) text."
-        )
     task = _task(carried, f"`task` in the task.json of {source} (={quoted(carried)})")
     if asked is not None and (not isinstance(asked, dict) or not asked.items() <= carried.items()):
         raise ValueError(

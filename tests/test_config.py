@@ -92,3 +92,32 @@ def test_what_is_missing_is_named():
 
 def test_packaged_studies_are_found():
     assert packaged_path("configs", "quick.yaml").is_file()
+
+
+def deep(levels):
+    return [deep(levels - 1)] if levels else []
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"task": {"path": "arithmetic", "parameters": {"x": deep(300)}}}, "`task.parameters` is nested more than 20"),
+        ({"task": {"path": "arithmetic", "parameters": {"x": {1, 2}}}}, r"`task.parameters` holds \{1, 2\}"),
+        ({"task": {"path": "arithmetic", "parameters": {"x": float("nan")}}}, "`task.parameters` holds nan"),
+        ({"task": {"path": "arithmetic", "parameters": {"x": "\ud800"}}}, r"`task.parameters` holds '\\ud800'"),
+        ({"task": {"path": "arithmetic", "parameters": {"x": [0] * 10**5}}}, "`task.parameters` has more than 20,000"),
+        ({"task": "a\0b"}, r"`task.path` \(='a\\x00b'\) has a null character"),
+        ({"task": ""}, r"`task.path` \(=''\): string should have at least 1 character"),
+        ({"task": "x" * 5_000}, r"`task.path` \(='xxx.*'\): string should have at most 4096 characters"),
+        ({"model": {"model_type": "llama", "n_embd": 8, "head_dim": float("inf")}}, "`model.head_dim` holds inf"),
+        ({"keep_checkpoints": range(1, 20_000)}, "`keep_checkpoints` .* at most 10000 items"),
+        ({"stop_when": {"metrics": "loss"}}, "unknown key `stop_when.metrics`: did you mean `metric`"),
+        ({"x": 1, "y": 2, "z": 3, "w": 4, "v": 5}, "unknown key `x`.*; and 2 more mistakes"),
+    ],
+)
+def test_what_no_file_holds_or_no_machine_does_is_refused_in_a_line(fields, message):
+    settings = {"task": "arithmetic", "model": "n14", "block_size": 9, "batch_size": 8, "steps": 10**6}
+    with pytest.raises(ValueError, match=message) as refusal:
+        ExperimentConfig.from_dict(settings | fields)
+    assert "\n" not in str(refusal.value)
+    assert len(str(refusal.value)) < 1_200
