@@ -50,7 +50,7 @@ def read_splits(path: str, name: str | None, cache: str) -> datasets.DatasetDict
         builder = datasets.load_dataset_builder(**place)
         place |= _as_written(builder)
         files = builder.config.data_files or {}
-        _refuse_null_rows(files)
+        _refuse_odd_rows(files)
         splits = datasets.load_dataset(**place, keep_in_memory=True)
         for rows in splits.values():
             rows.data.validate(full=True)
@@ -66,14 +66,19 @@ def read_splits(path: str, name: str | None, cache: str) -> datasets.DatasetDict
         raise Unreadable(f"{fault.replace(place['path'], path)}.") from error
 
 
-def _refuse_null_rows(files: dict[str, list[str]]) -> None:
-    """Refuses what ends the process in pyarrow's reader of JSON lines, where nothing can be caught."""
+def _refuse_odd_rows(files: dict[str, list[str]]) -> None:
+    """Refuses rows that are no mappings: `null` and `NaN` end the process in pyarrow's reader, uncaught."""
     for file in (file for split in files.values() for file in split):
-        if file.endswith((".json", ".jsonl")) and os.path.isfile(file):
-            with open(file, "rb") as lines:
-                for number, line in enumerate(lines, 1):
-                    if line.strip(b"\xef\xbb\xbf \t\r\n") == b"null":
-                        raise Unreadable(f"{file}: line {number} is `null`, where a row is expected.")
+        if not file.endswith((".json", ".jsonl")) or not os.path.isfile(file):
+            continue
+        with open(file, "rb") as lines:
+            for number, line in enumerate(lines, 1):
+                row = line.removeprefix(b"\xef\xbb\xbf").strip()
+                if number == 1 and file.endswith(".json") and (row[:1] == b"[" or row[-1:] != b"}"):
+                    break  # one document over many lines
+                if row and row[:1] != b"{":
+                    shown = row[:20].decode(errors="replace")
+                    raise Unreadable(f"{file}: line {number} is `{shown}`, where a row is a mapping.")
 
 
 def _check_id(path: str) -> None:

@@ -249,9 +249,11 @@ def test_pandas_writes_what_is_read(tmp_path):
     assert load_task(path)["train"].to_list() == [ROW]
 
 
-def test_a_row_that_is_null_is_refused_where_the_reader_would_end_the_process(tmp_path):
+@pytest.mark.parametrize("odd", ["null", "NaN", "7", "[1]"])
+def test_a_row_that_is_no_mapping_is_refused_where_the_reader_would_end_the_process(tmp_path, odd):
     folder = tmp_path / "task"
     path = write_folder(folder)
     lines = (folder / "train.jsonl").read_bytes()
-    (folder / "train.jsonl").write_bytes(b"null\n" + lines)
-    refuses(r"train\.jsonl: line 1 is `null`, where a row is expected", path)
+    (folder / "train.jsonl").write_bytes(lines + odd.encode() + b"\n")
+    number = lines.count(b"\n") + 1
+    refuses(rf"train\.jsonl: line {number} is `{re.escape(odd)}`, where a row is a mapping", path)
