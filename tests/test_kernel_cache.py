@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from hf_capacity.kernel import KernelFault, library, window_loss_library
+from hf_capacity.kernel import KernelFault, shared_object, window_loss_library
 from hf_capacity.trainer import implementation_fault
 
 
@@ -16,7 +16,7 @@ def built(tmp_path_factory):
     """A cache in which the kernel has been built: a copy of the user's."""
     window_loss_library()
     cache = tmp_path_factory.mktemp("cache")
-    shutil.copytree(library._folder(), cache / "hf_capacity")
+    shutil.copytree(shared_object._folder(), cache / "hf_capacity")
     return cache
 
 
@@ -25,23 +25,23 @@ def cache(built, tmp_path, monkeypatch):
     """A copy of that cache, and a compiler whose builds are counted and cost nothing: it copies what was built."""
     copy = shutil.copytree(built, tmp_path / "cache")
     monkeypatch.setenv("XDG_CACHE_HOME", str(copy))
-    monkeypatch.setattr(library, "builds", [], raising=False)
+    monkeypatch.setattr(shared_object, "builds", [], raising=False)
     whole = next(built.glob("hf_capacity/*.so"))
 
     def build(path):
-        library.builds.append(path)
+        shared_object.builds.append(path)
         shutil.copy(whole, path)
         path.with_suffix(".sha256").write_text(hashlib.sha256(whole.read_bytes()).hexdigest(), encoding="utf-8")
 
-    monkeypatch.setattr(library, "_build", build)
+    monkeypatch.setattr(shared_object, "_build", build)
     window_loss_library.cache_clear()
     yield copy / "hf_capacity"
     window_loss_library.cache_clear()
 
 
 def test_what_was_built_is_found_again(cache):
-    assert window_loss_library().instruction_set in (*library.INSTRUCTION_SETS, "-")
-    assert library.builds == []
+    assert window_loss_library().instruction_set in (*shared_object.INSTRUCTION_SETS, "-")
+    assert shared_object.builds == []
 
 
 def spoiled(change):
@@ -67,16 +67,16 @@ def spoiled(change):
 def test_what_is_not_as_it_was_built_is_built_again(cache, spoil):
     spoil(cache)
     window_loss_library()
-    assert len(library.builds) == 1
-    assert library.builds[0].parent == cache
+    assert len(shared_object.builds) == 1
+    assert shared_object.builds[0].parent == cache
 
 
 @pytest.mark.parametrize("where", ["folder", "parent"])
 def test_where_others_can_write_nothing_is_taken_from(cache, caplog, where):
     (cache if where == "folder" else cache.parent).chmod(0o777)
     window_loss_library()
-    assert [path.parent.stat().st_mode & 0o777 for path in library.builds] == [0o700]
-    assert library.builds[0].parent != cache
+    assert [path.parent.stat().st_mode & 0o777 for path in shared_object.builds] == [0o700]
+    assert shared_object.builds[0].parent != cache
     assert "others can write in" in caplog.text
     assert "the kernel is built for this process alone" in caplog.text
 
@@ -86,11 +86,11 @@ def test_another_users_files_are_not_loaded(cache):
     for path in cache.glob("*.so"):
         os.chown(path, 12345, 12345)
     window_loss_library()
-    assert len(library.builds) == 1
+    assert len(shared_object.builds) == 1
     os.chown(cache, 12345, 12345)
     window_loss_library.cache_clear()
     window_loss_library()
-    assert library.builds[1].parent != cache
+    assert shared_object.builds[1].parent != cache
 
 
 def test_another_library_is_a_fault_in_a_line(cache, monkeypatch, tmp_path):
@@ -99,7 +99,7 @@ def test_another_library_is_a_fault_in_a_line(cache, monkeypatch, tmp_path):
     def build(path):
         subprocess.run(["g++", "-shared", "-fPIC", str(tmp_path / "other.cpp"), "-o", str(path)], check=True)
 
-    monkeypatch.setattr(library, "_build", build)
+    monkeypatch.setattr(shared_object, "_build", build)
     shutil.rmtree(cache)
     assert "undefined symbol: window_loss" in implementation_fault("fused")
 
@@ -119,7 +119,7 @@ def test_a_compiler_that_misbehaves_is_a_fault_in_a_line(tmp_path, monkeypatch, 
     compiler.chmod(0o755)
     monkeypatch.setenv("CXX", str(compiler))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(library, "SECONDS_TO_BUILD", 1)
+    monkeypatch.setattr(shared_object, "SECONDS_TO_BUILD", 1)
     window_loss_library.cache_clear()
     with pytest.raises(KernelFault, match=fault):
         window_loss_library()

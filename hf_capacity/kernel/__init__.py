@@ -10,7 +10,7 @@ import torch
 from torch.nn.functional import pad
 from transformers import GPT2LMHeadModel
 
-from .library import KernelFault, window_loss_library
+from .shared_object import KernelFault, window_loss_library
 
 
 __all__ = ["FusedLoss", "KernelFault", "window_loss_library"]
