@@ -229,7 +229,7 @@ def _fault(schema: TypeAdapter, content: Any) -> str | None:
         schema.validate_python(content)
     except ValidationError as error:
         mistake = error.errors(include_url=False)[0]
-        place = ".".join(map(str, mistake["loc"]))
+        place = quoted(".".join(map(str, mistake["loc"])))[1:-1]
         if mistake["type"] == "missing":
             return f"`{place}` is missing"
         message = mistake["msg"].removeprefix("Value error, ")
