@@ -15,6 +15,8 @@ from dataset_builders.dials import listed
 from dataset_builders.questions import FEATURES
 
 
+# `datasets` looks at each, for minutes where somebody names a folder that holds far more than a task.
+MOST_FILES = 10_000
 # Of what a library says of a file.
 MOST_OF_A_CAUSE = 300
 
@@ -40,6 +42,7 @@ def read_splits(path: str, name: str | None, cache: str) -> datasets.DatasetDict
         `Unreadable`: if there is no such task, or a file of it cannot be read.
     """
     if is_folder(path):
+        _check_number_of_files(path)
         # `datasets` does not notice changed data files in a local folder with a card, unless its cache is empty.
         place = {"path": _plain_address(path, cache), "name": name, "cache_dir": os.path.join(cache, "datasets")}
     else:
@@ -79,6 +82,14 @@ def _refuse_odd_rows(files: dict[str, list[str]]) -> None:
                 if row and row[:1] != b"{":
                     shown = row[:20].decode(errors="replace")
                     raise Unreadable(f"{file}: line {number} is `{shown}`, where a row is a mapping.")
+
+
+def _check_number_of_files(path: str) -> None:
+    number = 0
+    for _, folders, files in os.walk(os.path.expanduser(path)):
+        number += len(folders) + len(files)
+        if number > MOST_FILES:
+            raise Unreadable(f"there are more than {MOST_FILES:,} files in it: name the task's own folder.")
 
 
 def _check_id(path: str) -> None:

@@ -257,3 +257,10 @@ def test_a_row_that_is_no_mapping_is_refused_where_the_reader_would_end_the_proc
     (folder / "train.jsonl").write_bytes(lines + odd.encode() + b"\n")
     number = lines.count(b"\n") + 1
     refuses(rf"train\.jsonl: line {number} is `{re.escape(odd)}`, where a row is a mapping", path)
+
+
+def test_a_folder_that_holds_far_more_than_a_task_is_refused_before_it_is_searched(tmp_path, monkeypatch):
+    path = write_folder(tmp_path / "elsewhere")
+    assert load_task(path)
+    monkeypatch.setattr("dataset_builders.elsewhere.MOST_FILES", 2)
+    refuses("more than 2 files in it: name the task's own folder", path)
