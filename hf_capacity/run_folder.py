@@ -16,6 +16,7 @@ import yaml
 
 from .config import ExperimentConfig
 from .curve_file import CurveFile
+from .reading import MOST_BYTES_OF_JSON, read_text
 from .record_schema import CURVE, SCHEMA_VERSION, with_digest
 from .results import Damaged, naming, read_record, record_text, sha256, write_atomically
 from .shown import without_secrets
@@ -110,9 +111,11 @@ class RunFolder:
         )
         self.failure.unlink(missing_ok=True)
         path = self.path / "sessions.jsonl"
-        lines = [*(path.read_text(encoding="utf-8").splitlines() if path.exists() else []), json.dumps(session)]
-        write_atomically(path, "\n".join(lines) + "\n")
-        return [json.loads(line) for line in lines]
+        # A run that goes on had a session before, whether or not it can still be read when.
+        earlier = _sessions(path) or ([session | {"resumed_from": 0}] if session["resumed_from"] else [])
+        sessions = [*earlier, session]
+        write_atomically(path, "".join(json.dumps(one) + "\n" for one in sessions))
+        return sessions
 
     def clear(self) -> None:
         """Takes everything away but the lock."""
@@ -222,6 +225,23 @@ class RunFolder:
         content = {"cause": without_secrets(cause), "traceback": without_secrets(traceback)}
         self.path.mkdir(parents=True, exist_ok=True)  # its process may have died before it made one
         write_atomically(self.failure, json.dumps(content, indent=1) + "\n")
+
+
+def _sessions(path: Path) -> list[dict[str, Any]]:
+    """The sessions so far. They only say when: what of them is damaged is left out, and fails no run."""
+    try:
+        found = (
+            [json.loads(line) for line in read_text(path, MOST_BYTES_OF_JSON).splitlines()] if path.exists() else []
+        )
+        sound = all(
+            isinstance(one["started"], str) and type(one["resumed_from"]) is int and one["resumed_from"] >= 0
+            for one in found
+        )
+    except (ValueError, TypeError, KeyError, RecursionError):
+        sound = False
+    if not sound:
+        logger.warning("%s cannot be read: the sessions before this one are not in the record.", path)
+    return found if sound else []
 
 
 def states(output: Path, runs: Sequence[ExperimentConfig]) -> list[str]:

@@ -68,6 +68,15 @@ def test_the_trap_does_work(tmp_path):
     assert (tmp_path / "sprung").exists()
 
 
+@pytest.mark.parametrize("sessions", [None, b"", b"{torn", b"[]\n", b"\xff\n", b'{"started": 5, "resumed_from": 0}\n'])
+def test_damaged_notes_of_earlier_sessions_fail_no_run(stopped, tmp_path, sessions):
+    path = stopped.path / "sessions.jsonl"
+    path.unlink() if sessions is None else path.write_bytes(sessions)
+    record = run_experiment(RUN, tmp_path / "runs", study="s")
+    assert record["provenance"]["resumed_from"] == [10]
+    assert stopped.done()
+
+
 @pytest.mark.parametrize("part", ["", "optimizer.pt"])
 def test_a_link_out_of_the_runs_folder_is_not_followed(stopped, tmp_path, caplog, part):
     inside, outside = stopped.path / "checkpoint-10" / part, tmp_path / "elsewhere"
