@@ -65,7 +65,7 @@ class TaskConfig:
             check_plain(f"task.{key}", getattr(self, key))
         if "\0" in self.path:
             raise ValueError(f"`task.path` (={quoted(self.path)}) has a null character, which no path has.")
-        if without_secrets(self.path) != self.path:
+        if _holds_a_secret(self.path):
             raise ValueError(
                 "`task.path` holds a token or a password, which ids and records would show: leave it out, and log in "
                 "with `hf auth login`."
@@ -227,11 +227,21 @@ class ExperimentConfig:
     @functools.cached_property  # a study of ten thousand runs asks for it again and again
     def run_id(self) -> str:
         """Readable prefix and a digest of the whole config and the protocol version."""
-        identity = json.dumps([PROTOCOL_VERSION, self.to_dict()], sort_keys=True)
         # As much of a path as file systems take in a name; the digest tells the rest.
         task = re.sub(r"[^A-Za-z0-9_.]+", "-", self.task.path)[-LONGEST_TASK:].strip("-.") or "task"
-        digest = hashlib.sha256(identity.encode()).hexdigest()[:8]
+        digest = config_digest(self.to_dict())
         return f"{task}-{self.model.label}-s{self.model_seed}-{digest}"
+
+
+def config_digest(settings: dict[str, Any]) -> str:
+    """In which the id of a run ends: of its whole config, as `to_dict` gives it, and the protocol version."""
+    identity = json.dumps([PROTOCOL_VERSION, settings], sort_keys=True)
+    return hashlib.sha256(identity.encode()).hexdigest()[:8]
+
+
+@functools.cache  # thousands of runs have few tasks
+def _holds_a_secret(path: str) -> bool:
+    return without_secrets(path) != path
 
 
 @functools.cache

@@ -251,15 +251,19 @@ def read_json(path: str | Path, most_bytes: int = MOST_BYTES_OF_JSON) -> Any:
     return content
 
 
-def _check_depth(content: Any, depth: int = 0) -> None:
-    if depth > DEEPEST:
-        raise RecursionError
-    if isinstance(content, dict):
-        content = list(content.values())
-    if isinstance(content, list):
-        for entry in content:
-            if isinstance(entry, (dict, list)):
-                _check_depth(entry, depth + 1)
+def _check_depth(content: Any) -> None:
+    """Level by level: ten thousand records are read at once, and their entries are many."""
+    level = [content] if isinstance(content, (dict, list)) else []
+    for _ in range(DEEPEST + 1):
+        level = [
+            entry
+            for outer in level
+            for entry in (outer.values() if type(outer) is dict else outer)
+            if type(entry) is dict or type(entry) is list
+        ]
+        if not level:
+            return
+    raise RecursionError
 
 
 def _in_a_line(words: str) -> str:

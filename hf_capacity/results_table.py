@@ -60,19 +60,24 @@ def _told(record: dict[str, Any]) -> dict[str, Any]:
     return told | {"vouched_for": is_vouched_for(record), "folder": str(record["folder"])}
 
 
-def _cells(content: dict[str, Any], prefix: str = "", pair: Sequence[str] = ()) -> dict[str, Any]:
-    """A table's row, names to values; `pair` names the two numbers of the lists that lie in `content`."""
-    row = {}
+def _cells(record: dict[str, Any]) -> dict[str, Any]:
+    """A table's row, names to values."""
+    row: dict[str, Any] = {}
+    _fill(row, record, "", ())
+    return row
+
+
+def _fill(row: dict[str, Any], content: dict[str, Any], prefix: str, pair: Sequence[str]) -> None:
+    """Adds what lies in `content` to a row; `pair` names the two numbers of the lists that lie there."""
     for key, value in content.items():
         name = prefix + key
         ends = PAIRS.get(name, pair)
         if isinstance(value, dict):
-            row |= _cells(value, f"{name}.", ends)
+            _fill(row, value, name + ".", ends)
         elif ends and (value is None or isinstance(value, list)):
-            row |= zip((f"{name}.{end}" for end in ends), value or (None, None), strict=True)
+            row[f"{name}.{ends[0]}"], row[f"{name}.{ends[1]}"] = value or (None, None)
         else:
             row[name] = json.dumps(value) if isinstance(value, list) else value
-    return row
 
 
 def _column(values: list[Any]) -> "pandas.Series":
