@@ -21,22 +21,29 @@ import transformers
 from accelerate.utils import broadcast_object_list
 from transformers import TrainerCallback, TrainingArguments
 
-from .batches import LineBatches, WindowBatches
-from .callbacks import Keeper, Progress, Stopper
-from .config import ExperimentConfig
-from .curriculum import Curriculum
-from .curve import findings
-from .disk_faults import with_file_named
-from .evaluation import LONGEST_LINE, line_of, lines_within, mean_loss, nll, predict, write
-from .exam import Exam
-from .kernel import FusedLoss, window_loss_library
-from .models import build_model, count_parameters, sizes_of
-from .results import Damaged, claim_folder, read_record
-from .resumption import where_to_go_on
-from .run_checks import check_run
-from .run_folder import RunFolder
-from .tokenizer import build_tokenizer, encode, save_tokenizer
-from .trainer import CapacityTrainer, build_loss, implementation_fault, step_implementation, training_arguments
+from .boundary.disk_faults import with_file_named
+from .boundary.writing import Damaged
+from .config.experiment import ExperimentConfig
+from .data.batches import LineBatches, WindowBatches
+from .data.curriculum import Curriculum
+from .data.run_checks import check_run
+from .data.tokenizer import build_tokenizer, encode, save_tokenizer
+from .evaluation.exact_match import LONGEST_LINE, line_of, lines_within, mean_loss, nll, predict, write
+from .evaluation.exam import Exam
+from .models.build import build_model, count_parameters, sizes_of
+from .runs.curve import findings
+from .runs.folder import RunFolder
+from .runs.records import claim_folder, read_record
+from .runs.resumption import where_to_go_on
+from .training.callbacks import Keeper, Progress, Stopper
+from .training.kernel import FusedLoss, window_loss_library
+from .training.trainer import (
+    CapacityTrainer,
+    build_loss,
+    implementation_fault,
+    step_implementation,
+    training_arguments,
+)
 
 
 logger = logging.getLogger(__name__)

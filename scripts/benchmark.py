@@ -32,13 +32,13 @@ from growth import GROWTH_BASE, VOCABULARY, measure_growth
 from jinja2 import Environment, StrictUndefined
 from ways_to_step import Cell, measure_steps
 
-from hf_capacity.config import ExperimentConfig
+from hf_capacity.boundary.writing import write_atomically
+from hf_capacity.config.experiment import ExperimentConfig
+from hf_capacity.config.study import read_study
+from hf_capacity.data.tokenizer import encode
 from hf_capacity.experiment import git_commit
-from hf_capacity.kernel import FusedLoss, window_loss_library
-from hf_capacity.results import write_atomically
 from hf_capacity.sweep.local import num_cores
-from hf_capacity.sweep.plan import read_study
-from hf_capacity.tokenizer import encode
+from hf_capacity.training.kernel import FusedLoss, window_loss_library
 
 
 ROOT = Path(__file__).parent.parent

@@ -12,9 +12,9 @@ from typing import Annotated
 
 import typer
 
-from hf_capacity.cli_errors import refuses_mistakes
+from hf_capacity.boundary.writing import write_atomically
+from hf_capacity.cli.errors import refuses_mistakes
 from hf_capacity.hub import study_repositories
-from hf_capacity.results import write_atomically
 
 
 NAMESPACE = "hf-capacity"

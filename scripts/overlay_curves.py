@@ -16,10 +16,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from hf_capacity.cli_errors import refuses_mistakes
-from hf_capacity.report.cells import model_label, task_label
+from hf_capacity.analysis.cells import model_label, task_label
+from hf_capacity.boundary.writing import write_atomically
+from hf_capacity.cli.errors import refuses_mistakes
 from hf_capacity.report.curves import DPI, STYLE, WIDTH
-from hf_capacity.results import read_curve, read_records, write_atomically
+from hf_capacity.runs.records import read_curve, read_records
 
 
 COLORS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7")

@@ -17,12 +17,12 @@ import torch
 import typer
 from accelerate import PartialState
 
-from hf_capacity.cli_errors import refuses_mistakes
-from hf_capacity.display import Display
+from hf_capacity.boundary.shown import shown
+from hf_capacity.cli.errors import refuses_mistakes
+from hf_capacity.config.study import read_study
 from hf_capacity.experiment import run_experiment
-from hf_capacity.run_folder import RunLocked
-from hf_capacity.shown import shown
-from hf_capacity.sweep.plan import read_study
+from hf_capacity.runs.folder import RunLocked
+from hf_capacity.sweep.display import Display
 from hf_capacity.sweep.task_checks import check_tasks
 
 
@@ -47,12 +47,12 @@ def main(
     is_main = PartialState(cpu=not torch.cuda.is_available()).is_main_process
     publish, explained_errors = None, contextlib.nullcontext()
     if push_to_hub:
-        from hf_capacity.hub import explained, log_in, model_repository, upload
+        from hf_capacity.hub import log_in, model_repository, translate_hub_errors, upload
 
         hub_model_id = hub_model_id or run.run_id
         if "/" not in hub_model_id:
             hub_model_id = f"{log_in()}/{hub_model_id}"
-        explained_errors = explained(hub_model_id)
+        explained_errors = translate_hub_errors(hub_model_id)
 
         def publish(folder: Path) -> None:
             upload([model_repository(folder, *hub_model_id.split("/"))], public=False, tell=typer.echo)

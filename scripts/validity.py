@@ -12,11 +12,12 @@ from pathlib import Path
 
 import typer
 
+from hf_capacity.analysis.cells import Cell, cells_of
+from hf_capacity.analysis.statistics import first_lasting
+from hf_capacity.boundary.writing import write_atomically
 from hf_capacity.report.capacity import MORRIS_FP32, MORRIS_RANGE, capacities
-from hf_capacity.report.cells import Cell, cells_of
 from hf_capacity.report.tables import fraction, markdown_table, mean_text, share_text
-from hf_capacity.results import read_curve, read_records, write_atomically
-from hf_capacity.statistics import first_lasting
+from hf_capacity.runs.records import read_curve, read_records
 
 
 KEPT = Path(__file__).parent.parent / "model_cards"

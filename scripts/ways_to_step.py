@@ -12,13 +12,13 @@ import transformers
 from datasets import Dataset
 from transformers import GPT2LMHeadModel, Trainer, TrainerCallback, TrainingArguments, default_data_collator
 
-from hf_capacity.batches import WindowBatches
-from hf_capacity.config import ExperimentConfig
-from hf_capacity.exam import Exam
-from hf_capacity.kernel import FusedLoss
-from hf_capacity.models import build_model, gpt2_config
-from hf_capacity.tokenizer import build_tokenizer, encode
-from hf_capacity.trainer import (
+from hf_capacity.config.experiment import ExperimentConfig
+from hf_capacity.data.batches import WindowBatches
+from hf_capacity.data.tokenizer import build_tokenizer, encode
+from hf_capacity.evaluation.exam import Exam
+from hf_capacity.models.build import build_model, gpt2_config
+from hf_capacity.training.kernel import FusedLoss
+from hf_capacity.training.trainer import (
     CapacityTrainer,
     build_loss,
     learning_rate_factor,

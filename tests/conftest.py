@@ -17,7 +17,7 @@ def half_trained(tmp_path_factory) -> dict[str, Path]:
     """A run folder per task, of models that know some answers and not others; each also kept at an early step."""
     import torch
 
-    from hf_capacity.config import ExperimentConfig
+    from hf_capacity.config.experiment import ExperimentConfig
     from hf_capacity.experiment import run_experiment
 
     torch.set_num_threads(1)
@@ -55,7 +55,7 @@ def cache(tmp_path, monkeypatch) -> Path:
 @pytest.fixture
 def hub():
     """A Hub on this machine alone, for child processes: two users, and an organisation of one of them."""
-    from loopback_hub import LoopbackHub
+    from support.loopback.hub import LoopbackHub
 
     with LoopbackHub(users={"token-of-ada": "ada", "token-of-bob": "bob"}, organisations={"lab": ["ada"]}) as hub:
         yield hub

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from hf_capacity import ExperimentConfig, evaluate_model, load_results, run_experiment
-from hf_capacity.results import read_curve
-from hf_capacity.sweep.plan import read_study
+from hf_capacity.config.study import read_study
+from hf_capacity.runs.records import read_curve
 from hf_capacity.sweep.task_checks import check_tasks
 
 

@@ -1,6 +1,7 @@
 """The direction of imports, asserted: a room may use only those below it."""
 
 import ast
+import graphlib
 import subprocess
 import sys
 from pathlib import Path
@@ -9,102 +10,77 @@ import pytest
 
 
 ROOT = Path(__file__).parent.parent
-LEAVES = {
-    "kernel",
-    "tokenizer",
-    "models",
-    "batches",
-    "curriculum",
-    "evaluation",
-    "generation",
-    "model_folder",
-    "results",
-    "statistics",
-    "published",
-    "display",
-}
-# What each room may use of the others; whatever is not named here may use anything inside its functions.
-ALLOWED = {
-    "reading": set(),
-    "shown": set(),
-    "model_config": set(),
-    "config": {"model_config"},
-    "architectures": {"model_config"},
+FILES = sorted((ROOT / "hf_capacity").rglob("*.py"))
+# Rooms from the ground up: each may use those above it in this list, and its own files.
+ROOMS = {
+    "boundary": set(),
+    "config": {"boundary"},
     "metrics": set(),
-    "published": set(),
-    "statistics": set(),
-    "curve": set(),
-    "record_schema": set(),
-    **{leaf: {"config", "model_config"} for leaf in LEAVES - {"published", "statistics"}},
-    "results": {"config", "record_schema"},
-    "vouching": {"record_schema", "results"},
-    "curve_file": {"results"},
-    "disk_faults": set(),
-    "models": {"model_config", "architectures"},
-    "results_table": {"results"},
-    "curriculum": set(),
-    "run_checks": {"config", "curriculum", "tokenizer"},
-    "batches": {"curriculum"},
-    "run_folder": {"config", "curve_file", "record_schema", "results", "vouching"},
-    "resumption": {"exam", "record_schema", "results", "run_folder"},
-    "trainer": {"config", "model_config", "batches", "kernel"},
-    "bits": {"batches"},
-    "callbacks": {"config", "run_folder"},
-    "exam": {"config", "batches", "bits", "curriculum", "evaluation", "results", "metrics", "dataset_builders"}
-    | {"run_checks"},
-    "model_checks": {"generation", "models"},
-    "inference": {"config", "tokenizer", "evaluation", "generation", "model_folder", "model_checks", "exam"}
-    | {"vouching", "dataset_builders"},
-    "experiment": {
-        *LEAVES,
-        "curve",
-        "config",
-        "callbacks",
-        "disk_faults",
-        "exam",
-        "resumption",
-        "run_checks",
-        "run_folder",
-        "trainer",
-        "metrics",
-        "dataset_builders",
-    },
-    "report": {"curve", "model_config", "results", "published", "statistics"},
-    "sweep": {"config", "model_config", "results", "run_folder", "run_checks", "display", "dataset_builders"},
-    "demo": {"config", "exam", "evaluation", "inference", "report", "results", "tokenizer"},
-    "hub": {"config", "model_config", "report", "results_table", "run_folder", "statistics", "dataset_builders"}
-    | {"record_schema", "results", "vouching"},
-    "cli": {"cli_publish", "cli_errors"},
-    "cli_publish": {"cli_errors"},
-    "cli_errors": set(),
+    "data": {"boundary", "config", "dataset_builders"},
+    "models": {"boundary", "config", "data"},
+    "runs": {"boundary", "config", "data"},
+    "training": {"boundary", "config", "data", "models", "runs"},
+    "evaluation": {"boundary", "config", "data", "metrics", "models", "runs", "dataset_builders"},
+    "experiment": {"boundary", "config", "data", "models", "runs", "training", "evaluation"},
+    "sweep": {"boundary", "config", "data", "runs", "dataset_builders"},
+    "analysis": {"boundary", "config", "runs"},
+    "report": {"boundary", "config", "runs", "analysis"},
+    "hub": {"boundary", "config", "runs", "analysis", "report", "dataset_builders"},
+    "demo": {"boundary", "config", "data", "evaluation", "runs", "analysis", "report"},
+    "cli": {"boundary"},
     "__init__": set(),
 }
-# An engine reaches the experiment inside the worker. Transformers takes seconds to load, and is rarely needed before.
-INSIDE_FUNCTIONS = {"sweep": {"experiment", "models"}, "model_config": {"architectures"}}
+# An engine reaches the experiment inside its worker, and what loads torch only when a model is checked.
+INSIDE_FUNCTIONS = {"sweep": {"experiment", "models"}}
+
+
+def room_of(path):
+    return path.relative_to(ROOT / "hf_capacity").parts[0].removesuffix(".py")
+
+
+def imported_modules(path, *, top_level):
+    """Of a file of the package, what it imports of ours, as dotted names from the root."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    package = path.relative_to(ROOT).parent.parts
+    for node in tree.body if top_level else ast.walk(tree):
+        if not isinstance(node, ast.ImportFrom):
+            continue
+        start = package[: len(package) - node.level + 1] if node.level else ()
+        module = ".".join([*start, *filter(None, [node.module])])
+        for alias in node.names:
+            name = f"{module}.{alias.name}"
+            yield name if ROOT.joinpath(*name.split(".")).with_suffix(".py").exists() else module
 
 
 def imported_rooms(path, *, top_level):
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    nodes = tree.body if top_level else ast.walk(tree)
-    depth = len(path.relative_to(ROOT / "hf_capacity").parts)
-    for node in nodes:
-        if isinstance(node, ast.ImportFrom):
-            module = node.module or ""
-            if node.level == depth:
-                names = [module.split(".")[0]] if module else [alias.name for alias in node.names]
-                yield from names
-            elif node.level == 0 and module.split(".")[0] in ("hf_capacity", "dataset_builders"):
-                yield module.split(".")[0]
+    for module in imported_modules(path, top_level=top_level):
+        first, *rest = module.split(".")
+        if first == "hf_capacity":
+            yield rest[0] if rest else "__init__"
+        elif first == "dataset_builders":
+            yield first
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "hf_capacity").rglob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT / "hf_capacity")))
 def test_imports_go_down_only(path):
-    room = path.relative_to(ROOT / "hf_capacity").parts[0].removesuffix(".py")
-    allowed = ALLOWED[room] | {room, "reading", "shown"}  # how files are read is at the bottom of all
-    assert set(imported_rooms(path, top_level=True)) <= allowed
-    if room not in ("cli", "cli_publish", "__init__"):
-        anywhere = set(imported_rooms(path, top_level=False))
-        assert anywhere <= allowed | INSIDE_FUNCTIONS.get(room, set())
+    room = room_of(path)
+    assert set(imported_rooms(path, top_level=True)) <= ROOMS[room] | {room}
+    if room != "cli":  # a command loads what it needs when it is called
+        assert set(imported_rooms(path, top_level=False)) <= ROOMS[room] | {room} | INSIDE_FUNCTIONS.get(room, set())
+
+
+def test_the_table_itself_goes_down_only():
+    order = list(ROOMS)
+    for place, room in enumerate(order):
+        assert ROOMS[room] - {"dataset_builders"} <= set(order[:place])
+
+
+def test_no_files_import_each_other_in_a_circle():
+    graph = {}
+    for path in FILES:
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        graph[name] = set(imported_modules(path, top_level=False)) - {name}
+    graphlib.TopologicalSorter(graph).prepare()
 
 
 def test_the_builders_and_the_metric_know_nothing_of_the_package():
@@ -120,16 +96,23 @@ def test_the_builders_and_the_metric_know_nothing_of_the_package():
         }  # fmt: skip
 
 
-def test_every_room_is_in_the_table():
-    rooms = {path.stem for path in (ROOT / "hf_capacity").iterdir() if path.suffix == ".py" or path.is_dir()}
-    assert rooms - {"__pycache__"} <= set(ALLOWED)
+def test_every_room_is_in_the_table_and_introduces_itself():
+    assert {room_of(path) for path in FILES} == set(ROOMS)
+    for folder in {path.parent for path in FILES} - {ROOT / "hf_capacity"}:
+        assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8")))
 
 
 def test_public_names_exist_and_load_lazily():
+    public = [room for room in ROOMS if (ROOT / "hf_capacity" / room / "__init__.py").exists() and room != "cli"]
     code = (
-        "import sys, hf_capacity\n"
+        "import importlib, sys, hf_capacity\n"
         "assert 'torch' not in sys.modules\n"
-        "for name in hf_capacity.__all__: assert callable(getattr(hf_capacity, name)), name\n"
+        "import hf_capacity.config, hf_capacity.runs, hf_capacity.sweep\n"
+        "hf_capacity.config.ExperimentConfig, hf_capacity.runs.read_records, hf_capacity.sweep.estimated_minutes\n"
+        "assert 'torch' not in sys.modules\n"
+        f"rooms = [hf_capacity, *(importlib.import_module('hf_capacity.' + room) for room in {public})]\n"
+        "for room in rooms:\n"
+        "    for name in getattr(room, '__all__', []): assert getattr(room, name) is not None, name\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -28,7 +28,7 @@ def test_nothing_but_our_two_packages_lands_in_site_packages(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"hf_capacity", "dataset_builders"}
     assert "hf_capacity/configs/quick.yaml" in names
-    assert "hf_capacity/published/accuracy.csv" in names
+    assert "hf_capacity/analysis/paper/accuracy.csv" in names
     assert "hf_capacity/demo/page.css" in names
     assert "hf_capacity/metrics/capacity_tradeoff/README.md" in names
     assert "dataset_builders/arithmetic/data/paper/train.jsonl" in names

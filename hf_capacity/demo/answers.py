@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import torch
 
-from ..evaluation import lines_within
-from ..inference import TrainedModel, load_model
-from ..report.cells import Record, model_label
-from ..tokenizer import encode
+from ..analysis.cells import Record, model_label
+from ..data.tokenizer import encode
+from ..evaluation.exact_match import lines_within
+from ..evaluation.inference import TrainedModel, load_model
 from .study import Question, find_questions
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from ..report.cells import Ladder
-from ..shown import shown
+from ..analysis.cells import Ladder
+from ..boundary.shown import shown
 from .answers import answer
 from .study import Study
 from .tradeoff import names_of, series_of

@@ -5,10 +5,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ..config import ExperimentConfig, TaskConfig
-from ..exam import Exam
-from ..report.cells import SEEDS, Ladder, Record, cells_of, ladders_of
-from ..results import read_description, read_records
+from ..analysis.cells import Ladder, Record, cells_of, ladders_of
+from ..config.experiment import SEEDS, ExperimentConfig, TaskConfig
+from ..evaluation.exam import Exam
+from ..runs.records import read_description, read_records
 
 
 # A row of a task's questions: `prompt`, `answer`, `end`, `kind`, `ability`, and whether the model has `seen` it.

@@ -3,7 +3,7 @@
 import math
 from typing import NamedTuple
 
-from ..report.cells import RATES, Cell, Ladder
+from ..analysis.cells import RATES, Cell, Ladder
 from ..report.curves import MEASURES
 
 

@@ -1,20 +1,13 @@
 """Models, studies, tasks and the metric as repositories on the Hub, or as the same folders on disk."""
 
-from .client import PublishError, explained, log_in, upload
-from .contents import dataset_repository, metric_repository, model_repository, study_repositories
-from .repository import Repository, Revision, write_to_disk
+import lazy_loader
 
 
-__all__ = [
-    "PublishError",
-    "Repository",
-    "Revision",
-    "dataset_repository",
-    "explained",
-    "log_in",
-    "metric_repository",
-    "model_repository",
-    "study_repositories",
-    "upload",
-    "write_to_disk",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "client": ["PublishError", "log_in", "translate_hub_errors", "upload"],
+        "contents": ["dataset_repository", "metric_repository", "model_repository", "study_repositories"],
+        "repository": ["Repository", "Revision", "write_to_disk"],
+    },
+)

@@ -4,12 +4,13 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from ..config import ExperimentConfig
-from ..model_config import LADDERS_TYPE
-from ..report.cells import RATES, SEEDS, Cell, Record
-from ..report.tables import ABSENT, code, fraction, has_withheld, markdown_table, mean_text, share_text
-from ..results import is_vouched_for
-from ..statistics import wilson_interval
+from ..analysis.cells import RATES, Cell, Record
+from ..analysis.statistics import wilson_interval
+from ..boundary.shown import ABSENT
+from ..config.experiment import SEEDS, ExperimentConfig
+from ..config.model_keys import LADDERS_TYPE
+from ..report.tables import code, fraction, has_withheld, markdown_table, mean_text, share_text
+from ..runs.records import is_vouched_for
 
 
 HUB = "https://huggingface.co"

@@ -7,8 +7,9 @@ from typing import Any
 import yaml
 from huggingface_hub import DatasetCardData, EvalResult, EvalResultEntry, ModelCardData, eval_result_entries_to_yaml
 
-from ..config import packaged_path
-from ..report.cells import RATES, SEEDS, Cell, Record, ladders_of, without_folders
+from ..analysis.cells import RATES, Cell, Record, ladders_of, without_folders
+from ..config.experiment import SEEDS
+from ..config.packaged import packaged_path
 from ..report.findings import finding
 from ..report.page import render, seeds_told, settings_table
 from ..report.tables import cell_table, code, fraction, markdown_table

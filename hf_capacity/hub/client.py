@@ -18,7 +18,7 @@ from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import disable_progress_bars
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
-from ..shown import HIDDEN, without_secrets
+from ..boundary.shown import HIDDEN, without_secrets
 from .published_runs import published_runs, refuse_other_runs
 from .repository import PublishError, Repository, Revision
 
@@ -36,7 +36,7 @@ def log_in() -> str:
     Raises:
         PublishError: There is none, the Hub does not take it, or cannot be reached.
     """
-    return _patiently(lambda: HfApi().whoami()["name"], "your account")
+    return _with_retries(lambda: HfApi().whoami()["name"], "your account")
 
 
 def upload(repositories: Sequence[Repository], *, public: bool, tell: Callable[[str], Any]) -> None:
@@ -61,16 +61,16 @@ def upload(repositories: Sequence[Repository], *, public: bool, tell: Callable[[
         where = {"repo_id": repository.repo_id, "repo_type": repository.repo_type}
         sdk = {"space_sdk": "gradio"} if repository.repo_type == "space" else {}
         create = partial(api.create_repo, **where, **sdk, private=True, exist_ok=True)
-        url = _patiently(create, repository.repo_id, so_far)
+        url = _with_retries(create, repository.repo_id, so_far)
         for revision in repository.revisions:
             name = f"{repository.repo_id} ({revision.name})"
-            _patiently(partial(_publish_revision, api, where, revision), name, so_far)
+            _with_retries(partial(_publish_revision, api, where, revision), name, so_far)
         tell(f"{without_secrets(url)}  {', '.join(revision.name for revision in reversed(repository.revisions))}")
     for repository in repositories:
         if public and private[repository.repo_id]:
             where = {"repo_id": repository.repo_id, "repo_type": repository.repo_type}
             so_far = f" All are complete, but not all are public yet. {GOES_ON}"
-            _patiently(partial(api.update_repo_settings, **where, private=False), repository.repo_id, so_far)
+            _with_retries(partial(api.update_repo_settings, **where, private=False), repository.repo_id, so_far)
         elif not public and not private[repository.repo_id]:
             tell(f"{repository.repo_id} was public already, and is left so.")
 
@@ -88,7 +88,7 @@ def _free_or_ours(api: HfApi, repository: Repository) -> bool:
                 raise
             return None, []
 
-    info, commits = _patiently(look, repository.repo_id)
+    info, commits = _with_retries(look, repository.repo_id)
     if info is None:
         return True
     tags = (info.card_data or {}).get("tags") or []
@@ -99,7 +99,7 @@ def _free_or_ours(api: HfApi, repository: Repository) -> bool:
         )
     if repository.run_ids:
         read = partial(published_runs, api, where)
-        refuse_other_runs(repository, _patiently(read, repository.repo_id))
+        refuse_other_runs(repository, _with_retries(read, repository.repo_id))
     return bool(info.private)
 
 
@@ -149,7 +149,7 @@ def _blob_id(addition: CommitOperationAdd) -> str:
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
 
-def _patiently(call: Callable[[], Any], what: str, so_far: str = "") -> Any:
+def _with_retries(call: Callable[[], Any], what: str, so_far: str = "") -> Any:
     """Calls again what may pass by itself, and says of what does not pass why."""
     retrying = Retrying(
         retry=retry_if_exception(_may_pass),
@@ -157,12 +157,12 @@ def _patiently(call: Callable[[], Any], what: str, so_far: str = "") -> Any:
         wait=wait_exponential(multiplier=FIRST_WAIT, max=30),
         reraise=True,
     )
-    with explained(what, so_far):
+    with translate_hub_errors(what, so_far):
         return retrying(call)
 
 
 @contextlib.contextmanager
-def explained(what: str, so_far: str = "") -> Iterator[None]:
+def translate_hub_errors(what: str, so_far: str = "") -> Iterator[None]:
     """Lets what the Hub's client raises come out as a `PublishError` about `what`."""
     try:
         yield

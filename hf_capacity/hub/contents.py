@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..config import ExperimentConfig, packaged_path
-from ..reading import quoted
-from ..record_schema import with_digest
+from ..analysis.cells import Cell, Record, cells_of, ladders_of, without_folders
+from ..boundary.reading import quoted
+from ..config.experiment import ExperimentConfig
+from ..config.packaged import packaged_path
 from ..report import write_report
-from ..report.cells import Cell, Record, cells_of, ladders_of, without_folders
 from ..report.curves import draw_learning_curves
-from ..results import (
+from ..runs.folder import RunFolder
+from ..runs.records import (
     failure_cause,
     is_vouched_for,
     read_curve,
@@ -19,9 +20,9 @@ from ..results import (
     read_unfinished,
     record_text,
 )
-from ..results_table import load_results
-from ..run_folder import RunFolder
-from ..vouching import MODEL_FILES
+from ..runs.schema import with_digest
+from ..runs.table import load_results
+from ..runs.vouching import MODEL_FILES
 from .card_parts import is_packaged, run_revision, step_revision
 from .cards import Address, checkpoint_card, eval_results_file, ladder_card, model_card
 from .repository import Repository, Revision, check_name, distinct_names, repository_name

@@ -6,7 +6,7 @@ from pathlib import Path
 from huggingface_hub import HfApi
 from huggingface_hub.errors import EntryNotFoundError
 
-from ..reading import quoted, read_json
+from ..boundary.reading import quoted, read_json
 from .repository import PublishError, Repository, plan_digest
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ..reading import quoted
-from ..results import naming
+from ..boundary.reading import quoted
+from ..boundary.writing import naming
 
 
 LONGEST_NAME = 96  # of a repository on the Hub

@@ -1,6 +1,6 @@
 """Records to one page: the finding, the cells with their intervals, the figures, and how it was run."""
 
-from .page import write_report
+import lazy_loader
 
 
-__all__ = ["write_report"]
+__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={"page": ["write_report"]})

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ..statistics import compare_paired, compare_paired_events, critical_capacity, first_lasting, median_time
-from .cells import RATES, Cell, Mean, Record, ladders_of
-from .tables import ABSENT, code, has_withheld, markdown_table, mean_text, names, p_text, share_text
+from ..analysis.cells import RATES, Cell, Mean, Record, ladders_of
+from ..analysis.statistics import compare_paired, compare_paired_events, critical_capacity, first_lasting, median_time
+from ..boundary.shown import ABSENT
+from .tables import code, has_withheld, markdown_table, mean_text, names, p_text, share_text
 
 
 # A rate is reached at the first of three evaluations in a row that are at it, as grokking is usually told.

@@ -9,9 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from .cells import Cell
+from ..analysis.cells import Cell
+from ..boundary.shown import ABSENT
 from .curves import DPI, MARKER_SIZE, STYLE, WIDTH, label_text, png
-from .tables import ABSENT, markdown_table, mean_text, names
+from .tables import markdown_table, mean_text, names
 
 
 RANDOM_STRINGS = "random strings"

@@ -5,8 +5,9 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ..analysis.cells import Cell, Record
+from ..config.experiment import SEEDS
 from .bits import RANDOM_STRINGS, estimator_of, has_bits
-from .cells import SEEDS, Cell, Record
 from .tables import markdown_table, mean_text
 
 

@@ -9,11 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ..analysis.cells import Cell
+from ..boundary.shown import ABSENT
 from .analyses import difference_texts, pairs_of
 from .bits import COLORS, GIVEN_KEYS, MARKERS, estimator_of, has_bits
-from .cells import Cell
 from .curves import DPI, MARKER_SIZE, STYLE, WIDTH, label_text, png
-from .tables import ABSENT, has_withheld, markdown_table, mean_text, share_text
+from .tables import has_withheld, markdown_table, mean_text, share_text
 
 
 NO_FACTS = "no facts"

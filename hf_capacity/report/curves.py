@@ -19,10 +19,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from ..published import published_curve
-from ..shown import shown
-from ..statistics import wilson_interval
-from .cells import RATES, Cell, Ladder
+from ..analysis.cells import RATES, Cell, Ladder
+from ..analysis.paper import published_curve
+from ..analysis.statistics import wilson_interval
+from ..boundary.shown import shown
 
 
 Curves = dict[str, list[dict[str, Any]]]

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from ..statistics import compare_independent
-from .cells import RATES, Cell, Ladder
+from ..analysis.cells import RATES, Cell, Ladder
+from ..analysis.statistics import compare_independent
 from .tables import has_withheld, mean_text, p_text, share_text
 
 

@@ -13,18 +13,20 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markdown_it import MarkdownIt
 
-from ..published import published_curve
-from ..results import is_vouched_for, read_curve, read_description, read_records, read_unfinished, write_atomically
+from ..analysis.cells import RATES, Record, cells_of, flatten, ladders_of, model_label, spelled, task_label
+from ..analysis.paper import published_curve
+from ..boundary.shown import ABSENT
+from ..boundary.writing import write_atomically
+from ..config.experiment import SEEDS
+from ..runs.records import is_vouched_for, read_curve, read_description, read_records, read_unfinished
 from .analyses import critical_table, kinds_table, paired_table, timing_table, withheld_table
 from .bits import bits_table, draw_bits
 from .capacity import capacities, capacity_caption, capacity_table
-from .cells import RATES, SEEDS, Record, cells_of, flatten, ladders_of, model_label, spelled, task_label
 from .crowding import crowding_table, crowds_of, draw_crowding
 from .curves import draw_capacity, draw_learning_curves
 from .findings import finding
 from .rescue import joint_cells, rescue_sentence, rescue_table
 from .tables import (
-    ABSENT,
     cell_table,
     choice_table,
     comparison_table,

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from ..analysis.cells import Cell, Share, setting_titles
+from ..boundary.shown import ABSENT
 from .analyses import REACHED
-from .cells import Cell, Share, setting_titles
-from .tables import ABSENT, markdown_table, mean_text, share_text
+from .tables import markdown_table, mean_text, share_text
 
 
 WITHHELD = "solves all withheld"

@@ -4,13 +4,12 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..published import NUM_QUESTIONS, published_accuracy, published_loss
-from ..shown import shown
-from .cells import RATES, Cell, Mean, Share
+from ..analysis.cells import RATES, Cell, Mean, Share
+from ..analysis.paper import NUM_QUESTIONS, published_accuracy, published_loss
+from ..boundary.shown import ABSENT, shown
 
 
 KIND_NAMES = {"addition": "addition", "subtraction": "subtraction", "capital": "facts"}
-ABSENT = "-"
 CODE = re.compile(r"((?<!`)(?:`[^`]+`|``.+?``(?!`)|```+.+```+))")
 MARKUP = re.compile(r"<(?=[A-Za-z/!?])|!(?=\[)")
 

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .cells import Cell
+from ..analysis.cells import Cell
 from .curves import DPI, MOST_COLUMNS, STYLE, WIDTH, Curves, label_text, png
 
 

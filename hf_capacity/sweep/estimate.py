@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
-from ..config import ExperimentConfig
-from .plan import work
+from ..config.experiment import ExperimentConfig
+from ..config.study import estimated_work
 
 
 # Seconds a step on one core by `work` a step: the line through the nine cells of model_cards/benchmark, from which the
@@ -51,7 +51,7 @@ def spelled_time(minutes: float) -> str:
 
 
 def _benchmarked_seconds(run: ExperimentConfig) -> float:
-    return FIXED_SECONDS + SECONDS_A_MULTIPLICATION * work(run) / run.steps
+    return FIXED_SECONDS + SECONDS_A_MULTIPLICATION * estimated_work(run) / run.steps
 
 
 def _shape(run: ExperimentConfig) -> tuple[Any, ...]:

@@ -14,10 +14,10 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from ..config import ExperimentConfig
-from ..display import Display
-from ..run_folder import RunFolder, RunLocked
-from ..shown import keep_secrets_out_of_logs, without_secrets
+from ..boundary.shown import keep_secrets_out_of_logs, without_secrets
+from ..config.experiment import ExperimentConfig
+from ..runs.folder import RunFolder, RunLocked
+from .display import Display
 
 
 # How long a worker may take to go before it is killed.
@@ -100,7 +100,7 @@ class Worker:
     def __init__(self, output: Path, study: str):
         context = multiprocessing.get_context("spawn")
         self.line, theirs = context.Pipe()
-        self.process = context.Process(target=work, args=(theirs, output, study), daemon=True)
+        self.process = context.Process(target=worker_main, args=(theirs, output, study), daemon=True)
         self.process.start()
         theirs.close()
         self.run: ExperimentConfig | None = None
@@ -133,7 +133,7 @@ def _with_news(workers: Sequence[Worker]) -> list[Worker]:
     return [worker for worker in workers if worker.line in ready]
 
 
-def work(line: Connection, output: Path, study: str) -> None:
+def worker_main(line: Connection, output: Path, study: str) -> None:
     """What a worker process does: run after run, until nobody is at the other end."""
     # Ctrl-C reaches every process of the terminal: the parent alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

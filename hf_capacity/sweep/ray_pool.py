@@ -13,10 +13,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ..config import ExperimentConfig
-from ..display import Display
-from ..results import claim_folder
-from ..run_folder import RunFolder, RunLocked
+from ..config.experiment import ExperimentConfig
+from ..runs.folder import RunFolder, RunLocked
+from ..runs.records import claim_folder
+from .display import Display
 from .local import SECONDS_BETWEEN_TRIES, do_run, num_cores
 from .ray_checks import SECONDS_TO_CONNECT, check_resources, checked_address
 

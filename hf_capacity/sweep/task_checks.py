@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataset_builders import Task, demanded_bits, load_task
 from dataset_builders.dials import shortened
 
-from ..config import ExperimentConfig
-from ..model_config import LADDERS_TYPE
-from ..run_checks import TaskSizes, check_run, sizes_of_task
+from ..config.experiment import ExperimentConfig
+from ..config.model_keys import LADDERS_TYPE
+from ..data.run_checks import TaskSizes, check_run, sizes_of_task
 
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ def check_tasks(runs: Sequence[ExperimentConfig]) -> None:
         check_run(run, sizes[identity])
         # The ladder's type takes whatever sizes its config has let pass, and needs no torch to say so.
         if run.model.num_parameters is not None or run.model.model_type != LADDERS_TYPE:
-            from ..models import check_buildable
+            from ..models.build import check_buildable
 
             check_buildable(run.model, len(sizes[identity].alphabet), run.block_size)
 

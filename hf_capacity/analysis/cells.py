@@ -1,0 +1,289 @@
+"""Runs to cells: runs that differ in nothing but their seeds are one cell, measured n times."""
+
+import dataclasses
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..config.experiment import SEEDS
+from ..config.model import label_of
+from ..runs.curve import is_papers
+from .statistics import bootstrap_interval, crossed_bootstrap_interval, wilson_interval
+
+
+Record = dict[str, Any]
+
+RATES = ("fit", "extrapolation", "recall")
+NUMBER = re.compile(r"(\d+(?:\.\d+)?)")
+TASK_ORDER = ("arithmetic", "capitals", "both")
+
+
+class Mean(NamedTuple):
+    """A mean over runs and its bootstrap 95 % interval, None for a single run."""
+
+    value: float
+    interval: tuple[float, float] | None
+
+
+class Share(NamedTuple):
+    """In how many of n runs something happened, and the 95 % interval of that rate."""
+
+    count: int
+    total: int
+    interval: tuple[float, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """The runs of one config, whatever their seeds.
+
+    Args:
+        task: What tables and figures call the training set.
+        model: What they call the model.
+        differs: What of the config sets it apart from other cells of the same task and model, or nothing.
+        records: The run records, by seed.
+    """
+
+    task: str
+    model: str
+    differs: str
+    records: tuple[Record, ...]
+
+    @property
+    def num_runs(self) -> int:
+        return len(self.records)
+
+    @property
+    def num_parameters(self) -> int:
+        return self.records[0]["num_parameters"]
+
+    @property
+    def model_type(self) -> str | None:
+        """The type of the model where it is not the ladder's."""
+        return self.records[0]["config"]["model"].get("model_type")
+
+    @property
+    def seeds(self) -> list[tuple[int, ...]]:
+        """The seeds of every run: of split, weights and windows."""
+        return list(map(_seeds, self.records))
+
+    @property
+    def title(self) -> str:
+        """What it was trained on, and how."""
+        return _title(self)
+
+    @property
+    def is_papers(self) -> bool:
+        """Whether its questions are the paper's, so that the paper's figures and claims are about the same."""
+        return all(is_papers(record["last"]) for record in self.records)
+
+    @property
+    def rates(self) -> list[str]:
+        """Which rates its questions have."""
+        return [rate for rate in RATES if rate in self.records[0]["last"]["counts"]]
+
+    @cached_property
+    def is_crossed(self) -> bool:
+        """Whether runs share seeds, and others share splits: then they are not independent of each other."""
+        splits = {record["config"]["split_seed"] for record in self.records}
+        return len(splits) < self.num_runs and len({_weights_and_windows(record) for record in self.records}) < (
+            self.num_runs
+        )
+
+    def values(self, rate: str, part: str = "last") -> list[float]:
+        """A rate, or the loss, of every run: of its last checkpoint, or of the study's choice (`best_on_withheld`)."""
+        return [record[part][rate] for record in self.records]
+
+    def mean(self, values: Sequence[float]) -> Mean:
+        """The mean of one number a run, in the order of `records`."""
+        interval = crossed_bootstrap_interval(self._crossed(values)) if self.is_crossed else bootstrap_interval(values)
+        return Mean(float(np.mean(values)), interval)
+
+    def share(self, happened: Sequence[bool]) -> Share:
+        """In how many runs something happened: Wilson's interval, or the bootstrap over seeds and splits."""
+        count, total = sum(happened), len(happened)
+        interval = wilson_interval(count, total)
+        if self.is_crossed:
+            interval = crossed_bootstrap_interval(self._crossed(happened)) or interval
+        return Share(count, total, interval)
+
+    def units(self, values: Sequence[float]) -> list[float]:
+        """What tests may take as independent: one number a run or, of a crossed cell, one mean a seed or a split,
+        whichever there are fewer of."""
+        if not self.is_crossed:
+            return list(values)
+        table_SP = self._crossed(values)
+        return np.nanmean(table_SP, axis=int(table_SP.shape[0] <= table_SP.shape[1])).tolist()
+
+    def all_right(self, rate: str, part: str = "last") -> list[bool]:
+        """Of every run, whether it gets every question of a rate right."""
+        return [value == 1 for value in self.values(rate, part)]
+
+    def late_shares(self) -> list[float]:
+        """Of every run, the share of its late evaluations in which every withheld question is right."""
+        return [np.divide(*record["late_evaluations_solved"]) for record in self.records]
+
+    def _crossed(self, values: Sequence[float]) -> np.ndarray:
+        seeds = sorted({_weights_and_windows(record) for record in self.records})
+        splits = sorted({record["config"]["split_seed"] for record in self.records})
+        table_SP = np.full((len(seeds), len(splits)), np.nan)
+        for record, value in zip(self.records, values, strict=True):
+            row, column = seeds.index(_weights_and_windows(record)), splits.index(record["config"]["split_seed"])
+            table_SP[row, column] = value
+        return table_SP
+
+
+def cells_of(records: Sequence[Record]) -> list[Cell]:
+    """Groups runs to cells: the study's tasks first, then by what sets them apart, small models first.
+
+    Args:
+        records: Run records (see `results`), in any order.
+    """
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        groups.setdefault(_identity(record), []).append(record)
+    settings = {identity: _settings(runs[0]) for identity, runs in groups.items()}
+    names = {identity: (task_label(runs[0]), model_label(runs[0])) for identity, runs in groups.items()}
+    cells = []
+    for identity, runs in groups.items():
+        alike = [settings[other] for other in groups if names[other] == names[identity]]
+        differs = _differing(settings[identity], alike)
+        cells.append(Cell(*names[identity], differs, tuple(sorted(runs, key=_seeds))))
+    return sorted(cells, key=_place)
+
+
+def setting_titles(cells: Sequence[Cell]) -> list[str]:
+    """Of each cell, what it was trained on, and how that differs from others on the same, whatever their models.
+
+    A cell's own `differs` compares it with cells of the same model only; what it says of the model is told here too.
+    """
+    settings = [
+        {key: value for key, value in _settings(cell.records[0]).items() if not key.startswith("model.")}
+        for cell in cells
+    ]
+    titles = []
+    for cell, own in zip(cells, settings, strict=True):
+        alike = [other for peer, other in zip(cells, settings, strict=True) if peer.task == cell.task]
+        of_model = [part for part in cell.differs.split(", ") if part.startswith("model.")]
+        titles.append(", ".join(filter(None, (cell.task, _differing(own, alike), *of_model))))
+    return titles
+
+
+class Ladder(NamedTuple):
+    """Cells that differ in the sizes of their models only, small ones first."""
+
+    task: str
+    differs: str
+    cells: list[Cell]
+
+    @property
+    def title(self) -> str:
+        """What they were trained on, and how."""
+        return _title(self)
+
+
+def ladders_of(cells: Sequence[Cell]) -> list[Ladder]:
+    """Groups cells to ladders, in the order of the cells."""
+    ladders: dict[tuple[str, str], list[Cell]] = {}
+    for cell in cells:
+        ladders.setdefault((cell.task, ", ".join(filter(None, (cell.model_type, cell.differs)))), []).append(cell)
+    return [Ladder(*name, sorted(rungs, key=lambda cell: cell.num_parameters)) for name, rungs in ladders.items()]
+
+
+def task_label(record: Record) -> str:
+    """What tables and figures call the training set of a run: the task, and its config if it is not the study's."""
+    task = record["config"]["task"]
+    return without_folders(task["path"]) + (
+        "" if task["name"] in (None, "paper") else f" ({task['name'].replace('_', ' ')})"
+    )
+
+
+def without_folders(path: str) -> str:
+    """The name of a folder that was given by its place on a machine; any other path as it is."""
+    return re.split(r"[/\\]", path.rstrip("/\\"))[-1] if _is_on_a_machine(path) else path
+
+
+def model_label(record: Record) -> str:
+    """What tables and figures call the model of a run."""
+    return label_of(record["config"]["model"])
+
+
+def flatten(settings: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    """Nested settings as dotted keys and their values; the mappings of a list are counted from 1."""
+    for key, value in settings.items():
+        if isinstance(value, list) and value and all(isinstance(entry, dict) for entry in value):
+            value = {str(place): entry for place, entry in enumerate(value, 1)}
+        if isinstance(value, dict):
+            yield from flatten(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
+
+
+def spelled(value: Any) -> str:
+    """A setting's value as tables show it."""
+    if value is None or value == []:
+        return "-"
+    if isinstance(value, str) and _is_on_a_machine(value):  # two folders of one name stay two
+        return f"{without_folders(value)} ({hashlib.sha256(value.encode()).hexdigest()[:8]})"
+    return f"{value:.6g}" if isinstance(value, float) else " ".join(str(value).split())
+
+
+def _is_on_a_machine(path: str) -> bool:
+    return PurePosixPath(path).is_absolute() or PureWindowsPath(path).is_absolute() or path.startswith("~")
+
+
+def _differing(settings: dict[str, Any], alike: Sequence[dict[str, Any]]) -> str:
+    differing = [key for key in settings if any(other.get(key) != settings[key] for other in alike)]
+    return ", ".join(f"{_short(key, differing)}={spelled(settings[key])}" for key in differing)
+
+
+def _short(key: str, among: Sequence[str]) -> str:
+    """A task's parameter by its last name, if that tells it from the others."""
+    last = key.rpartition(".")[2]
+    alike = [other for other in among if other.rpartition(".")[2] == last]
+    return last if key.startswith("task.parameters.") and len(alike) == 1 else key
+
+
+def _title(group: "Cell | Ladder") -> str:
+    return group.task + (f", {group.differs}" if group.differs else "")
+
+
+def _settings(record: Record) -> dict[str, Any]:
+    settings = {key: value for key, value in flatten(record["config"]) if key not in SEEDS}
+    return settings | ({"run": "stopped early" if _stopped_early(record) else "in full"} if _may_stop(record) else {})
+
+
+def _identity(record: Record) -> str:
+    config = {key: value for key, value in record["config"].items() if key not in SEEDS}
+    return json.dumps([config, _may_stop(record) and _stopped_early(record)], sort_keys=True)
+
+
+def _may_stop(record: Record) -> bool:
+    return "stop_when" in record["config"]
+
+
+def _stopped_early(record: Record) -> bool:
+    """Such runs had fewer steps than others: they are cells of their own."""
+    return record["last"]["step"] < record["config"]["steps"]
+
+
+def _seeds(record: Record) -> tuple[int, ...]:
+    return tuple(record["config"][seed] for seed in ("split_seed", "model_seed", "data_seed"))
+
+
+def _weights_and_windows(record: Record) -> tuple[int, int]:
+    return record["config"]["model_seed"], record["config"]["data_seed"]
+
+
+def _place(cell: Cell) -> tuple:
+    path = cell.records[0]["config"]["task"]["path"]
+    rank = TASK_ORDER.index(path) if path in TASK_ORDER else len(TASK_ORDER)
+    # Numbers by their size: 32 strings come before 128. Every other piece of the split is one.
+    differs = [float(piece) if place % 2 else piece for place, piece in enumerate(NUMBER.split(cell.differs))]
+    return rank, cell.task, differs, cell.num_parameters, cell.model

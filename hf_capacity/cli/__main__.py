@@ -1,0 +1,6 @@
+"""`python -m hf_capacity.cli` is the command `hf-capacity`."""
+
+from . import app
+
+
+app()

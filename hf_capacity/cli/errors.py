@@ -1,0 +1,61 @@
+"""How a command ends where what it was given cannot be used: in one line, with exit code 2, never in a traceback."""
+
+import functools
+import sys
+import traceback
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+import typer
+
+from ..boundary.reading import check_spelling
+from ..boundary.shown import keep_secrets_out_of_logs, shown, shown_lines, without_secrets
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+LONGEST_MESSAGE = 1_200
+
+
+def refuses_mistakes(command: Callable[P, T]) -> Callable[P, T]:
+    """Decorates a command: what it raises for a user's mistake, or for an unreadable file, ends it in a line."""
+
+    @functools.wraps(command)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> T:
+        for stream in (sys.stdout, sys.stderr):
+            # What a terminal cannot show, in whatever locale, is shown escaped.
+            stream.reconfigure(errors="backslashreplace")
+        keep_secrets_out_of_logs()
+        try:
+            for name, value in kwargs.items():
+                for part in value if isinstance(value, list) else [value]:
+                    check_spelling(name, part)
+            return command(*args, **kwargs)
+        except (ValueError, OSError) as error:
+            raise refuse(error) from None
+        except Exception:  # a mistake of ours is shown whole, but for a secret in it
+            trace = traceback.format_exc()
+            if without_secrets(trace) == trace:
+                raise
+            echo(trace, err=True)
+            raise typer.Exit(1) from None
+
+    return checked
+
+
+def echo(text: str, err: bool = False) -> None:
+    """Writes lines, whatever somebody put into them."""
+    typer.echo(shown_lines(text), err=err)
+
+
+def refuse(error: Exception) -> typer.Exit:
+    """Shows a user's mistake in a line, and gives the exit of one to raise."""
+    typer.echo(f"Error: {shown(shortened(without_secrets(str(error))))}", err=True)
+    return typer.Exit(2)
+
+
+def shortened(message: str) -> str:
+    """A message on one line, cut in its middle where it quotes too much."""
+    message = " ".join(message.split())
+    half = LONGEST_MESSAGE // 2
+    return message if len(message) <= LONGEST_MESSAGE else f"{message[:half]} ... {message[-half:]}"

@@ -1,0 +1,266 @@
+"""The experiment as data: what one run is, checked when it is built, before anything is written."""
+
+import dataclasses
+import difflib
+import functools
+import hashlib
+import json
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic.dataclasses import dataclass
+
+from ..boundary.reading import check_plain, quoted
+from ..boundary.shown import without_secrets
+from .model import STRICT, ModelConfig, Number, PositiveInt, as_whole_number, left_out_at
+
+
+# Raised by every commit that moves a number; part of the run id, so that old and new results never mix.
+PROTOCOL_VERSION = 2
+# What runs of one cell may differ in.
+SEEDS = ("model_seed", "data_seed", "split_seed")
+
+Seed = Annotated[int, BeforeValidator(as_whole_number), Field(strict=True, ge=0, lt=2**32)]
+Fraction = Annotated[Number, Field(ge=0, le=1)]
+STUDYS_TASKS = ("arithmetic", "capitals", "mixture", "both")
+# What Linux takes for a path.
+LONGEST_PATH = 4_096
+# Each is a copy of the weights.
+MOST_KEPT = 10_000
+# Characters of a task's path that a run is called by.
+LONGEST_TASK = 180
+# Characters in a batch: beyond it neither text nor memory of any machine here would reach.
+MOST_CHARACTERS = 10**9
+# Of the mistakes in a config.
+MOST_SHOWN = 3
+STOP_METRICS = "take loss, fit or recall, of what was seen"
+
+
+@dataclass(kw_only=True, frozen=True, config=STRICT)
+class TaskConfig:
+    """What is learned: the arguments of `dataset_builders.load_task`.
+
+    Args:
+        path: A built-in task (`arithmetic`, `capitals`, `both`), or a folder or Hub id that `load_dataset` reads.
+        name: The configuration; the study's tasks default to `paper`, others to their own default.
+        parameters: What else a built-in task takes, such as `withheld_pairs`.
+        leaks: `drop` leaves out withheld questions whose line stands in the training text of a task from elsewhere;
+            without it, they are refused.
+    """
+
+    path: Annotated[str, Field(min_length=1, max_length=LONGEST_PATH)]
+    name: Annotated[str, Field(max_length=LONGEST_PATH)] | None = None
+    parameters: dict[str, Any] = dataclasses.field(default_factory=dict)
+    leaks: Literal["drop"] | None = left_out_at(None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Its fields as plain JSON types, those left out that are at a default from before they were there."""
+        return TypeAdapter(TaskConfig).dump_python(self, mode="json")
+
+    @model_validator(mode="after")
+    def _name_the_default(self):
+        if self.name is None and self.path in STUDYS_TASKS:
+            object.__setattr__(self, "name", "paper")
+        for key in ("path", "name", "parameters"):
+            check_plain(f"task.{key}", getattr(self, key))
+        if "\0" in self.path:
+            raise ValueError(f"`task.path` (={quoted(self.path)}) has a null character, which no path has.")
+        if _holds_a_secret(self.path):
+            raise ValueError(
+                "`task.path` holds a token or a password, which ids and records would show: leave it out, and log in "
+                "with `hf auth login`."
+            )
+        beside = {"path", "name", "split_seed"} & set(self.parameters)
+        if beside:
+            raise ValueError(
+                f"`task.parameters` must not have {', '.join(sorted(beside))}: path and name stand beside it, and "
+                "`split_seed` is a key of the run."
+            )
+        return self
+
+
+@dataclass(kw_only=True, frozen=True, config=STRICT)
+class StopWhen:
+    """When a run may end before its last step: a criterion holds at several evaluations in a row.
+
+    Args:
+        metric: What of the training set is read: `loss` (at most the threshold), `fit` or `recall` (at least).
+            Verdicts on withheld questions never are: a run that stops by them has chosen its checkpoint by them.
+        threshold: What it has to reach.
+        evaluations: How often in a row.
+    """
+
+    metric: str
+    threshold: Annotated[Number, Field(ge=0)]
+    evaluations: PositiveInt = 3
+
+    @field_validator("metric")
+    @classmethod
+    def _reads_the_training_set(cls, metric):
+        if metric in ("extrapolation", "exact_match", "tradeoff_gap"):
+            raise ValueError(f"{metric} reads withheld verdicts, which must not decide when to stop; {STOP_METRICS}")
+        if metric not in ("loss", "fit", "recall"):
+            raise ValueError(f"unknown metric; {STOP_METRICS}")
+        return metric
+
+    def holds(self, curve: list[dict[str, Any]]) -> bool:
+        """Whether the criterion holds at the last evaluations of a learning curve."""
+        late = [row[self.metric] for row in curve[-self.evaluations :]]
+        if len(late) < self.evaluations or None in late:
+            return False
+        return all(value <= self.threshold if self.metric == "loss" else value >= self.threshold for value in late)
+
+
+@dataclass(kw_only=True, frozen=True, config=STRICT)
+class ExperimentConfig:
+    """One training run. The defaults are the study's (arXiv 2506.09099) for its small models.
+
+    Args:
+        task: A task name, a mapping of `TaskConfig`'s fields, or a `TaskConfig`.
+        model: A rung of `LADDER`, a mapping of `ModelConfig`'s keys (with the `name` of a rung: that rung, changed),
+            or a `ModelConfig`.
+        block_size: Characters in a window, and positions of the model.
+        batch_size: Windows in a batch, over all processes.
+        steps: Optimiser steps.
+        eval_steps: Steps between two evaluations; there is one before the first step too.
+        save_steps: Steps between two checkpoints to resume from.
+        keep_checkpoints: Steps whose weights are kept.
+        learning_rate: Its peak, in AdamW.
+        min_learning_rate: Where the cosine ends.
+        warmup_ratio: Share of the steps in which the learning rate rises linearly.
+        decay_ratio: Share of the steps after which it stays at its minimum.
+        weight_decay: On matrices only, embeddings included.
+        adam_beta1: AdamW's first beta.
+        adam_beta2: AdamW's second beta.
+        max_grad_norm: Norm at which the gradient is clipped.
+        model_seed: Initial weights and dropout.
+        data_seed: Windows drawn.
+        split_seed: Questions withheld, facts drawn, order of the lines in the text.
+        training_step: `fastest` for the config and the device, or `plain`, PyTorch's own; they agree to rounding.
+        bf16: Whether the model runs in bfloat16 (autocast; weights and optimiser stay float32). For accelerators.
+        batches: Of what a batch is made: `windows` drawn anywhere in the joined text, as in the study, or whole
+            `lines`, each after a newline, and every line once before any comes again.
+        stop_when: When the run may end before its last step.
+        curriculum: What is read when, of a task with a rule and facts: `rule_first` and `facts_first` read that part
+            alone for the first half of the steps, then all; `interleaved` reads them alone in turn. All at every step
+            unless given.
+
+    Raises:
+        ValidationError: A field is unknown, of a wrong type or impossible (a `ValueError`).
+    """
+
+    task: TaskConfig
+    model: ModelConfig
+    block_size: PositiveInt
+    batch_size: PositiveInt
+    steps: PositiveInt = 30_000
+    eval_steps: PositiveInt = 250
+    save_steps: PositiveInt = 1_000
+    keep_checkpoints: Annotated[tuple[PositiveInt, ...], Field(max_length=MOST_KEPT)] = ()
+    learning_rate: Annotated[Number, Field(gt=0)] = 1e-2
+    min_learning_rate: Annotated[Number, Field(ge=0)] = 1e-4
+    warmup_ratio: Fraction = 2_000 / 30_000
+    decay_ratio: Fraction = 25_000 / 30_000
+    weight_decay: Annotated[Number, Field(ge=0)] = 0.0
+    adam_beta1: Annotated[Number, Field(ge=0, lt=1)] = 0.9
+    adam_beta2: Annotated[Number, Field(ge=0, lt=1)] = 0.99
+    max_grad_norm: Annotated[Number, Field(gt=0)] = 1.0
+    model_seed: Seed = 1337
+    data_seed: Seed = 1337
+    split_seed: Seed = 1337
+    training_step: Literal["fastest", "plain"] = "fastest"
+    bf16: Annotated[bool, Field(strict=True)] = False
+    batches: Literal["windows", "lines"] = left_out_at("windows")
+    stop_when: StopWhen | None = left_out_at(None)
+    curriculum: Literal["rule_first", "facts_first", "interleaved"] | None = left_out_at(None)
+
+    @field_validator("task", mode="before")
+    @classmethod
+    def _task_by_name(cls, task):
+        return {"path": task} if isinstance(task, str) else task
+
+    @model_validator(mode="after")
+    def _schedule_fits(self):
+        if self.min_learning_rate > self.learning_rate:
+            raise ValueError(
+                f"`min_learning_rate` (={self.min_learning_rate}) must not exceed "
+                f"`learning_rate` (={self.learning_rate})."
+            )
+        if self.warmup_ratio > self.decay_ratio:
+            raise ValueError(
+                f"`warmup_ratio` (={self.warmup_ratio:.4g}) must not exceed `decay_ratio` (={self.decay_ratio:.4g})."
+            )
+        if self.batch_size * self.block_size > MOST_CHARACTERS:
+            raise ValueError(
+                f"`batch_size` (={self.batch_size:,}) x `block_size` (={self.block_size:,}) must not exceed "
+                f"{MOST_CHARACTERS:,} characters."
+            )
+        late = [step for step in self.keep_checkpoints if step > self.steps]
+        if late:
+            raise ValueError(f"`keep_checkpoints` (={quoted(late)}) must not exceed `steps` (={self.steps}).")
+        return self
+
+    @classmethod
+    def from_dict(cls, settings: dict[str, Any]) -> "ExperimentConfig":
+        """Builds the config, or says in one line per mistake which key came with which value and what is expected.
+
+        Raises:
+            ValueError: A key is unknown or missing, or a value impossible.
+        """
+        try:
+            return _adapter().validate_python(settings)
+        except ValidationError as error:
+            # What was given comes before what was not.
+            mistakes = sorted(error.errors(), key=lambda mistake: mistake["type"].startswith("missing"))
+            more = f"; and {len(mistakes) - MOST_SHOWN} more mistakes" if len(mistakes) > MOST_SHOWN else ""
+            raise ValueError("; ".join(map(_explain, mistakes[:MOST_SHOWN])) + more) from None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The whole config as plain JSON types; `from_dict` of it is the same config."""
+        return _adapter().dump_python(self, mode="json")
+
+    @property
+    def start(self) -> str:
+        """What a model is given before a line: of whole lines it has read each after a newline."""
+        return "\n" if self.batches == "lines" else ""
+
+    @functools.cached_property  # a study of ten thousand runs asks for it again and again
+    def run_id(self) -> str:
+        """Readable prefix and a digest of the whole config and the protocol version."""
+        # As much of a path as file systems take in a name; the digest tells the rest.
+        task = re.sub(r"[^A-Za-z0-9_.]+", "-", self.task.path)[-LONGEST_TASK:].strip("-.") or "task"
+        digest = config_digest(self.to_dict())
+        return f"{task}-{self.model.label}-s{self.model_seed}-{digest}"
+
+
+def config_digest(settings: dict[str, Any]) -> str:
+    """In which the id of a run ends: of its whole config, as `to_dict` gives it, and the protocol version."""
+    identity = json.dumps([PROTOCOL_VERSION, settings], sort_keys=True)
+    return hashlib.sha256(identity.encode()).hexdigest()[:8]
+
+
+@functools.cache  # thousands of runs have few tasks
+def _holds_a_secret(path: str) -> bool:
+    return without_secrets(path) != path
+
+
+@functools.cache
+def _adapter() -> TypeAdapter[ExperimentConfig]:
+    return TypeAdapter(ExperimentConfig)
+
+
+def _explain(mistake: dict[str, Any]) -> str:
+    place = [str(part) for part in mistake["loc"]]
+    key, kind = quoted(".".join(place))[1:-1], mistake["type"]
+    if kind == "unexpected_keyword_argument":
+        owner = {"task": TaskConfig, "stop_when": StopWhen}[place[0]] if len(place) > 1 else ExperimentConfig
+        known = [field.name for field in dataclasses.fields(owner)]
+        close = difflib.get_close_matches(place[-1], known, n=1)
+        return f"unknown key `{key}`" + (f": did you mean `{close[0]}`?" if close else f"; known: {', '.join(known)}")
+    if kind in ("missing", "missing_keyword_only_argument", "missing_argument"):
+        return f"`{key}` is missing"
+    message = mistake["msg"].removeprefix("Value error, ")
+    if kind == "value_error" and message.startswith("`"):
+        return message
+    return f"`{key}` (={quoted(mistake['input'])}): {message[0].lower() + message[1:]}"

@@ -1,0 +1,243 @@
+"""A study file to the runs that it asks for."""
+
+import itertools
+import math
+import os
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from ..boundary.reading import parse_yaml, quoted, read_yaml
+from .experiment import SEEDS, ExperimentConfig
+from .packaged import packaged_path
+
+
+KEYS = {entry.name for entry in fields(ExperimentConfig)}
+# What a task or a model given by its name stands for, when one of its own keys is to change.
+NAME_KEYS = {"task": "path", "model": "name"}
+MOST_SEEDS = 100_000
+# Of a study: more would not fit into a folder that a person can look at, nor their configs into memory.
+MOST_RUNS = 100_000
+# What can be the name of a folder and of a repository, everywhere.
+STUDY_NAME = re.compile(r"[^\W_][\w.+ -]{0,98}[\w+-]|[^\W_]")
+# What one run needs of a machine.
+RESOURCES = {"num_cpus": 1, "num_gpus": 0}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """A grid of runs.
+
+    Args:
+        name: The file's name without its ending.
+        description: What the study asks, in a sentence or two.
+        settings: Keys of `ExperimentConfig` that all runs share.
+        grid: Axes; every combination of one entry of each is a run. The entries of an axis named as a key of
+            `ExperimentConfig`, dotted where it lies deeper (`model.dropout`), are that key's values; under any other
+            name each is a mapping that sets several keys. Each axis comes on top of those before it.
+        resources: What a run needs, for engines that have more than one kind of machine: `num_cpus`, `num_gpus`.
+        changes: Keys changed in every run, dotted likewise.
+    """
+
+    name: str
+    description: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)
+    grid: dict[str, list[Any]] = field(default_factory=dict)
+    resources: dict[str, float] = field(default_factory=lambda: dict(RESOURCES))
+    changes: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def num_runs(self) -> int:
+        """How many runs it expands to."""
+        return math.prod(map(len, self.grid.values()))
+
+    def runs(self) -> list[ExperimentConfig]:
+        """The runs, the longest first: so that no core is left with a long one at the end.
+
+        Raises:
+            ValueError: A run is impossible, there is none, there are too many, or two are the same.
+        """
+        if self.num_runs > MOST_RUNS:
+            raise ValueError(
+                f"study {self.name!r} expands to {self.num_runs:,} runs, of which {MOST_RUNS:,} are possible: take "
+                "less of its grid."
+            )
+        axes = [
+            [{axis: entry} if _is_key(axis) else entry for entry in entries] for axis, entries in self.grid.items()
+        ]
+        runs = []
+        for combination in itertools.product(*axes):
+            settings = self.settings
+            for entry in (*combination, self.changes):
+                for key, value in entry.items():
+                    settings = _changed(settings, key.split("."), value)
+            if "steps" in self.changes and "keep_checkpoints" not in self.changes:
+                settings = _without_later_checkpoints(settings)
+            runs.append(ExperimentConfig.from_dict(settings))
+        twice = sorted(run_id for run_id, number in Counter(run.run_id for run in runs).items() if number > 1)
+        if twice:
+            more = f" and {len(twice) - 3} more" if len(twice) > 3 else ""
+            raise ValueError(
+                f"study {self.name!r} asks for the same run more than once: {', '.join(twice[:3])}{more}. Is an entry "
+                "of its grid there twice, or does an override set what told them apart?"
+            )
+        return sorted(runs, key=estimated_work, reverse=True)
+
+
+def read_study(source: str, overrides: Sequence[str] = ()) -> Study:
+    """Reads a study.
+
+    Args:
+        source: A YAML file, or the name of a packaged study such as `quick`.
+        overrides: `key=value` each. Where an axis of the grid has the value, it selects those entries; otherwise it
+            sets the key in every run. `seeds=N` changes the number of seeds of a study that has several, and `steps=N`
+            gives up the checkpoints that were to be kept later than that.
+
+    Raises:
+        ValueError: There is no such file, or something in it is not as expected.
+    """
+    path = Path(source)
+    if STUDY_NAME.fullmatch(source) and not path.suffix and not path.is_file():
+        path = packaged_path("configs", f"{source}.yaml")
+    if not os.path.lexists(path):  # False where a `Path` raises: of 10,000 letters, say
+        packaged = sorted(file.stem for file in packaged_path("configs").glob("*.yaml"))
+        raise ValueError(f"study {quoted(source)} not found: give a YAML file, or one of {', '.join(packaged)}.")
+    if not STUDY_NAME.fullmatch(path.stem):
+        raise ValueError(
+            f"a study's file names its folder, and {quoted(path.name)} cannot: take letters, digits, `-`, `_`, `.`, "
+            "`+` and spaces, a letter or digit first, at most 100 in all."
+        )
+    content = read_yaml(path)
+    blocks = ("settings", "grid", "seeds", "resources")
+    if not isinstance(content, dict) or not set(content) <= {"description", *blocks}:
+        found = ", ".join(content) if isinstance(content, dict) else type(content).__name__
+        raise ValueError(
+            f"{path} holds {quoted(found)[1:-1] or 'nothing'}: expected the keys "
+            f"description, {', '.join(blocks[:-1])} and {blocks[-1]}."
+        )
+    settings, grid, seeds, resources = (content.get(block) or {} for block in blocks)
+    for key, block in zip(blocks, (settings, grid, seeds, resources), strict=True):
+        if not isinstance(block, dict):
+            raise ValueError(f"`{key}` (={quoted(block)}) must be a mapping.")
+    for axis, entries in grid.items():
+        if not isinstance(entries, list) or not entries:
+            raise ValueError(
+                f"`grid.{quoted(axis)[1:-1]}` (={quoted(entries)}) must be a list with at least one entry."
+            )
+        if not _is_key(axis) and not all(isinstance(entry, dict) for entry in entries):
+            raise ValueError(
+                f"`grid.{quoted(axis)[1:-1]}` is no key of a run, so its entries must be mappings that set such keys."
+            )
+    asked = dict(map(_parsed, overrides))
+    if "seeds" in asked and not seeds:
+        raise ValueError(f"study {path.stem!r} has no `seeds` to change: its YAML would have to name them.")
+    if "seeds" in asked:
+        seeds = dict.fromkeys(seeds, asked.pop("seeds"))
+    grid |= _seed_axes(seeds, taken={*settings, *grid})
+    changes = {}
+    for key, value in asked.items():
+        for axis, entries in grid.items():
+            selected = [entry for entry in entries if (entry if axis == key else _get(entry, key)) == value]
+            if selected:
+                grid[axis] = selected
+                break
+        else:
+            grid.pop(key, None)
+            changes[key] = value
+    return Study(
+        name=path.stem,
+        description=_checked_description(content.get("description")),
+        settings=settings,
+        grid=grid,
+        resources=_checked_resources(resources),
+        changes=changes,
+    )
+
+
+def _is_key(axis: str) -> bool:
+    return axis.partition(".")[0] in KEYS
+
+
+def _seed_axes(seeds: dict[str, Any], taken: set[str]) -> dict[str, list[Any]]:
+    """`{model_seed+data_seed: 2, split_seed: 3}` to two axes: what is joined moves together, the rest is crossed."""
+    named = [name for together in seeds for name in together.split("+")]
+    if not set(named) <= set(SEEDS) or len(set(named)) < len(named):
+        raise ValueError(
+            f"`seeds` (={quoted(seeds)}) must name each of {', '.join(SEEDS)} at most once, those that move together "
+            "joined by a plus sign, such as {model_seed+data_seed: 3, split_seed: 10}."
+        )
+    if set(named) & taken:
+        raise ValueError(f"`seeds` has {', '.join(sorted(set(named) & taken))}, which settings or grid set too.")
+    for together, number in seeds.items():
+        if type(number) is not int or not 1 <= number <= MOST_SEEDS:
+            raise ValueError(
+                f"`seeds.{together}` (={quoted(number)}) must be a whole number from 1 to {MOST_SEEDS:,}."
+            )
+    return {
+        together: [
+            seed if together in SEEDS else dict.fromkeys(together.split("+"), seed) for seed in range(1, number + 1)
+        ]
+        for together, number in seeds.items()
+    }
+
+
+def _checked_description(description: Any) -> str:
+    if not isinstance(description, str | None):
+        raise ValueError(f"`description` (={quoted(description)}) must be text.")
+    return description or ""
+
+
+def _checked_resources(resources: dict[str, Any]) -> dict[str, float]:
+    for name, number in resources.items():
+        if name not in RESOURCES:
+            raise ValueError(f"unknown key `resources.{quoted(name)[1:-1]}`; known: {', '.join(RESOURCES)}")
+        if type(number) not in (int, float) or not 0 <= number < float("inf"):
+            raise ValueError(f"`resources.{name}` (={quoted(number)}) must be a number, such as 1 or 0.25.")
+    return RESOURCES | resources
+
+
+def _parsed(override: str) -> tuple[str, Any]:
+    key, equals, value = override.partition("=")
+    if not equals or not key:
+        raise ValueError(f"{quoted(override)} is not of the form key=value, such as steps=100.")
+    return key, parse_yaml(value, f"the value of `{quoted(key)[1:-1]}`")
+
+
+def _get(entry: Any, key: str) -> Any:
+    return entry.get(key) if isinstance(entry, dict) else None
+
+
+def _changed(settings: dict[str, Any], path: list[str], value: Any, owner: str = "") -> dict[str, Any]:
+    key, *deeper = path
+    if deeper:
+        inner = settings.get(key, {})
+        if isinstance(inner, str) and key in NAME_KEYS:
+            inner = {NAME_KEYS[key]: inner}
+        if not isinstance(inner, dict):
+            raise ValueError(
+                f"`{quoted('.'.join(path))[1:-1]}` cannot be set: `{quoted(key)[1:-1]}` (={quoted(inner)}) has no "
+                "keys of its own."
+            )
+        value = _changed(inner, deeper, value)
+    return settings | {key: value}
+
+
+def _without_later_checkpoints(settings: dict[str, Any]) -> dict[str, Any]:
+    kept, steps = settings.get("keep_checkpoints"), settings["steps"]
+    if not isinstance(kept, list) or not isinstance(steps, int):
+        return settings
+    return settings | {"keep_checkpoints": [step for step in kept if not isinstance(step, int) or step <= steps]}
+
+
+def estimated_work(run: ExperimentConfig) -> float:
+    """Roughly the multiplications of a run: enough to order runs by, and to guess their time."""
+    model = run.model
+    if model.num_parameters is not None:
+        multiplications = model.num_parameters
+    else:
+        n_inner = model.n_inner or 4 * model.n_embd  # what most types have
+        multiplications = model.n_layer * model.n_embd * (4 * model.n_embd + 2 * n_inner + 2 * run.block_size)
+    return run.steps * run.batch_size * run.block_size * multiplications

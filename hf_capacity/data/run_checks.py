@@ -1,0 +1,137 @@
+"""Whether a run fits its task: each reason why it would fail later, in a line, before anything is trained."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..config.experiment import ExperimentConfig
+from .curriculum import Curriculum, ability_of_windows
+from .tokenizer import check_alphabet
+
+
+# Where an answer goes on past the block, each further token is a row of its own: these would fill a gigabyte.
+MOST_TOKENS = 100_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskSizes:
+    """What of a task decides whether a run fits it.
+
+    Args:
+        path: What the task is called.
+        line_lengths: Of each training line, in characters.
+        abilities: Of each training line, `rule` or `fact`.
+        alphabet: All characters of the training text, and those that it might have had.
+        unknown: Characters that the questions have and the alphabet lacks.
+        open_lines: How many training lines do not end with a newline.
+        has_bits: Whether lines are scored as a whole.
+        asked: How many questions have a prompt of so many characters, and so many in all.
+    """
+
+    path: str
+    line_lengths: Sequence[int]
+    abilities: Sequence[str]
+    alphabet: frozenset[str]
+    unknown: Sequence[str]
+    open_lines: int
+    has_bits: bool
+    asked: Mapping[tuple[int, int], int]
+
+
+def sizes_of_task(path: str, splits: Mapping[str, Any], demand: Any) -> TaskSizes:
+    """The sizes of a task.
+
+    Args:
+        path: What it is called.
+        splits: What `load_task` returns.
+        demand: What `demanded_bits` returns.
+    """
+    texts, questions = splits["train"]["text"][:], splits["questions"]
+    alphabet = frozenset().union("".join(texts), demand.alphabet if demand else "")
+    prompts, answers, ends = (questions[column][:] for column in ("prompt", "answer", "end"))
+    asked = set().union("".join(prompts), "".join(answers), "".join(ends))
+    lengths = Counter(
+        (len(prompt), len(prompt) + len(answer) + len(end))
+        for prompt, answer, end in zip(prompts, answers, ends, strict=True)
+    )
+    return TaskSizes(
+        path=path,
+        line_lengths=list(map(len, texts)),
+        abilities=splits["train"]["ability"][:],
+        alphabet=alphabet,
+        unknown=sorted(asked - alphabet),
+        open_lines=sum(not text.endswith("\n") for text in texts),
+        has_bits=demand is not None,
+        asked=lengths,
+    )
+
+
+def check_run(run: ExperimentConfig, sizes: TaskSizes) -> None:
+    """Sees that a run fits its task.
+
+    Raises:
+        ValueError: The questions have characters that the text lacks, or are too long to be scored; the text has too
+            many characters; a block is not shorter than the text (where lines are read or scored as a whole: is
+            shorter than one); lines do not end; or a curriculum lacks a rule or facts.
+    """
+    _check_characters(sizes)
+    _check_block(run, sizes)
+    if run.batches == "lines" and sizes.open_lines:
+        raise ValueError(
+            f"`batches` (='lines') needs lines that end with a newline, and {sizes.open_lines} of "
+            f"{len(sizes.line_lengths)} of {sizes.path} do not: add it, or take `windows` for this task."
+        )
+    if run.curriculum:
+        _check_curriculum(run, sizes)
+
+
+def tokens_to_score(sizes: TaskSizes, block_size: int) -> int:
+    """How many tokens go through a model to decide all questions (see `TeacherForcing`)."""
+    return sum(
+        number * (min(asked - 1, block_size) + max(0, asked - 1 - max(prompt, block_size)) * block_size)
+        for (prompt, asked), number in sizes.asked.items()
+    )
+
+
+def _check_characters(sizes: TaskSizes) -> None:
+    if sizes.unknown:
+        raise ValueError(
+            f"the questions of {sizes.path} have characters that its training text lacks: {sizes.unknown[:20]}. "
+            "A model cannot read or write what is not in its alphabet."
+        )
+    check_alphabet(sizes.alphabet)
+
+
+def _check_block(run: ExperimentConfig, sizes: TaskSizes) -> None:
+    length, longest = sum(sizes.line_lengths), max(sizes.line_lengths)
+    if run.block_size >= length:
+        raise ValueError(
+            f"`block_size` (={run.block_size}) must be below the length of the training text of {sizes.path} "
+            f"(={length} characters)."
+        )
+    if (run.batches == "lines" or sizes.has_bits) and run.block_size < longest:
+        raise ValueError(
+            f"`block_size` (={run.block_size}) must be at least {longest}, the length of the longest line of "
+            f"{sizes.path}: its lines are {'scored' if sizes.has_bits else 'read'} as a whole."
+        )
+    tokens = tokens_to_score(sizes, run.block_size)
+    if tokens > MOST_TOKENS:
+        raise ValueError(
+            f"the questions of {sizes.path} take {tokens:,} tokens to score at `block_size` (={run.block_size}), more "
+            f"than {MOST_TOKENS:,}: ask fewer of them, or shorter answers."
+        )
+
+
+def _check_curriculum(run: ExperimentConfig, sizes: TaskSizes) -> None:
+    found = set(sizes.abilities)
+    if len(found) < 2:
+        [only], [missing] = found, {"rule", "fact"} - found
+        raise ValueError(
+            f"`curriculum` (={run.curriculum!r}) reads rule and facts apart, and {sizes.path} has only the {only}: of "
+            f"the {missing} alone this run has nothing. Take a mixture of both."
+        )
+    abilities = sizes.abilities
+    if run.batches == "windows":
+        abilities = ability_of_windows(abilities, sizes.line_lengths, run.block_size)
+    Curriculum(run.curriculum, run.steps, abilities)

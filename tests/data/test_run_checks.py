@@ -1,0 +1,105 @@
+"""What would fail every run is refused before anything starts: by a dry run, by the plan, and from Python."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from dataset_builders import load_task
+from hf_capacity.cli import app
+from hf_capacity.config.experiment import ExperimentConfig
+from hf_capacity.data.run_checks import sizes_of_task, tokens_to_score
+from hf_capacity.data.tokenizer import MOST_CHARACTERS
+from hf_capacity.evaluation.exact_match import TeacherForcing
+from hf_capacity.experiment import run_experiment
+from hf_capacity.sweep.task_checks import check_tasks
+
+
+CELL = {"model": {"n_layer": 1, "n_head": 1, "n_embd": 4}, "block_size": 4, "batch_size": 4, "steps": 2}
+LINE = {"text": "a b\n", "prompt": "a ", "answer": "b", "end": "\n", "kind": "x", "ability": "fact", "seen": True}
+MANY = "".join(map(chr, range(0x10000, 0x10000 + MOST_CHARACTERS)))
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(cache):
+    """Every test has its own."""
+
+
+def write_task(folder, train, questions) -> str:
+    folder = folder / "task"
+    folder.mkdir()
+    files = "\n".join(f"  - split: {split}\n    path: {split}.jsonl" for split in ("train", "questions"))
+    (folder / "README.md").write_text(f"---\nconfigs:\n- config_name: default\n  data_files:\n{files}\n---\n")
+    for split, rows in {"train": train, "questions": questions}.items():
+        (folder / f"{split}.jsonl").write_text("".join(json.dumps({**LINE, **row}) + "\n" for row in rows))
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("train", "questions", "settings", "message"),
+    [
+        ([{}, {"text": "c"}], [{}], {"batches": "lines"}, r"lines that end with a newline, and 1 of 2 of .*windows"),
+        ([{}], [{}, {"prompt": "zu "}], {"block_size": 3}, r"characters that its training text lacks: \['u', 'z'\]"),
+        ([{}, {"text": MANY}], [{}], {}, "has 50,004 different characters, more than 50,000: a token is a character"),
+        ([{}], [{"answer": ""}], {"block_size": 3}, r"1 of 1 rows in the split 'questions' .* have an empty 'answer'"),
+        ([{}], [{"ability": "Fact"}], {"block_size": 3}, "an `ability` that is neither 'rule' nor 'fact'"),
+        (
+            [{}, {"text": "b" * 30_000}],
+            [{}, {"answer": "b" * 30_000}],
+            {"block_size": 20_000},
+            "take 200,060,003 tokens to score at `block_size` .*, more than 100,000,000: ask fewer",
+        ),
+        (
+            [{}, {"ability": "rule"}] * 3,
+            [{}],
+            {"curriculum": "rule_first", "block_size": 6},
+            r"`curriculum` \(='rule_first'\) .* of the rule alone this run has nothing",
+        ),
+    ],
+    ids=["no newline", "characters", "too many characters", "empty answer", "ability", "long answers", "curriculum"],
+)  # fmt: skip
+def test_what_no_run_can_use_is_refused_before_anything_starts(tmp_path, train, questions, settings, message):
+    task = write_task(tmp_path, train, questions)
+    run = CELL | settings | {"task": task}
+    for attempt in (lambda config: check_tasks([config]), lambda config: run_experiment(config, tmp_path / "runs")):
+        with pytest.raises(ValueError, match=message) as refusal:
+            attempt(ExperimentConfig.from_dict(run))
+        assert "\n" not in str(refusal.value)
+    assert not list((tmp_path / "runs").rglob("curve*"))
+    study = tmp_path / "study.yaml"
+    study.write_text(json.dumps({"settings": run}))
+    said = CliRunner().invoke(app, ["run", str(study), "--dry-run", "--output", str(tmp_path / "none")])
+    assert (said.exit_code, (tmp_path / "none").exists()) == (2, False)
+
+
+@pytest.mark.parametrize("block_size", [1, 2, 5, 9, 40])
+def test_the_tokens_to_score_are_those_that_are_scored(block_size):
+    splits = load_task("capitals")
+    sheet = TeacherForcing(splits["questions"], lambda text: [0] * len(text), block_size)
+    tokens = sum(rows_RT.numel() for rows_RT in sheet.rows)
+    assert tokens_to_score(sizes_of_task("capitals", splits, None), block_size) == tokens
+
+
+@pytest.mark.parametrize("path", [".", "..", "データ", "~", "/", "a/" * 500, "x" * 400])
+def test_every_task_has_a_run_id_that_can_name_a_folder(path):
+    run_id = ExperimentConfig.from_dict(CELL | {"task": path}).run_id
+    assert run_id[0].isalnum()
+    assert len(run_id) < 230
+    assert run_id != ExperimentConfig.from_dict(CELL | {"task": path + "/"}).run_id
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ({"model_type": "llama", "n_embd": 8, "hidden_act": "no-such"}, "cannot be a llama with these keys"),
+        ({"model_type": "llama", "n_embd": 8, "head_dim": -8}, "cannot be a llama with these keys"),
+        ({"model_type": "llama", "n_embd": 8, "num_key_value_heads": 0}, "cannot be a llama with these keys"),
+        ({"model_type": "mixtral", "n_embd": 8, "num_local_experts": 10**9}, "must not exceed 10,000"),
+        ({"model_type": "llama", "n_embd": 8, "n_inner": 10**9, "n_layer": 1_000}, "no machine holds it"),
+        ({"num_parameters": 10**12, "n_head": 10**9}, "`model.num_parameters` .* cannot be had: `model.n_layer`"),
+    ],
+)
+def test_a_model_that_cannot_be_built_is_refused_before_anything_starts(model, message):
+    with pytest.raises(ValueError, match=message) as refusal:
+        check_tasks([ExperimentConfig.from_dict({**CELL, "block_size": 9, "task": "arithmetic", "model": model})])
+    assert "\n" not in str(refusal.value)

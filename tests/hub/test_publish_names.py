@@ -1,0 +1,141 @@
+"""Names on the Hub: no two cells share one, no plan takes another's place, and none says where a folder lay."""
+
+from pathlib import Path
+
+import pytest
+from support.hub_terminal import Terminal
+from support.made_records import ARITHMETIC, add_run
+
+from hf_capacity.analysis.cells import cells_of
+from hf_capacity.config.experiment import ExperimentConfig
+from hf_capacity.experiment import run_experiment
+from hf_capacity.hub import contents
+from hf_capacity.hub.cards import checkpoint_card, ladder_card, model_card
+from hf_capacity.hub.contents import addresses, dataset_repository, published_dataset
+from hf_capacity.hub.repository import distinct_names, plan_digest, repository_name
+from hf_capacity.runs.records import read_curve, read_records
+
+
+PUBLISHED = Path(__file__).parents[2] / "model_cards" / "too_big_to_think"
+
+
+def test_no_two_names_are_one_on_the_hub():
+    tasks = [
+        "sums a",
+        "sums-a",
+        "sums  a",
+        "Sums-a",
+        "データ",
+        "数据",
+        "...",
+        "---",
+        "é",
+        "e\u0301",
+        "a.git",
+        "x" * 97,
+        "x" * 98,
+    ]
+    names = distinct_names([repository_name("s", task, "n14") for task in tasks], tasks)
+    assert len({name.lower() for name in names}) == len(tasks)
+    assert repository_name("s", "sums-a", "n14") == "s-sums-a-n14"
+    assert len({repository_name(task) for task in tasks} - {""}) == len(tasks)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a--b", "a..b", "-a", "a.git", "é", "a/b", "x" * 97])
+@pytest.mark.parametrize("option", ["--name", "--namespace"])
+def test_a_name_that_the_hub_does_not_take_is_refused_and_not_changed(name, option):
+    given = {"--name": ("ada", name), "--namespace": (name, None)}[option]
+    if given == ("ada", ""):
+        return  # as if it were left out
+    with pytest.raises(ValueError, match=f"`{option}` .* is no name on the Hub"):
+        dataset_repository("arithmetic", *given)
+
+
+def test_a_plan_is_known_by_its_runs_alone():
+    assert plan_digest(["b", "a"]) == plan_digest(["a", "b"]) != plan_digest(["a"])
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "dataset"),
+    [
+        ("mixture", None, "ada/both"),
+        ("arithmetic", "packaged", "ada/arithmetic"),
+        ("arithmetic", "folder", None),
+        ("data/sums", None, None),
+        ("data/sums", "folder", None),
+        ("data/sums", "hub", "data/sums"),
+        ("squad", "hub", "squad"),
+    ],
+)
+def test_a_task_is_linked_where_the_record_says_what_it_is(path, source, dataset):
+    assert published_dataset({"config": {"task": {"path": path}}, "task_source": source}, "ada") == dataset
+
+
+def test_a_folders_place_is_in_no_name_and_in_no_table(tmp_path):
+    for place in ("/home/ada/secret/sums", "/home/bob/secret/sums", "C:\\\\ada\\\\secret\\\\sums", "~/secret/sums"):
+        add_run(tmp_path, place, "n14", ARITHMETIC)
+    cells = cells_of(read_records(tmp_path))
+    names = [address.repo_id for address in addresses("s", cells, "ada")]
+    assert len(cells) == len(set(names)) == 4
+    assert not [name for name in (*names, *(cell.title for cell in cells)) if "secret" in name]
+    assert not [cell for cell in cells if "secret" in contents._run_name(cell)]
+
+
+def test_a_licence_a_language_and_a_paper_of_ours_are_those_of_our_tasks_alone():
+    def cards(source, path):
+        record = next(run for run in read_records(PUBLISHED) if run["config"]["task"]["path"] == "arithmetic")
+        config = record["config"] | {"task": record["config"]["task"] | {"path": path}}
+        cells = cells_of([record | {"config": config, "task_source": source}])
+        [address] = addresses("s", cells, "ada")
+        row = read_curve(record["folder"])[-1]
+        yield model_card(cells[0], 0, address)
+        yield checkpoint_card(cells[0], 0, 10, row, address)
+        yield ladder_card(cells, [address], "")
+
+    words = ("license: apache-2.0", "language:", "arxiv:2506.09099")
+    assert all(word in card for card in cards("packaged", "arithmetic") for word in words)
+    for source, path in (("folder", "/home/ada/sums"), ("hub", "ada/sums"), ("folder", "arithmetic")):
+        assert not [card for card in cards(source, path) for word in (*words, "arxiv", "barron2025") if word in card]
+
+
+@pytest.fixture(scope="module")
+def studies(tmp_path_factory):
+    """Three studies of one name: a plan of two runs, the same with one more, and another plan."""
+    folder = tmp_path_factory.mktemp("studies")
+    cell = {"task": "arithmetic", "model": "n14", "block_size": 9, "batch_size": 16, "steps": 10, "eval_steps": 10}
+    for place, seeds in {"plan": (1, 3), "more": (1, 2, 3), "other": (4,)}.items():
+        for seed in seeds:
+            run_experiment(ExperimentConfig.from_dict(cell | {"model_seed": seed}), folder / place, study="small")
+    return folder
+
+
+def states(hub):
+    return {
+        key: {name: repository.at(name).files for name in repository.branches} for key, repository in hub.repos.items()
+    }
+
+
+def test_a_plan_extends_its_own_and_takes_no_others_place(hub, studies, tmp_path):
+    terminal = Terminal(hub, tmp_path)
+    assert terminal.run("publish", "study", studies / "plan").code == 0
+    index = hub.repos["dataset", "ada/small"]
+    card = index.at("main").files["README.md"]
+    without_plan = b"\n".join(line for line in card.split(b"\n") if b"- plan:" not in line)
+    assert without_plan != card
+    # As published now, and as before plans had digests: then the runs say whose it is.
+    for index.at("main").files["README.md"] in (card, without_plan):
+        before = states(hub)
+        code, output = terminal.run("publish", "study", studies / "other")
+        assert (code, len(output.splitlines())) == (2, 1)
+        assert states(hub) == before
+        for folder in ("plan", "other"):
+            run_ids = [path.parent.name for path in (studies / folder).glob("*/record.json")]
+            assert f"plan:{plan_digest(run_ids)}" in output
+    # What was cut off has no index yet.
+    kept = hub.repos.pop(("dataset", "ada/small"))
+    code, output = terminal.run("publish", "study", studies / "other")
+    assert (code, "ada/small-arithmetic-n14 holds another plan" in output) == (2, True)
+    hub.repos["dataset", "ada/small"] = kept
+    assert terminal.run("publish", "study", studies / "more").code == 0
+    assert terminal.run("publish", "study", studies / "plan").code == 2
+    terminal.close()

@@ -1,0 +1,94 @@
+"""Capacity in bits and the figure of memorised bits, of made records whose maxima are counted by hand."""
+
+import json
+
+import pytest
+from support.made_records import add_run
+
+from hf_capacity.analysis.cells import cells_of
+from hf_capacity.report import write_report
+from hf_capacity.report.bits import _labels
+from hf_capacity.report.capacity import capacities, capacity_caption, capacity_table
+from hf_capacity.runs.records import read_records
+
+
+STRINGS = {"recall": [4, 50]}
+
+
+def add_strings(study, number, memorised, model="n14", seed=1, converged=True, **settings):
+    """A run on so many strings of 10 bits each; n14 has 1,582 parameters."""
+    task = {"path": "random_strings", "name": "tiny", "parameters": {"num_strings": number}}
+    seeds = {"model_seed": seed, "data_seed": seed, "split_seed": seed}
+    folder = add_run(study, task, model, STRINGS, **seeds, **settings)
+    record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+    record["bits"] = {
+        "estimator": "random strings", "source": "x", "demanded": 10.0 * number, "raw": memorised,
+        "memorised": memorised, "per_parameter": memorised / record["num_parameters"], "items": number,
+        "exposures_per_item": 70.0, "converged": converged, "first_symbols": 1.0,
+    }  # fmt: skip
+    (folder / "record.json").write_text(json.dumps(record), encoding="utf-8")
+
+
+@pytest.fixture
+def study(tmp_path):
+    """Of 100, 1,000 and 10,000 strings; of the two seeds the first memorises most of 1,000, the second of 10,000."""
+    for seed, memorised in ((1, (900, 3164, 1582)), (2, (900, 1582, 6328))):
+        for number, bits in zip((100, 1000, 10_000), memorised, strict=True):
+            add_strings(tmp_path / "s", number, bits, seed=seed, converged=number < 10_000)
+    return tmp_path / "s"
+
+
+def found_in(study):
+    return capacities(cells_of(read_records(study)))
+
+
+def rows(table):
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:]]
+
+
+def test_capacity_is_the_mean_over_runs_of_the_most_memorised(study):
+    # The maxima are 3,164 and 6,328 bits, 2 and 4 a parameter.
+    assert rows(capacity_table(found_in(study))) == [
+        ["n14", "1,582", "2", "100 to 10,000", "1,000, 10,000", "4,746 (3,164 to 6,328)", "3.00 (2.00 to 4.00)", "1/2"]
+    ]
+
+
+def test_a_seed_that_lacks_a_demand_is_left_out(study):
+    add_strings(study, 1000, 9000, seed=3)
+    assert found_in(study)[0].best.num_runs == 2
+
+
+def test_a_filled_demand_bounds_from_below_only(study):
+    assert "lower bound" not in capacity_caption(found_in(study))
+    for number in (100, 200):
+        add_strings(study, number, 9.5 * number, model="n28")
+    caption = capacity_caption(found_in(study))
+    assert "3.6 bits per parameter in bfloat16, 3.83 in float32 on average, 2.86 to 4.23" in caption
+    assert "Of n28 the largest demand was not above what was memorised" in caption
+
+
+def test_what_differs_in_more_than_the_demand_is_no_single_size(tmp_path):
+    for number, weight_decay in ((100, 0.0), (200, 0.1)):
+        add_strings(tmp_path / "s", number, 50, weight_decay=weight_decay)
+    assert found_in(tmp_path / "s") == []
+    for number, weight_decay in ((200, 0.0), (100, 0.1)):
+        add_strings(tmp_path / "s", number, 50, weight_decay=weight_decay)
+    assert [one.differs for one in found_in(tmp_path / "s")] == ["weight_decay=0", "weight_decay=0.1"]
+
+
+def test_the_page_has_capacities_where_there_were_several_demands(study, tmp_path):
+    page = write_report(study).read_text(encoding="utf-8")
+    assert "### Capacity\n\n| model |" in page
+    assert "<h3>Capacity</h3>" in (study / "report.html").read_text(encoding="utf-8")
+    add_strings(tmp_path / "one", 100, 50)
+    assert "### Capacity" not in write_report(tmp_path / "one").read_text(encoding="utf-8")
+
+
+def test_the_figures_legend_tells_demands_shortly(study):
+    series = {cell.title: [cell] for cell in cells_of(read_records(study))}
+    assert set(_labels(series).values()) == {
+        "100 strings, 1,000 bits", "1,000 strings, 10,000 bits", "10,000 strings, 100,000 bits",
+    }  # fmt: skip
+    add_strings(study, 100, 50, weight_decay=0.1)  # of the same demand as others: the title has to tell
+    series = {cell.title: [cell] for cell in cells_of(read_records(study))}
+    assert _labels(series) == {title: title for title in series}
