@@ -18,7 +18,8 @@ from ..analysis.paper import published_curve
 from ..boundary.shown import ABSENT
 from ..boundary.writing import write_atomically
 from ..config.experiment import SEEDS
-from ..runs.records import is_vouched_for, read_curve, read_description, read_records, read_unfinished
+from ..runs.kept import load_curves, load_records
+from ..runs.records import is_vouched_for, read_description, read_unfinished
 from .analyses import critical_table, kinds_table, paired_table, timing_table, withheld_table
 from .bits import bits_table, draw_bits
 from .capacity import capacities, capacity_caption, capacity_table
@@ -58,11 +59,11 @@ def write_report(folder: Path) -> Path:
         plain(f"{run_id} failed: {cause}") if cause else f"{run_id} is not finished"
         for run_id, cause in read_unfinished(folder).items()
     ]
-    records = read_records(folder)
+    records = load_records(folder)
     if not records:
         found = "; ".join(missing) or "it holds no run at all"
         raise ValueError(f"{folder} has no finished run ({found}): `hf-capacity run STUDY` trains some.")
-    curves = {record["run_id"]: read_curve(record["folder"]) for record in records}
+    curves = load_curves(folder, records)
     cells = cells_of(records)
     ladders = ladders_of(cells)
     records = [record for cell in cells for record in cell.records]
