@@ -15,7 +15,7 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
-from test_survival import HF_CAPACITY, assert_same, wait_for
+from support.survivors import HF_CAPACITY, assert_same, wait_for
 from typer.testing import CliRunner
 
 from hf_capacity.cli import app
