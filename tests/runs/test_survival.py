@@ -151,7 +151,7 @@ def test_a_failing_and_a_killed_run_are_reported_and_do_not_stop_the_others(tmp_
     assert f"{bad.run_id}: FloatingPointError: the loss is nan" in told
     assert f"{good.run_id}: its process was killed by SIGKILL" in told
     assert "Traceback" not in told
-    assert "in _train" in json.loads((output / bad.run_id / "failure.json").read_text(encoding="utf-8"))["traceback"]
+    assert "in train" in json.loads((output / bad.run_id / "failure.json").read_text(encoding="utf-8"))["traceback"]
     assert not list(output.glob("*/record.json"))
     # The same command tries again: the good one comes through, the bad one fails again.
     assert start(study, output, tmp_path).wait(timeout=60) == 1
