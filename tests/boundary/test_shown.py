@@ -18,7 +18,7 @@ from hf_capacity.config.experiment import ExperimentConfig
 from hf_capacity.demo import rendering
 from hf_capacity.demo.answers import Answer, Character
 from hf_capacity.report import write_report
-from hf_capacity.report.tables import code, markdown_table
+from hf_capacity.report.markdown import code, markdown_table
 from hf_capacity.runs.folder import RunFolder
 from hf_capacity.runs.records import failure_cause
 
