@@ -8,7 +8,8 @@ from ..boundary.reading import quoted
 from ..config.experiment import ExperimentConfig
 from ..config.packaged import packaged_path
 from ..report import write_report
-from ..report.curves import Curves, draw_learning_curves
+from ..report.sections.over_training import draw_learning_curves
+from ..report.study import Curves
 from ..runs.folder import RunFolder
 from ..runs.kept import kept_files, load_curves, load_records
 from ..runs.records import (

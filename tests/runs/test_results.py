@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from datasets import load_dataset
-from support.kept_runs import config_text, curve_text, without_folder
+from support.kept_runs import kept_run
 from support.stamping import stamped
 from typer.testing import CliRunner
 
@@ -20,7 +20,7 @@ from hf_capacity.config.experiment import PROTOCOL_VERSION, ExperimentConfig
 from hf_capacity.config.study import Study
 from hf_capacity.runs import records as results_room
 from hf_capacity.runs.folder import RunFolder, states
-from hf_capacity.runs.kept import load_curves, load_records
+from hf_capacity.runs.kept import load_records
 from hf_capacity.runs.records import check_folder, claim_folder, read_records, read_unfinished, record_text
 from hf_capacity.runs.table import export_results, load_results
 from hf_capacity.sweep.task_checks import check_tasks
@@ -28,10 +28,8 @@ from hf_capacity.sweep.task_checks import check_tasks
 
 PUBLISHED = Path(__file__).parents[2] / "model_cards"
 QUICK = PUBLISHED / "quick"
-BIG = load_records(PUBLISHED / "too_big_to_think")
-[REAL] = [without_folder(record) for record in BIG if record["run_id"].startswith("both-n14-")]
+REAL, CONTENTS = kept_run(PUBLISHED / "too_big_to_think", "both-n14-")
 # What else a finished run of `both` and n14 leaves, in bytes; its curve and config are published.
-REAL_CURVE = curve_text(load_curves(PUBLISHED / "too_big_to_think", BIG)[REAL["run_id"]])
 SIZES = {
     "config.json": 817, "generation_config.json": 154, "model.safetensors": 11_864, "task.json": 174,
     "tokenizer.json": 1_782, "tokenizer_config.json": 239,
@@ -45,8 +43,7 @@ def plan(num_runs):
 
 def write_finished(output, runs):
     """Finished runs of the full protocol: 140 KB each, nine files that the record vouches for."""
-    contents = {"config.yaml": config_text(REAL), "learning_curve.jsonl": REAL_CURVE}
-    contents |= {name: bytes(size) for name, size in SIZES.items()}
+    contents = CONTENTS | {name: bytes(size) for name, size in SIZES.items()}
     for name, content in contents.items():
         (output / name).write_bytes(content)
     digests = {name: sha256(output / name) for name in contents}

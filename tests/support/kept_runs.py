@@ -18,6 +18,14 @@ def as_folders(kept, output):
     return output
 
 
+def kept_run(kept, beginning):
+    """The record of the run whose id begins so, as it was written, and its other files' bytes by their names."""
+    records = load_records(kept)
+    [record] = [record for record in records if record["run_id"].startswith(beginning)]
+    curve = load_curves(kept, records)[record["run_id"]]
+    return without_folder(record), {"config.yaml": config_text(record), "learning_curve.jsonl": curve_text(curve)}
+
+
 def as_folder(record, curve, folder):
     """Writes one run: its record, curve and config, byte for byte as it left them. Gives its folder."""
     folder.mkdir(parents=True)
