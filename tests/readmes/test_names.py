@@ -88,7 +88,7 @@ def test_the_first_screen_is_short():
     findings = [" ".join(finding.split()) for finding in re.findall(r"^- (.*?)(?=^- |^\n)", first, flags=re.M | re.S)]
     assert len(findings) == 3
     for finding in findings:
-        text = finding.replace("([report)", "")
+        text = finding.replace(" ([report)", "")
         assert len(text.split()) <= 25, text
         assert len(re.findall(r"\d[\d.,]*", text)) <= 2, text
     assert len(first.split()) < 150
