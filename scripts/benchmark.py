@@ -36,7 +36,7 @@ from hf_capacity.boundary.writing import write_atomically
 from hf_capacity.config.experiment import ExperimentConfig
 from hf_capacity.config.study import read_study
 from hf_capacity.data.tokenizer import encode
-from hf_capacity.experiment import git_commit
+from hf_capacity.runs.provenance import git_commit
 from hf_capacity.sweep.local import num_cores
 from hf_capacity.training.kernel import FusedLoss, window_loss_library
 

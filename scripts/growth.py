@@ -12,7 +12,7 @@ from ways_to_step import median_ms
 from hf_capacity.config.model import ModelConfig
 from hf_capacity.models.build import build_model
 from hf_capacity.training.kernel import FusedLoss
-from hf_capacity.training.trainer import window_loss
+from hf_capacity.training.steps import window_loss
 
 
 GROWTH_BASE = {"width": 28, "depth": 1, "batch": 576, "block": 24}

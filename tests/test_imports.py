@@ -20,7 +20,7 @@ ROOMS = {
     "models": {"boundary", "config", "data"},
     "runs": {"boundary", "config", "data"},
     "training": {"boundary", "config", "data", "models", "runs"},
-    "evaluation": {"boundary", "config", "data", "metrics", "models", "runs", "dataset_builders"},
+    "evaluation": {"boundary", "config", "data", "metrics", "models", "runs", "training", "dataset_builders"},
     "experiment": {"boundary", "config", "data", "models", "runs", "training", "evaluation"},
     "sweep": {"boundary", "config", "data", "runs", "dataset_builders"},
     "analysis": {"boundary", "config", "runs"},

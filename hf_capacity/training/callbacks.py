@@ -10,10 +10,7 @@ from transformers import TrainerCallback
 
 from ..config.experiment import StopWhen
 from ..runs.folder import RunFolder
-
-
-# Told now and then: the step, and the newest row of the learning curve.
-Progress = Callable[[int, dict[str, Any] | None], None]
+from ..runs.session import Progress
 
 
 class Keeper(TrainerCallback):
