@@ -33,7 +33,9 @@ def test_every_link_leads_somewhere(name):
 
 @pytest.mark.parametrize("name", GUIDES)
 def test_every_file_named_exists(name):
-    for path in re.findall(r"`([a-z_.]+/[a-z0-9_./]*|\w+\.py)`", GUIDES[name]):
+    whole = re.findall(r"`([a-z_.]+/[a-z0-9_./]*|\w+\.py)`", GUIDES[name])
+    within = re.findall(r"(?<![\w/.])((?:configs|scripts)/\w+\.\w+)", GUIDES[name])
+    for path in whole + within:
         if path.split("/")[0] not in ("runs", "hub", "cards"):  # of a run, a dry run, a study
             places = ((ROOT / name).parent, ROOT, ROOT / "hf_capacity")
             assert any((place / path).exists() for place in places), path
