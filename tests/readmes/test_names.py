@@ -37,7 +37,7 @@ def test_every_file_named_exists(name):
     within = re.findall(r"(?<![\w/.])((?:configs|scripts)/\w+\.\w+)", GUIDES[name])
     for path in whole + within:
         if path.split("/")[0] not in ("runs", "hub", "cards"):  # of a run, a dry run, a study
-            places = ((ROOT / name).parent, ROOT, ROOT / "hf_capacity")
+            places = ((ROOT / name).parent, ROOT, ROOT / "hf_capacity", ROOT / "tests")
             assert any((place / path).exists() for place in places), path
 
 

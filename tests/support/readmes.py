@@ -5,15 +5,13 @@ from pathlib import Path
 
 
 ROOT = Path(__file__).parents[2]
-# The cards of tasks and of studies are made from templates, and the metric's card has tests of its own.
+FOLDERS = ("configs", "dataset_builders", "hf_capacity", "model_cards", "scripts", "tests")
+PATHS = [ROOT / "README.md", *sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("README.md"))]
+# What opens with metadata for the Hub is a card: made from a template, or with tests of its own.
 READMES = {
-    str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
-    for path in (
-        ROOT / "README.md",
-        *(ROOT / folder / "README.md" for folder in ("configs", "dataset_builders", "model_cards", "scripts")),
-        *sorted((ROOT / "hf_capacity").rglob("README.md")),
-    )
-    if path.parent.name != "capacity_tradeoff"
+    str(path.relative_to(ROOT)): text
+    for path in PATHS
+    if not (text := path.read_text(encoding="utf-8")).startswith("---\n")
 }
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 
