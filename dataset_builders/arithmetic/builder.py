@@ -9,9 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from dataset_builders.dials import MOST_LINES, check_whole_number
-from dataset_builders.draws import drawn_order, generator
-from dataset_builders.questions import QuestionBuilder
+from dataset_builders.building import MOST_LINES, QuestionBuilder, check_whole_number, drawn_order, generator
 
 from .config import CONFIGS, ArithmeticConfig
 from .equations import Equations
@@ -26,6 +24,10 @@ Wanted = Callable[[np.ndarray], np.ndarray]
 
 class Arithmetic(QuestionBuilder):
     """Config `paper`: `a+b` and `a-b` of all digits, 200 questions, 196 lines of 9 characters, 1,764 together."""
+
+    title = "Arithmetic with withheld equations"
+    paper = "2506.09099"
+    example = "<5+3="
 
     BUILDER_CONFIG_CLASS = ArithmeticConfig
     BUILDER_CONFIGS = CONFIGS

@@ -6,9 +6,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dataset_builders.dials import check_choice, check_flag, check_whole_number, shortened
-from dataset_builders.questions import question_table
-from dataset_builders.symbols import MOST_SYMBOLS, spelled_in_symbols
+from dataset_builders.building import (
+    MOST_SYMBOLS,
+    check_choice,
+    check_flag,
+    check_whole_number,
+    question_table,
+    shortened,
+    spelled_in_symbols,
+)
 
 from .config import ArithmeticConfig
 

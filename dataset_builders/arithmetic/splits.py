@@ -5,8 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dataset_builders.dials import MOST_LINES, check_choice, check_whole_number, shortened
-from dataset_builders.draws import drawn_order
+from dataset_builders.building import MOST_LINES, check_choice, check_whole_number, drawn_order, shortened
 
 from .config import ArithmeticConfig
 from .equations import Equations

@@ -11,10 +11,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dataset_builders.demand import Demand
-from dataset_builders.dials import MOST_LINES, check_whole_number
-from dataset_builders.draws import drawn_integers, drawn_order
-from dataset_builders.questions import QuestionBuilder, QuestionConfig, question_table
+from dataset_builders.building import (
+    MOST_LINES,
+    Demand,
+    QuestionBuilder,
+    QuestionConfig,
+    check_whole_number,
+    drawn_integers,
+    drawn_order,
+    question_table,
+)
 
 
 VOWELS = "aeiou"
@@ -56,6 +62,10 @@ class FactsConfig(QuestionConfig):
 
 class Facts(QuestionBuilder):
     """N people with K attributes of C values each: config `people` has 50 x 3 facts of log2 10 bits, 498.3 in all."""
+
+    title = "Attributes of invented people"
+    paper = "2404.05405"
+    example = "Sisa Rome city "
 
     BUILDER_CONFIG_CLASS = FactsConfig
     BUILDER_CONFIGS = (FactsConfig(name="people", description="50 people with 3 attributes of 10 values each."),)

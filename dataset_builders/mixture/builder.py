@@ -10,21 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dataset_builders.arithmetic.builder import Arithmetic
-from dataset_builders.capitals.builder import Capitals
-from dataset_builders.dials import MOST_CHARACTERS, shortened
-from dataset_builders.facts.builder import Facts
-from dataset_builders.questions import QuestionBuilder, QuestionConfig
-from dataset_builders.random_strings.builder import RandomStrings
+from dataset_builders.building import MOST_CHARACTERS, QuestionBuilder, QuestionConfig, shortened
+from dataset_builders.tasks import PARTS
 
 
-# Every task that stands for itself, and can be a part of a mixture.
-PARTS: dict[str, type[QuestionBuilder]] = {
-    "arithmetic": Arithmetic,
-    "capitals": Capitals,
-    "facts": Facts,
-    "random_strings": RandomStrings,
-}
 # Settings of a mixture that are its arithmetic's: they are handed on.
 WITHHELD = ("withheld_split", "withheld_pairs", "drawn_pairs", "withheld_fraction", "withheld_operand")
 
@@ -62,6 +51,11 @@ class MixtureConfig(QuestionConfig):
 class Mixture(QuestionBuilder):
     """Config `paper` is the study's cell `both`: 250 questions, 246 lines, 3,311 characters."""
 
+    title = "Rules and facts in one text"
+    paper = "2506.09099"
+    example = "<5+3="
+    hub_name = "both"  # as the paper calls it
+
     BUILDER_CONFIG_CLASS = MixtureConfig
     BUILDER_CONFIGS = (
         *(
@@ -70,7 +64,7 @@ class Mixture(QuestionBuilder):
                 tasks=({"path": "arithmetic", "name": config.name}, {"path": "capitals", "name": "paper"}),
                 description=config.description,
             )
-            for config in Arithmetic.BUILDER_CONFIGS
+            for config in PARTS["arithmetic"].BUILDER_CONFIGS
             if config.name in ("paper", "rotating_pair", "random", "operand")
         ),
         MixtureConfig(
