@@ -3,6 +3,7 @@
 import multiprocessing
 import re
 import time
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ GROWTH = {"width": (14, 28, 56, 112), "depth": (1, 2, 4), "batch": (144, 288, 57
 VOCABULARY = 66
 
 
-def _one_size(width: int, depth: int, batch: int, block: int, fused: bool, repeats: int, line) -> None:
+def _one_size(*, width: int, depth: int, batch: int, block: int, fused: bool, repeats: int, line: Connection) -> None:
     model = build_model(
         ModelConfig(n_layer=depth, n_head=1, n_embd=width, n_inner=width), VOCABULARY, block, model_seed=0
     )

@@ -1,4 +1,4 @@
-"""The straight line gives what it gave: the nine cells of `quick`, cut short, against digests of an earlier version."""
+"""The straight line gives what it gave: the nine cells of `quick`, cut short, against digests made before."""
 
 import dataclasses
 import hashlib

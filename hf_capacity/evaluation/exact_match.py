@@ -68,7 +68,7 @@ class TeacherForcing:
                 question_K.append(index)
                 answer_K.append(token < len(prompt) + len(answer))
 
-        def tensor(values):
+        def tensor(values: Sequence[int]) -> torch.Tensor:
             return torch.tensor(values, dtype=torch.long, device=device)
 
         self.rows = [tensor(rows_RT) for rows_RT in rows.values()]

@@ -10,6 +10,7 @@ from support.made_records import ARITHMETIC, add_run
 from transformers import AutoModelForCausalLM, TrainerCallback
 
 from hf_capacity.analysis.cells import cells_of, ladders_of
+from hf_capacity.cli.tables import show_results
 from hf_capacity.config.experiment import ExperimentConfig
 from hf_capacity.config.model import ModelConfig
 from hf_capacity.config.study import read_study
@@ -24,7 +25,6 @@ from hf_capacity.hub.card_parts import architecture
 from hf_capacity.models.build import build_model, sizes_of
 from hf_capacity.runs.records import read_record, read_records
 from hf_capacity.runs.table import load_results
-from hf_capacity.sweep.display import show_results
 from hf_capacity.sweep.task_checks import check_tasks
 from hf_capacity.training.steps import build_loss, step_implementation
 
