@@ -9,7 +9,14 @@ from functools import partial
 
 import numpy as np
 
-from dataset_builders.building import MOST_LINES, QuestionBuilder, check_whole_number, drawn_order, generator
+from dataset_builders.building import (
+    MOST_LINES,
+    QuestionBuilder,
+    Splits,
+    check_whole_number,
+    drawn_order,
+    generator,
+)
 
 from .config import CONFIGS, ArithmeticConfig
 from .equations import Equations
@@ -34,11 +41,11 @@ class Arithmetic(QuestionBuilder):
     DEFAULT_CONFIG_NAME = "paper"
 
     @staticmethod
-    def tables(config):
+    def tables(config: ArithmeticConfig) -> Splits:
         equations, seed = Equations(config), config.split_seed
         is_withheld = withheld_rule(config, equations)
 
-        def are_on_one_side(numbers, withheld):
+        def are_on_one_side(numbers: np.ndarray, withheld: bool) -> np.ndarray:
             a, b, operation = equations.parts(numbers)
             return equations.exist(b, operation) & (is_withheld(a, b) == withheld)
 
@@ -71,7 +78,7 @@ def _drawn(equations: Equations, are_wanted: Wanted, limit: int, number: int | N
     shape = (limit, limit, len(equations.operations))
     size = math.prod(shape)
 
-    def numbered(places):
+    def numbered(places: np.ndarray) -> np.ndarray:
         return np.ravel_multi_index(np.unravel_index(places, shape), equations.shape)
 
     if size <= MOST_LINES:

@@ -14,7 +14,7 @@ from .dials import (
     shortened,
 )
 from .draws import drawn_integers, drawn_order, generator
-from .questions import FEATURES, QuestionBuilder, QuestionConfig, question_table
+from .questions import FEATURES, QuestionBuilder, QuestionConfig, Splits, question_table
 from .symbols import MOST_SYMBOLS, first_symbols, spelled_in_symbols
 
 
@@ -26,6 +26,7 @@ __all__ = [
     "Demand",
     "QuestionBuilder",
     "QuestionConfig",
+    "Splits",
     "check_choice",
     "check_flag",
     "check_whole_number",

@@ -100,7 +100,7 @@ class QuestionBuilder(datasets.ArrowBasedBuilder):
 
     BUILDER_CONFIG_CLASS = QuestionConfig
 
-    def __init__(self, cache_dir=None, **arguments):
+    def __init__(self, cache_dir: str | Path | None = None, **arguments):
         digest = hashlib.sha256(f"{SOURCE_DIGEST} {self.BUILDER_CONFIGS}".encode()).hexdigest()
         defaults = {"dataset_name": type(self).__name__, "hash": digest[:16]}
         super().__init__(cache_dir, **{**defaults, **arguments})
@@ -178,8 +178,8 @@ class QuestionBuilder(datasets.ArrowBasedBuilder):
     def _info(self):
         return datasets.DatasetInfo(features=FEATURES)
 
-    def _split_generators(self, dl_manager):
+    def _split_generators(self, dl_manager: datasets.DownloadManager):
         return [datasets.SplitGenerator(name, {"table": table}) for name, table in self.build(self.config).items()]
 
-    def _generate_tables(self, table):
+    def _generate_tables(self, table: pa.Table):
         yield (0, 0), table

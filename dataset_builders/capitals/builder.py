@@ -4,7 +4,7 @@ The line `Capital of France is Paris ` is asked as the prompt `Capital of France
 by a space and a newline.
 """
 
-from dataset_builders.building import QuestionBuilder, QuestionConfig, question_table
+from dataset_builders.building import QuestionBuilder, QuestionConfig, Splits, question_table
 
 
 # The facts and their order as listed by Barron & White (2025, arXiv 2506.09099).
@@ -79,7 +79,7 @@ class Capitals(QuestionBuilder):
     DEFAULT_CONFIG_NAME = "paper"
 
     @staticmethod
-    def tables(config):
+    def tables(config: QuestionConfig) -> Splits:
         asked = ASKED_IN_THE_STUDY if config.name == "paper" else {}
         questions = question_table(
             text=[f"Capital of {country} is {capital} \n" for country, capital in CAPITALS.items()],

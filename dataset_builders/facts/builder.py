@@ -16,6 +16,7 @@ from dataset_builders.building import (
     Demand,
     QuestionBuilder,
     QuestionConfig,
+    Splits,
     check_whole_number,
     drawn_integers,
     drawn_order,
@@ -72,7 +73,7 @@ class Facts(QuestionBuilder):
     DEFAULT_CONFIG_NAME = "people"
 
     @staticmethod
-    def tables(config):
+    def tables(config: FactsConfig) -> Splits:
         _check(config)
         num_facts, seed = config.num_keys * config.num_attributes, config.split_seed
         key, attribute = np.divmod(np.arange(num_facts), config.num_attributes)
@@ -94,7 +95,7 @@ class Facts(QuestionBuilder):
         return {"train": facts.take(pa.array(lines)), "questions": facts.take(pa.array(asked))}
 
     @staticmethod
-    def demand(config):
+    def demand(config: FactsConfig) -> Demand:
         _check(config)
         num_facts, bits_per_fact = config.num_keys * config.num_attributes, math.log2(config.num_values)
         return Demand(

@@ -5,12 +5,20 @@ import operator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dataset_builders.building import MOST_CHARACTERS, QuestionBuilder, QuestionConfig, shortened
+from dataset_builders.building import (
+    MOST_CHARACTERS,
+    Demand,
+    QuestionBuilder,
+    QuestionConfig,
+    Splits,
+    shortened,
+)
 from dataset_builders.tasks import PARTS
 
 
@@ -74,7 +82,7 @@ class Mixture(QuestionBuilder):
     DEFAULT_CONFIG_NAME = "paper"
 
     @staticmethod
-    def tables(config):
+    def tables(config: MixtureConfig) -> Splits:
         built = [builder.build(part) for builder, part in _parts(config)]
         prompts_of_parts = [pa.concat_tables(splits.values())["prompt"] for splits in built]
         for (first, prompts), (second, others) in combinations(zip(config.tasks, prompts_of_parts, strict=True), 2):
@@ -92,7 +100,7 @@ class Mixture(QuestionBuilder):
         }
 
     @staticmethod
-    def demand(config):
+    def demand(config: MixtureConfig) -> Demand | None:
         demands = [builder.demand(part) for builder, part in _parts(config)]
         known = [demand for demand in demands if demand is not None]
         return known[0] if len(known) == 1 else None
@@ -118,7 +126,7 @@ def _parts(config: MixtureConfig) -> list[tuple[type[QuestionBuilder], QuestionC
     return parts
 
 
-def _is_part(task) -> bool:
+def _is_part(task: Any) -> bool:
     return (
         isinstance(task, dict)
         and {"path"} <= set(task) <= {"path", "name", "parameters"}
@@ -155,7 +163,7 @@ def _characters(config: MixtureConfig, once: list[int]) -> list[int]:
     return characters
 
 
-def _check_numbers(name: str, numbers, number_of_tasks: int, types: tuple[type, ...]) -> None:
+def _check_numbers(name: str, numbers: Any, number_of_tasks: int, types: tuple[type, ...]) -> None:
     fits = isinstance(numbers, (list, tuple)) and len(numbers) == number_of_tasks
     if not fits or not all(type(number) in types and 0 < number < math.inf for number in numbers):
         kind = "whole number" if types == (int,) else "number"

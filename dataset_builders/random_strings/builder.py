@@ -18,6 +18,7 @@ from dataset_builders.building import (
     Demand,
     QuestionBuilder,
     QuestionConfig,
+    Splits,
     check_whole_number,
     drawn_integers,
     drawn_order,
@@ -70,7 +71,7 @@ class RandomStrings(QuestionBuilder):
     DEFAULT_CONFIG_NAME = "tiny"
 
     @staticmethod
-    def tables(config):
+    def tables(config: RandomStringsConfig) -> Splits:
         _check(config)
         num_strings, length, seed = config.num_strings, config.length, config.split_seed
         drawn = drawn_integers(num_strings * length, config.num_symbols, f"strings-{seed}")
@@ -95,7 +96,7 @@ class RandomStrings(QuestionBuilder):
         return {"train": strings, "questions": strings.take(pa.array(asked))}
 
     @staticmethod
-    def demand(config):
+    def demand(config: RandomStringsConfig) -> Demand:
         _check(config)
         bits_per_string = config.length * math.log2(config.num_symbols)
         return Demand(
