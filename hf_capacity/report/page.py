@@ -18,7 +18,7 @@ from ..analysis.paper import published_curve
 from ..boundary.shown import ABSENT
 from ..boundary.writing import write_atomically
 from ..config.experiment import SEEDS
-from ..runs.records import is_vouched_for, read_curve, read_description, read_records, read_unfinished
+from ..runs.records import is_vouched_for, read_arms, read_curve, read_description, read_records, read_unfinished
 from .analyses import critical_table, kinds_table, paired_table, timing_table, withheld_table
 from .bits import bits_table, draw_bits
 from .capacity import capacities, capacity_caption, capacity_table
@@ -63,7 +63,7 @@ def write_report(folder: Path) -> Path:
         found = "; ".join(missing) or "it holds no run at all"
         raise ValueError(f"{folder} has no finished run ({found}): `hf-capacity run STUDY` trains some.")
     curves = {record["run_id"]: read_curve(record["folder"]) for record in records}
-    cells = cells_of(records)
+    cells = cells_of(records, read_arms(folder))
     ladders = ladders_of(cells)
     records = [record for cell in cells for record in cell.records]
     crowds, found, joint = crowds_of(cells), capacities(cells), joint_cells(cells)
@@ -86,7 +86,7 @@ def write_report(folder: Path) -> Path:
         fewest_runs=min(cell.num_runs for cell in cells),
         most_runs=max(cell.num_runs for cell in cells),
         crossed=any(cell.is_crossed for cell in cells),
-        has_published_curves=any(cell.is_papers and published_curve(cell.task, cell.model) for cell in cells),
+        has_published_curves=any(cell.is_papers and published_curve(cell.task, cell.rung) for cell in cells),
         has_withheld_sums=bool(figures["withheld_sums.png"]),
         minutes=_minutes(records),
         asked=_asked(records),
