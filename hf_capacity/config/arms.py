@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from ..boundary.reading import parse_yaml, quoted
 from .experiment import SEEDS, ExperimentConfig
 from .model_keys import STANDARD_NAMES
-from .settings import apply, flatten, is_key, settings_of
+from .settings import NAME_KEYS, apply, flatten, is_key, settings_of
 
 
 LONGEST_ARM = 40
@@ -59,8 +59,8 @@ class Arms:
     def find(self, config: dict[str, Any]) -> dict[str, Arm]:
         """The arm of each axis that a run is of: the one that comes closest to its config.
 
-        An axis is left out if no arm is closer than all others, or nothing holds of what the closest one sets: then
-        something else, an override, has set what tells its arms apart.
+        An axis is left out if no arm is closer than all others, or if most of what the closest one sets does not hold
+        (of names of models, anything): then an override has set what tells its arms apart.
 
         Args:
             config: A run's config as records have it.
@@ -82,6 +82,7 @@ class Arms:
 
     def _closest(self, axis: str, config: dict[str, Any]) -> Arm | None:
         keys, found = self._keys(axis), []
+        most_unlike = 0 if self.names_models(axis) else 1 / 2
         base, flat = self._without(config, keys), dict(flatten(config))
         for place, (name, entry) in enumerate(self.axes[axis].items()):
             own = {_in_our_names(key): value for key, value in settings_of(axis, entry).items()}
@@ -89,13 +90,14 @@ class Arms:
                 candidate = dict(flatten(ExperimentConfig.from_dict(apply(base, own)).to_dict()))
             except ValueError:  # no run of this config could be of this arm
                 continue
-            decided = [key for key in flat | candidate if _lies_in(key, keys)]
-            differing = {key for key in decided if flat.get(key) != candidate.get(key)}
-            holds = not own or any(_lies_in(key, own) and key not in differing for key in decided)
-            found.append((len(differing), holds, Arm(place, name, axis)))
+            differing = {
+                key for key in flat | candidate if flat.get(key) != candidate.get(key) and _lies_in(key, keys)
+            }
+            said = _said(own)
+            found.append((len(differing), Arm(place, name, axis), len(said & differing) <= most_unlike * len(said)))
         found.sort()
         is_tie = len(found) > 1 and found[0][0] == found[1][0]
-        return found[0][2] if found and found[0][1] and not is_tie else None
+        return found[0][1] if found and found[0][2] and not is_tie else None
 
     def _without(self, config: dict[str, Any], keys: set[str]) -> dict[str, Any]:
         """A config in which no arm has set any of the keys: they are as all runs share them, or at their defaults."""
@@ -176,7 +178,16 @@ def _in_our_names(key: str) -> str:
     return f"{outer}.{STANDARD_NAMES.get(inner, inner)}" if outer == "model" and inner else key
 
 
-def _lies_in(key: str, keys: set[str] | dict[str, Any]) -> bool:
+def _said(settings: dict[str, Any]) -> set[str]:
+    """The keys of a config that an arm's settings say something of, each at its deepest."""
+    nested = {
+        key: {NAME_KEYS[key]: value} if key in NAME_KEYS and isinstance(value, str) else value
+        for key, value in settings.items()
+    }
+    return {_in_our_names(key) for key, _ in flatten(nested)}
+
+
+def _lies_in(key: str, keys: set[str]) -> bool:
     parts = key.split(".")
     return any(".".join(parts[:length]) in keys for length in range(1, len(parts) + 1))
 

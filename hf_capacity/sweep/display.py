@@ -158,7 +158,7 @@ def show_results(table: "pandas.DataFrame", unfinished: dict[str, str | None]) -
     axes = [_texts(table, name) for name in table if name.startswith("arms.")]
     arms = [", ".join(names) for names in zip(*axes, strict=True)]
     names = [table["config.task.path"].to_numpy(), models, *([arms] if arms else [])]
-    values_a_cell = settings.astype(str).groupby(names).nunique().max()
+    values_a_cell = settings.astype(str).fillna(ABSENT).groupby(names).nunique().max()
     texts = {"run": _texts(table, "run_id"), "trained on": _texts(table, "config.task.path"), "model": models}
     texts |= {"arm": arms} if arms else {}
     for name in settings.columns[values_a_cell > 1]:

@@ -125,6 +125,10 @@ def test_what_an_override_sets_in_every_run_hides_no_arm_but_of_what_tells_them_
     assert found(arms, weight_decay=0.5) == {}  # neither plain nor weight decay
     assert found(Arms.of({"way": {"decay": {"weight_decay": 1}}}, CELL), weight_decay=0.5) == {}
     assert found(Arms()) == {}
+    models = Arms.of({"model": {"small": "n14", "wide": {"n_layer": 1, "n_embd": 80}, "deep": "mlt"}}, {})
+    assert found(models, model="n28") == found(models, model={"n_layer": 1, "n_embd": 20}) == {}
+    assert found(models, model={"name": "n14", "dropout": 0.1}) == {"model": "small"}
+    assert found(Arms.of({"task": {"sums": "arithmetic", "both": "both"}}, {}), task="capitals") == {}
 
 
 def test_sizes_under_their_standard_names_are_found_too():
