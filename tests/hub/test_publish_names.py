@@ -53,6 +53,10 @@ def test_a_name_that_the_hub_does_not_take_is_refused_and_not_changed(name, opti
         dataset_repository("arithmetic", *given)
 
 
+def test_a_name_that_somebody_gave_may_be_as_long_as_the_hub_takes_it():
+    assert dataset_repository("arithmetic", "ada", "x" * 96).repo_id == f"ada/{'x' * 96}"
+
+
 def test_a_plan_is_known_by_its_runs_alone():
     assert plan_digest(["b", "a"]) == plan_digest(["a", "b"]) != plan_digest(["a"])
 
