@@ -97,6 +97,27 @@ def read_study(source: str, overrides: Sequence[str] = ()) -> Study:
     Raises:
         ValueError: There is no such file, or something in it is not as expected.
     """
+    path = _find_file(source)
+    description, settings, grid, seeds, resources = _read_blocks(path)
+    arms = Arms.of(grid, settings)
+    asked = dict(map(_parsed, overrides))
+    if "seeds" in asked and not seeds:
+        raise ValueError(f"study {path.stem!r} has no `seeds` to change: its YAML would have to name them.")
+    if "seeds" in asked:
+        seeds = dict.fromkeys(seeds, asked.pop("seeds"))
+    grid, changes = _select(grid | _seed_axes(seeds, taken={*settings, *grid}), asked)
+    return Study(
+        name=path.stem,
+        description=_checked_description(description),
+        settings=settings,
+        grid=grid,
+        resources=_checked_resources(resources),
+        changes=changes,
+        arms=arms,
+    )
+
+
+def _find_file(source: str) -> Path:
     path = Path(source)
     if STUDY_NAME.fullmatch(source) and not path.suffix and not path.is_file():
         path = packaged_path("configs", f"{source}.yaml")
@@ -108,6 +129,11 @@ def read_study(source: str, overrides: Sequence[str] = ()) -> Study:
             f"a study's file names its folder, and {quoted(path.name)} cannot: take letters, digits, `-`, `_`, `.`, "
             "`+` and spaces, a letter or digit first, at most 100 in all."
         )
+    return path
+
+
+def _read_blocks(path: Path) -> list[Any]:
+    """The description of a study's file, its settings, grid, seeds and resources."""
     content = read_yaml(path)
     blocks = ("settings", "grid", "seeds", "resources")
     if not isinstance(content, dict) or not set(content) <= {"description", *blocks}:
@@ -116,38 +142,28 @@ def read_study(source: str, overrides: Sequence[str] = ()) -> Study:
             f"{path} holds {quoted(found)[1:-1] or 'nothing'}: expected the keys "
             f"description, {', '.join(blocks[:-1])} and {blocks[-1]}."
         )
-    settings, grid, seeds, resources = (content.get(block) or {} for block in blocks)
-    for key, block in zip(blocks, (settings, grid, seeds, resources), strict=True):
+    found = {block: content.get(block) or {} for block in blocks}
+    for key, block in found.items():
         if not isinstance(block, dict):
             raise ValueError(f"`{key}` (={quoted(block)}) must be a mapping.")
-    for axis, entries in grid.items():
+    for axis, entries in found["grid"].items():
         check_axis(axis, entries)
-    arms = Arms.of(grid, settings)
-    asked = dict(map(_parsed, overrides))
-    if "seeds" in asked and not seeds:
-        raise ValueError(f"study {path.stem!r} has no `seeds` to change: its YAML would have to name them.")
-    if "seeds" in asked:
-        seeds = dict.fromkeys(seeds, asked.pop("seeds"))
-    grid |= _seed_axes(seeds, taken={*settings, *grid})
-    changes = {}
+    return [content.get("description"), *found.values()]
+
+
+def _select(grid: dict[str, Any], asked: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The grid with those entries that overrides select, and what the others change in every run."""
+    grid, changes = dict(grid), {}
     for key, value in asked.items():
-        for axis, entries in grid.items():
-            selected = _selected(axis, entries, key, value)
+        for axis, content in grid.items():
+            selected = _selected(axis, content, key, value)
             if selected:
                 grid[axis] = selected
                 break
         else:
             _check_no_name(key, value, grid.pop(key, None))
             changes[key] = value
-    return Study(
-        name=path.stem,
-        description=_checked_description(content.get("description")),
-        settings=settings,
-        grid=grid,
-        resources=_checked_resources(resources),
-        changes=changes,
-        arms=arms,
-    )
+    return grid, changes
 
 
 def _entries(content: list[Any] | dict[str, Any]) -> list[Any]:

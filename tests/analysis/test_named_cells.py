@@ -6,7 +6,7 @@ from support.made_records import ARITHMETIC, BOTH, add_run, add_runs
 from hf_capacity.analysis.cells import cells_of, ladders_of, setting_titles
 from hf_capacity.config.arms import Arms
 from hf_capacity.report import write_report
-from hf_capacity.report.analyses import paired_table
+from hf_capacity.report.sections.in_pairs import paired_table
 from hf_capacity.runs.records import claim_folder, read_arms, read_records
 
 
