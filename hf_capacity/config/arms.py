@@ -83,13 +83,14 @@ class Arms:
     def _closest(self, axis: str, config: dict[str, Any]) -> Arm | None:
         keys, found = self._keys(axis), []
         most_unlike = 0 if self.names_models(axis) else 1 / 2
-        base, flat = self._without(config, keys), dict(flatten(config))
+        flat = dict(flatten(config))
         for place, (name, entry) in enumerate(self.axes[axis].items()):
             own = {_in_our_names(key): value for key, value in settings_of(axis, entry).items()}
             try:
-                candidate = dict(flatten(ExperimentConfig.from_dict(apply(base, own)).to_dict()))
+                planned = ExperimentConfig.from_dict(apply(self._without(config, keys), own))
             except ValueError:  # no run of this config could be of this arm
                 continue
+            candidate = dict(flatten(planned.to_dict()))
             differing = {
                 key for key in flat | candidate if flat.get(key) != candidate.get(key) and _lies_in(key, keys)
             }

@@ -50,6 +50,13 @@ def test_a_folder_that_does_not_say_so_soundly_names_none(tmp_path, content):
     assert read_arms(tmp_path).axes == {}
 
 
+def test_arms_that_no_run_could_be_of_name_none(study):
+    content = "arms: {way: {a: {steps.x: 5}, b: {task: {parameters: 3}}}}\nsettings: {steps: {x: 5}}"
+    (study / "study.yaml").write_text(content, encoding="utf-8")
+    assert read_arms(study).axes
+    assert "arms.way" not in load_results(study)
+
+
 @pytest.fixture
 def study(tmp_path):
     claim_folder(tmp_path / "s", "s", "Is it so?", ARMS)
