@@ -34,11 +34,11 @@ def section(study: StudyResults) -> Section | None:
 
 def comparison_table(cells: Sequence[Cell]) -> str:
     """Ours in the study's own scoring beside the published figures; empty where no cell is the study's."""
-    known = [cell for cell in cells if cell.is_papers and published_accuracy(cell.task, cell.model)]
-    kinds = [kind for kind in KIND_NAMES if any(kind in published_accuracy(cell.task, cell.model) for cell in known)]
+    known = [cell for cell in cells if cell.is_papers and published_accuracy(cell.task, cell.rung)]
+    kinds = [kind for kind in KIND_NAMES if any(kind in published_accuracy(cell.task, cell.rung) for cell in known)]
     rows = []
     for cell in known:
-        published = published_accuracy(cell.task, cell.model)
+        published = published_accuracy(cell.task, cell.rung)
         row = names(cell)
         for kind in kinds:
             if kind not in published:
@@ -49,7 +49,7 @@ def comparison_table(cells: Sequence[Cell]) -> str:
                 mean = mean_text(cell.mean([right for right, _ in counts]), "{:.1f}").removesuffix(".0")
                 row.append(f"{mean}/{counts[0][1]}" if cell.num_runs == 1 else mean)
             row.append(_published_fraction(published[kind], NUM_QUESTIONS[kind]))
-        loss = published_loss(cell.task, cell.model)
+        loss = published_loss(cell.task, cell.rung)
         rows.append([*row, mean_text(cell.mean(cell.values("loss")), "{:.4f}"), loss or ABSENT])
     columns = [column for kind in kinds for column in (f"{KIND_NAMES[kind]}: last", "best", "published")]
     header = ["trained on", "model", "differs in", *columns, "loss: last", "published"]
