@@ -7,7 +7,8 @@ from typing import Any
 import yaml
 from huggingface_hub import DatasetCardData, EvalResult, EvalResultEntry, ModelCardData, eval_result_entries_to_yaml
 
-from ..analysis.cells import RATES, Cell, Record, without_folders
+from ..analysis.cells import RATES, Cell, Record
+from ..analysis.labels import without_folders
 from ..config.experiment import SEEDS
 from ..config.packaged import packaged_path
 from ..report.markdown import code, markdown_table, render

@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 from support.made_records import ARITHMETIC, BOTH, CAPITALS, add_run, add_runs, arithmetic
 
-from hf_capacity.analysis.cells import cells_of, model_label
+from hf_capacity.analysis.cells import cells_of
+from hf_capacity.analysis.labels import model_label
 from hf_capacity.analysis.paper import published_accuracy, published_curve
 from hf_capacity.config.experiment import ExperimentConfig
 from hf_capacity.report import sections, write_report

@@ -123,7 +123,7 @@ def _draw_cell(axis: Axes, cell: Cell, curves: Curves, papers: list[tuple[int, f
 
 
 def _papers_curve(cell: Cell) -> list[tuple[int, float]]:
-    return published_curve(cell.task, cell.model) if cell.is_papers else []
+    return published_curve(cell.task, cell.rung) if cell.is_papers else []
 
 
 def _side_by_side(curves: Sequence[Sequence[float]]) -> np.ndarray:
