@@ -112,7 +112,7 @@ class Cell:
         )
 
     def values(self, rate: str, part: str = "last") -> list[float]:
-        """A rate, or the loss, of every run: of its last checkpoint, or of the study's choice (`best_on_withheld`)."""
+        """A rate, or the loss, of every run: of its last checkpoint, or of the paper's choice (`best_on_withheld`)."""
         return [record[part][rate] for record in self.records]
 
     def mean(self, values: Sequence[float]) -> Mean:
@@ -155,7 +155,7 @@ class Cell:
 
 
 def cells_of(records: Sequence[Record], arms: Arms | None = None) -> list[Cell]:
-    """Groups runs to cells: the study's tasks first, then by what sets them apart, small models first.
+    """Groups runs to cells: the paper's tasks first, then by what sets them apart, small models first.
 
     Args:
         records: Run records (see `results`), in any order.
@@ -233,7 +233,7 @@ def _differing(settings: dict[str, Any], alike: Sequence[dict[str, Any]]) -> str
 
 
 def _short(key: str, among: Sequence[str]) -> str:
-    """A task's parameter by its last name, if that tells it from the others."""
+    """A task's parameter by its last name, if that distinguishes it from the others."""
     last = key.rpartition(".")[2]
     alike = [other for other in among if other.rpartition(".")[2] == last]
     return last if key.startswith("task.parameters.") and len(alike) == 1 else key
