@@ -15,6 +15,7 @@ from ..config.experiment import SEEDS
 from ..config.settings import flatten
 from ..runs.curve import is_papers
 from .labels import model_label, spelled, task_label
+from .paper import TASKS_OF_THE_PAPER
 from .statistics import bootstrap_interval, crossed_bootstrap_interval, wilson_interval
 
 
@@ -24,7 +25,6 @@ RATES = ("fit", "extrapolation", "recall")
 # A rate is reached at the first of three evaluations in a row at this or more, as grokking is usually measured.
 REACHED = 0.99
 NUMBER = re.compile(r"(\d+(?:\.\d+)?)")
-TASK_ORDER = ("arithmetic", "capitals", "both")
 
 
 class Mean(NamedTuple):
@@ -272,7 +272,7 @@ def _weights_and_windows(record: Record) -> tuple[int, int]:
 
 def _place(cell: Cell) -> tuple:
     path = cell.records[0]["config"]["task"]["path"]
-    rank = TASK_ORDER.index(path) if path in TASK_ORDER else len(TASK_ORDER)
+    rank = TASKS_OF_THE_PAPER.index(path) if path in TASKS_OF_THE_PAPER else len(TASKS_OF_THE_PAPER)
     # Arms as their author lists them, and what has none after them.
     arms = [arm.place for arm in cell.arms] or [math.inf]
     # Numbers by their size: 32 strings come before 128. Every other piece of the split is one.

@@ -4,6 +4,8 @@ import csv
 from importlib.resources import files
 
 
+# In the order in which it has them.
+TASKS_OF_THE_PAPER = ("arithmetic", "capitals", "both")
 # Questions of each kind in the paper's own scoring.
 NUM_QUESTIONS = {"addition": 91, "subtraction": 91, "capital": 50}
 
