@@ -7,7 +7,7 @@ from typing import Any
 
 from ..analysis.cells import RATES, Cell, Ladder, Record, cells_of, ladders_of
 from ..runs.kept import load_curves, load_records
-from ..runs.records import read_description, read_unfinished
+from ..runs.records import read_arms, read_description, read_unfinished
 from .markdown import plain
 
 
@@ -79,7 +79,7 @@ def read_results(folder: Path) -> StudyResults:
         found = "; ".join(unfinished) or "it holds no run at all"
         raise ValueError(f"{folder} has no finished run ({found}): `hf-capacity run STUDY` trains some.")
     curves = load_curves(folder, records)
-    cells = cells_of(records)
+    cells = cells_of(records, read_arms(folder))
     return StudyResults(
         name=plain(records[0]["study"]),
         description=read_description(folder),
