@@ -12,7 +12,7 @@ from ..report import write_report
 from ..report.sections.over_training import draw_learning_curves
 from ..report.study import Curves
 from ..runs.folder import RunFolder
-from ..runs.kept import kept_files, load_curves, load_records
+from ..runs.kept import load_curves, load_records, pack_study
 from ..runs.records import (
     failure_cause,
     is_vouched_for,
@@ -160,8 +160,8 @@ def _index_repository(folder: Path, cells: Sequence[Cell], curves: Curves, rungs
     write_report(folder)
     records = {record["run_id"]: _public(record) for cell in cells for record in cell.records}
     card = ladder_card(cells, rungs, read_description(folder))
-    files: dict[str, bytes | Path] = {"README.md": card.encode(), RUNS_TABLE: _runs_table(folder)}
-    files |= kept_files([records[run_id] for run_id in curves], curves)
+    files: dict[str, bytes | Path] = {"README.md": card.encode(), RUNS_TABLE: _pack_table(folder)}
+    files |= pack_study([records[run_id] for run_id in curves], curves)
     files |= {path.name: path for path in [folder / "report.md", folder / "study.yaml", *sorted(folder.glob("*.png"))]}
     revision = Revision(name="main", files=files)
     return Repository(
@@ -173,7 +173,7 @@ def _index_repository(folder: Path, cells: Sequence[Cell], curves: Curves, rungs
     )
 
 
-def _runs_table(folder: Path) -> bytes:
+def _pack_table(folder: Path) -> bytes:
     table = load_results(folder)
     table["config.task.path"] = table["config.task.path"].map(without_folders)
     private = ["folder", *(f"provenance.{key}" for key in PRIVATE)]

@@ -81,11 +81,11 @@ def png(figure: Figure, *, has_color_scale: bool = False) -> bytes:
     canvas.draw()
     drawn = Image.frombuffer("RGBA", canvas.get_width_height(physical=True), canvas.buffer_rgba()).convert("RGB")
     image = io.BytesIO()
-    (drawn if has_color_scale else _of_few_colors(drawn)).save(image, "PNG", optimize=True)
+    (drawn if has_color_scale else _reduce_colors(drawn)).save(image, "PNG", optimize=True)
     return image.getvalue()
 
 
-def _of_few_colors(drawn: Image.Image) -> Image.Image:
+def _reduce_colors(drawn: Image.Image) -> Image.Image:
     """The image with areas exactly as they were; what lies between them, at their edges, takes the nearest colour."""
     red, green, blue = np.moveaxis(np.asarray(drawn, dtype=np.uint32), -1, 0)
     colors, places, times = np.unique(red << 16 | green << 8 | blue, return_inverse=True, return_counts=True)

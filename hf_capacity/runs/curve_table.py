@@ -1,7 +1,7 @@
-"""Learning curves as a Parquet table, and back again to the byte.
+"""Learning curves as a Parquet table, from which they are restored to the byte.
 
-A row an evaluation. What never changes in a run is left out (the floors: its record has them), and so is what follows
-from the counts (Wilson's intervals); both are put back on the way back.
+There is a row per evaluation. It leaves out what never changes in a run (the floors, which its record has) and what
+follows from the counts (Wilson's intervals); `unpack` puts both back.
 """
 
 import io
@@ -46,7 +46,7 @@ COLUMNS = {
     "published_scoring": pyarrow.list_(_struct({"kind": pyarrow.string(), **TALLY})),
     "withheld": pyarrow.list_(_struct({"prompt": pyarrow.string(), "right": pyarrow.bool_()})),
     "bits": _struct(dict.fromkeys(BITS, pyarrow.float64())),
-    INTERVALS: _of_rates(ENDS),  # null where they are Wilson's, and no column at all where they are throughout
+    INTERVALS: _of_rates(ENDS),  # null where they are Wilson's; no column where all are
 }
 SCHEMA = pyarrow.schema(list(COLUMNS.items()))
 
@@ -57,7 +57,7 @@ def write_curves(curves: Mapping[str, Sequence[dict[str, Any]]]) -> bytes:
     Args:
         curves: The rows of each run, by run id.
     """
-    packed = [{"run_id": run_id, **_packed(row)} for run_id, rows in curves.items() for row in rows]
+    packed = [{"run_id": run_id, **_pack(row)} for run_id, rows in curves.items() for row in rows]
     table = pyarrow.Table.from_pylist(packed, schema=SCHEMA)
     if table[INTERVALS].null_count == len(table):
         table = table.drop_columns(INTERVALS)
@@ -67,7 +67,7 @@ def write_curves(curves: Mapping[str, Sequence[dict[str, Any]]]) -> bytes:
 
 
 def read_curves(content: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The packed rows of a Parquet file that `write_curves` wrote, each with its run id; `unpack` makes them whole.
+    """Reads what `write_curves` wrote: the packed rows, each with its run id; `unpack` restores a row.
 
     Raises:
         ValueError: It is no Parquet file, or has other columns.
@@ -79,7 +79,9 @@ def read_curves(content: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
             table = table.append_column(INTERVALS, nulls)
         other = sorted(set(table.column_names) ^ set(COLUMNS))
         if other:
-            raise ValueError(f"has not the columns of learning curves: look at {', '.join(map(quoted, other[:3]))}")
+            raise ValueError(
+                f"does not have the columns of learning curves: check {', '.join(map(quoted, other[:3]))}"
+            )
         table = table.select(list(COLUMNS)).cast(SCHEMA)
     except (pyarrow.ArrowException, OSError, KeyError) as error:
         reason = quoted(" ".join(str(error).split()))
@@ -96,31 +98,33 @@ def unpack(packed: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
         record: The run's.
 
     Raises:
-        ValueError: The table has what no evaluation can have.
+        ValueError: The table has values that no evaluation can have.
     """
     last = record["last"]
     try:
-        counts = {rate: _tally(tally) for rate, tally in packed["counts"].items() if tally}
+        counts = {rate: _unpack_tally(tally) for rate, tally in packed["counts"].items() if tally}
         intervals = packed[INTERVALS]
         row = packed | {
             "counts": counts,
-            INTERVALS: {rate: [*intervals[rate].values()] if intervals else wilson(*counts[rate]) for rate in counts},
+            INTERVALS: {
+                rate: [*intervals[rate].values()] if intervals else wilson_interval(*counts[rate]) for rate in counts
+            },
             "kinds": {
-                one["kind"]: {part: _tally(one[part]) for part in ("seen", "unseen") if one[part]}
+                one["kind"]: {part: _unpack_tally(one[part]) for part in ("seen", "unseen") if one[part]}
                 for one in packed["kinds"] or []
             },
             "floors": last["floors"],
-            "published_scoring": {one["kind"]: _tally(one) for one in packed["published_scoring"]},
+            "published_scoring": {one["kind"]: _unpack_tally(one) for one in packed["published_scoring"]},
             "withheld": {one["prompt"]: one["right"] for one in packed["withheld"] or []},
             "bits": {name: bits for name, bits in (packed["bits"] or {}).items() if bits is not None},
         }
-    except (TypeError, AttributeError, ArithmeticError):
-        raise ValueError("has what no evaluation can have") from None
+    except (TypeError, AttributeError, ArithmeticError, ValueError):
+        raise ValueError("has values that no evaluation can have") from None
     has_withheld = packed["withheld"] is not None
     return {key: row[key] for key in KEYS if (has_withheld if key == "withheld" else key in last)}
 
 
-def wilson(right: int, questions: int) -> list[float]:
+def wilson_interval(right: int, questions: int) -> list[float]:
     """Wilson's 95 % interval in SciPy's order of operations, with no library's quantile: the same on any machine."""
     share, square = right / questions, Z**2
     middle = (2 * questions * share + square) / (2 * (questions + square))
@@ -128,17 +132,19 @@ def wilson(right: int, questions: int) -> list[float]:
     return [middle - reach if right else 0.0, middle + reach if right < questions else 1.0]
 
 
-def _packed(row: dict[str, Any]) -> dict[str, Any]:
+def _pack(row: dict[str, Any]) -> dict[str, Any]:
     counts, intervals = row["counts"], row[INTERVALS]
-    is_wilsons = all(list(intervals[rate]) == wilson(*counts[rate]) for rate in counts)
+    is_wilsons = all(list(intervals[rate]) == wilson_interval(*counts[rate]) for rate in counts)
     return {
         **{name: row.get(name) for name in ("step", "loss", *RATES, "tradeoff_gap", "bits")},
-        "counts": {rate: _named(counts.get(rate)) for rate in RATES},
+        "counts": {rate: _pack_tally(counts.get(rate)) for rate in RATES},
         "kinds": [
-            {"kind": kind, **{part: _named(tally) for part, tally in parts.items()}}
+            {"kind": kind, **{part: _pack_tally(tally) for part, tally in parts.items()}}
             for kind, parts in row.get("kinds", {}).items()
         ],
-        "published_scoring": [{"kind": kind, **_named(tally)} for kind, tally in row["published_scoring"].items()],
+        "published_scoring": [
+            {"kind": kind, **_pack_tally(tally)} for kind, tally in row["published_scoring"].items()
+        ],
         "withheld": (
             [{"prompt": prompt, "right": right} for prompt, right in row["withheld"].items()]
             if "withheld" in row
@@ -148,9 +154,9 @@ def _packed(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _named(tally: Sequence[int] | None) -> dict[str, int] | None:
+def _pack_tally(tally: Sequence[int] | None) -> dict[str, int] | None:
     return dict(zip(TALLY, tally, strict=True)) if tally else None
 
 
-def _tally(named: Mapping[str, int]) -> list[int]:
+def _unpack_tally(named: Mapping[str, int]) -> list[int]:
     return [named[name] for name in TALLY]

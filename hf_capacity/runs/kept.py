@@ -1,10 +1,10 @@
-"""A study's records and learning curves, from one door: whether its runs lie in folders, or are kept without models.
+"""The one door to a study's records and learning curves, whether its runs lie in folders or are kept without models.
 
-A kept study is a small data set, here under `model_cards/` and on the Hub alike:
+A kept study is a small data set, the same under `model_cards/` and on the Hub:
 
     study.yaml        what the study asks
-    runs.jsonl        a record a line, just as it was written
-    curves.parquet    a row an evaluation
+    runs.jsonl        a record per line, just as it was written
+    curves.parquet    a row per evaluation
     runs.parquet      the records as a flat table for `load_dataset`; not read here
     README.md         its card, with the two tables as the configs `runs` and `curves`
     report.md, *.png  its report
@@ -23,7 +23,7 @@ from .records import check_curve, check_record, is_of_this_protocol, read_curve,
 from .schema import KEPT_CURVES, KEPT_RECORDS
 
 
-AGAIN = "Fetch the kept study again, or name the folder of its runs."
+AGAIN = "Get the kept study again, or name the folder of its runs."
 
 
 def load_records(folder: Path) -> list[dict[str, Any]]:
@@ -41,7 +41,7 @@ def load_records(folder: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return read_records(folder)
     if any(folder.glob("*/record.json")):
-        raise Damaged(f"{folder} has {KEPT_RECORDS} and folders of runs too: move one of them away.")
+        raise Damaged(f"{folder} has both {KEPT_RECORDS} and folders of runs: move one of them away.")
     try:
         contents = read_json_lines(path)
     except ValueError as fault:
@@ -54,18 +54,18 @@ def load_records(folder: Path) -> list[dict[str, Any]]:
             raise Damaged(f"{damage} {AGAIN}") from None
         run_id = record["run_id"]
         if run_id in records:
-            raise Damaged(f"line {number} of {path} has run {run_id} once more. {AGAIN}")
+            raise Damaged(f"line {number} of {path} has run {run_id} a second time. {AGAIN}")
         records[run_id] = record | {"folder": folder}
     foreign = [run_id for run_id, record in records.items() if not is_of_this_protocol(record)]
     if 0 < len(foreign) < len(records):
-        raise Damaged(f"{path}: {foreign[0]} is not of protocol {PROTOCOL_VERSION} like others there. {AGAIN}")
+        raise Damaged(f"{path}: {foreign[0]} is not of protocol {PROTOCOL_VERSION} like others in the file. {AGAIN}")
     return list(records.values())
 
 
 def load_curves(folder: Path, records: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     """The learning curve of each run of a study, by run id.
 
-    A kept curve is made again as it was written, and compared with the digest that its record has of that file.
+    A kept curve is restored as it was written, and compared with the digest of that file in its record.
 
     Args:
         folder: The study's folder.
@@ -79,7 +79,7 @@ def load_curves(folder: Path, records: Sequence[dict[str, Any]]) -> dict[str, li
         return {record["run_id"]: read_curve(record["folder"]) for record in records}
     path = folder / KEPT_CURVES
     try:
-        curves = _unpacked(read_bytes(path), records)
+        curves = _unpack_all(read_bytes(path), records)
     except FileNotFoundError:
         raise Damaged(f"{path} is missing. {AGAIN}") from None
     except ValueError as fault:
@@ -87,12 +87,12 @@ def load_curves(folder: Path, records: Sequence[dict[str, Any]]) -> dict[str, li
     for record in records:
         run_id = record["run_id"]
         written = "".join(json.dumps(row) + "\n" for row in curves[run_id]).encode()
-        check_curve(curves[run_id], written, record, f"the curve of {run_id} in {path}")
+        check_curve(curves[run_id], written, record, f"The curve of {run_id} in {path}")
     return curves
 
 
-def kept_files(records: Sequence[dict[str, Any]], curves: dict[str, list[dict[str, Any]]]) -> dict[str, bytes]:
-    """The files that keep the runs of a study, by their names.
+def pack_study(records: Sequence[dict[str, Any]], curves: dict[str, list[dict[str, Any]]]) -> dict[str, bytes]:
+    """The runs of a study as the files that keep them, by name.
 
     Args:
         records: Its records, without `folder`.
@@ -102,23 +102,23 @@ def kept_files(records: Sequence[dict[str, Any]], curves: dict[str, list[dict[st
         ValueError: A curve has what the table has no column for.
     """
     table = write_curves(curves)
-    if json.dumps(_unpacked(table, records)) != json.dumps(curves):
+    if json.dumps(_unpack_all(table, records)) != json.dumps(curves):
         raise ValueError(
-            "a learning curve has what is no part of an evaluation, and would not come back from a table."
+            "a learning curve has keys or values that no evaluation has, and would not come back from a table."
         )
     lines = "".join(json.dumps(record) + "\n" for record in records)
     return {KEPT_RECORDS: lines.encode(), KEPT_CURVES: table}
 
 
-def _unpacked(content: bytes, records: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+def _unpack_all(content: bytes, records: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     """The learning curves of a Parquet file's content, by run id."""
     runs = {record["run_id"]: record for record in records}
     curves: dict[str, list[dict[str, Any]]] = {run_id: [] for run_id in runs}
     for run_id, packed in read_curves(content):
         if run_id not in runs:
-            raise ValueError(f"has rows of run {quoted(run_id)}, which {KEPT_RECORDS} has not")
+            raise ValueError(f"has rows of run {quoted(run_id)}, which is not in {KEPT_RECORDS}")
         curves[run_id].append(unpack(packed, runs[run_id]))
     without = [run_id for run_id, rows in curves.items() if not rows]
     if without:
-        raise ValueError(f"has no row of run {without[0]}")
+        raise ValueError(f"has no row for run {without[0]}")
     return curves

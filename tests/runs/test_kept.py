@@ -16,8 +16,9 @@ from hf_capacity.analysis.statistics import wilson_interval
 from hf_capacity.boundary.writing import Damaged, short_digest
 from hf_capacity.cli import app
 from hf_capacity.report import write_report
-from hf_capacity.runs.curve_table import INTERVALS, wilson
-from hf_capacity.runs.kept import kept_files, load_curves, load_records
+from hf_capacity.runs import curve_table
+from hf_capacity.runs.curve_table import INTERVALS
+from hf_capacity.runs.kept import load_curves, load_records, pack_study
 from hf_capacity.runs.table import load_results
 
 
@@ -36,7 +37,7 @@ def test_runs_in_folders_are_kept_and_come_back_as_they_were(tmp_path):
     curves = load_curves(folders, records)
     kept = tmp_path / "kept"
     kept.mkdir()
-    for name, content in kept_files(list(map(without_folder, records)), curves).items():
+    for name, content in pack_study(list(map(without_folder, records)), curves).items():
         (kept / name).write_bytes(content)
         assert content == (QUICK / name).read_bytes(), name
     again = load_records(kept)
@@ -76,11 +77,12 @@ def test_a_clone_loads_with_load_dataset_as_the_studys_card_says(cache):
 def test_a_kept_interval_is_wilsons_and_another_stays_as_it_is():
     for questions in (1, 2, 4, 50, 196, 250, 2048):
         for right in range(0, questions + 1, max(1, questions // 7)):
-            assert tuple(wilson(right, questions)) == pytest.approx(wilson_interval(right, questions), abs=1e-15)
+            kept = curve_table.wilson_interval(right, questions)
+            assert kept == pytest.approx(list(wilson_interval(right, questions)), abs=1e-15)
     [record, *_] = load_records(QUICK)
     [row, *_] = load_curves(QUICK, [*load_records(QUICK)])[record["run_id"]]
     other = row | {INTERVALS: {rate: [0.25, 0.75] for rate in row["counts"]}}
-    table = kept_files([record | {"folder": None}], {record["run_id"]: [row, other]})["curves.parquet"]
+    table = pack_study([record | {"folder": None}], {record["run_id"]: [row, other]})["curves.parquet"]
     assert [entry and entry["fit"] for entry in parquet.read_table(io.BytesIO(table))[INTERVALS].to_pylist()] == [
         None,
         {"low": 0.25, "high": 0.75},
@@ -91,7 +93,7 @@ def test_a_curve_that_would_not_come_back_is_not_kept():
     [record, *_] = load_records(QUICK)
     [row, *_] = load_curves(QUICK, load_records(QUICK))[record["run_id"]]
     with pytest.raises(ValueError, match="would not come back"):
-        kept_files([record | {"folder": None}], {record["run_id"]: [row | {"note": "mine"}]})
+        pack_study([record | {"folder": None}], {record["run_id"]: [row | {"note": "mine"}]})
 
 
 def change_table(change):
@@ -115,6 +117,7 @@ def column(table, name, values):
 
 
 FIRST, LAST = (load_records(QUICK)[place]["run_id"] for place in (0, -1))
+COUNTS = dict.fromkeys(("exact_match", "recall", "fit", "extrapolation"), {"correct": 90, "questions": 4})
 FAULTS = {
     "a torn line": (change_lines(lambda lines: [*lines[:-1], lines[-1][:100]]), "line 9 of .*is not readable as JSON"),
     "a changed number": (
@@ -122,29 +125,33 @@ FAULTS = {
         "line 1 of .*its digest is not that of its content",
     ),
     "no record": (change_lines(lambda lines: ["{}\n"]), "line 1 of .*is no record of schema version"),
-    "a run twice": (change_lines(lambda lines: [*lines, lines[0]]), f"line 10 of .*has run {FIRST} once more"),
+    "a run twice": (change_lines(lambda lines: [*lines, lines[0]]), f"line 10 of .*has run {FIRST} a second time"),
     "a run without rows": (
         change_table(lambda table: table.filter(pyarrow.compute.not_equal(table["run_id"], LAST))),
-        f"curves.parquet has no row of run {LAST}",
+        f"curves.parquet has no row for run {LAST}",
     ),
     "a row of another run": (
         change_lines(lambda lines: lines[1:]),
-        f"curves.parquet has rows of run '{FIRST}', which runs.jsonl has not",
+        f"curves.parquet has rows of run '{FIRST}', which is not in runs.jsonl",
     ),
     "a changed row": (
         change_table(lambda table: column(table, "loss", pyarrow.array([0.5] * len(table)))),
-        f"the curve of {FIRST} in .*is not the file that its record vouches for",
+        f"The curve of {FIRST} in .*is not the file that its record vouches for",
     ),
     "a lost row": (change_table(lambda table: table.slice(1)), "is not the file that its record vouches for"),
     "holes": (
         change_table(
             lambda table: column(table, "counts", pyarrow.nulls(len(table), table.schema.field("counts").type))
         ),
-        "has what no evaluation can have",
+        "has values that no evaluation can have",
+    ),
+    "more right than asked": (
+        change_table(lambda table: column(table, "counts", pyarrow.array([COUNTS] * len(table)))),
+        "has values that no evaluation can have",
     ),
     "another column": (
         change_table(lambda table: table.rename_columns(["run", *table.column_names[1:]])),
-        "has not the columns of learning curves: look at 'run', 'run_id'",
+        "does not have the columns of learning curves: check 'run', 'run_id'",
     ),
     "no Parquet": (
         lambda folder: (folder / "curves.parquet").write_bytes(b"PAR1 step,loss"),
@@ -159,7 +166,7 @@ FAULTS = {
         lambda folder: ((folder / "curves.parquet").unlink(), (folder / "curves.parquet").mkdir()),
         "curves.parquet",
     ),
-    "folders of runs too": (lambda folder: as_folders(QUICK, folder), "has runs.jsonl and folders of runs too"),
+    "folders of runs too": (lambda folder: as_folders(QUICK, folder), "has both runs.jsonl and folders of runs"),
 }
 
 
@@ -175,7 +182,7 @@ def test_what_is_not_whole_is_refused_in_a_line_that_says_what_to_do(kept, fault
 
 def test_every_fault_of_the_files_is_damage(kept):
     (kept / "curves.parquet").write_bytes((kept / "curves.parquet").read_bytes()[:-100])
-    with pytest.raises(Damaged, match="Fetch the kept study again"):
+    with pytest.raises(Damaged, match="Get the kept study again"):
         load_curves(kept, load_records(kept))
 
 
