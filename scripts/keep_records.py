@@ -1,9 +1,9 @@
-"""Keep what a published number rests on: a finished study's records, report and cards, without its weights.
+"""Keep what a published number rests on: a finished study's records, learning curves and report, without its models.
 
     python scripts/keep_records.py runs/too_big_to_think
 
-writes `model_cards/STUDY`: what `hf-capacity publish study` publishes as the study's index, and the cards of its
-models under `cards/`.
+writes `model_cards/STUDY`, byte for byte what `hf-capacity publish study` publishes as the study's index. Of all cards
+of models it keeps one, as an example; `hf-capacity publish study --dry-run` writes the others.
 """
 
 import shutil
@@ -19,6 +19,7 @@ from hf_capacity.hub import study_repositories
 
 NAMESPACE = "hf-capacity"
 KEPT = Path(__file__).parent.parent / "model_cards"
+EXAMPLE = "too_big_to_think-arithmetic-n14"
 # A card, its picture and its scores; the weights and what the records have already stay behind.
 OF_A_MODEL = ("README.md", "learning_curve.png", ".eval_results/")
 
@@ -30,11 +31,12 @@ def main(study: Annotated[Path, typer.Argument(help="A study's folder, such as r
 def keep(study: Path) -> Path:
     """Writes what is kept of a study. Gives its folder."""
     *models, index = study_repositories(study, NAMESPACE)
-    files = {name: content for name, content in index.revisions[-1].files.items() if name != "runs.parquet"}
+    files = dict(index.revisions[-1].files)
     for model in models:
         name = model.repo_id.split("/")[1]
-        card = {path: model.revisions[-1].files[path] for path in model.revisions[-1].files}
-        files |= {f"cards/{name}/{path}": card[path] for path in card if path.startswith(OF_A_MODEL)}
+        if name == EXAMPLE:
+            card = model.revisions[-1].files
+            files |= {f"cards/{name}/{path}": card[path] for path in card if path.startswith(OF_A_MODEL)}
     kept = KEPT / index.repo_id.split("/")[1]
     shutil.rmtree(kept, ignore_errors=True)
     for name, content in files.items():

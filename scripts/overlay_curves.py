@@ -12,15 +12,14 @@ from typing import Annotated
 import matplotlib
 import pandas as pd
 import typer
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from hf_capacity.analysis.labels import model_label, task_label
 from hf_capacity.boundary.writing import write_atomically
 from hf_capacity.cli.errors import refuses_mistakes
-from hf_capacity.report.figures import DPI, STYLE, WIDTH
-from hf_capacity.runs.records import read_curve, read_records
+from hf_capacity.report.figures import DPI, STYLE, WIDTH, png
+from hf_capacity.runs.kept import load_curves, load_records
 
 
 COLORS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7")
@@ -29,11 +28,12 @@ COLORS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7")
 def read_losses(name: str, folder: Path) -> pd.DataFrame:
     """The losses of a study: a row for each evaluation of each run."""
     tables = []
-    records = read_records(folder)
+    records = load_records(folder)
     if not records:
         raise ValueError(f"{folder} has no finished run: name a study's folder.")
+    curves = load_curves(folder, records)
     for record in records:
-        losses = [(row["step"], row["loss"]) for row in read_curve(record["folder"])]
+        losses = [(row["step"], row["loss"]) for row in curves[record["run_id"]]]
         seed = record["config"]["model_seed"]
         run = {"name": name, "task": task_label(record), "model": model_label(record), "seed": seed}
         tables.append(pd.DataFrame(losses, columns=["step", "loss"]).assign(**run))
@@ -87,8 +87,7 @@ def main(
     write_atomically(output / "losses.csv", losses.to_csv(index=False, float_format="%.6f"))
     write_atomically(output / "report.md", page(losses))
     with matplotlib.rc_context(STYLE):
-        figure = draw(losses)
-        FigureCanvasAgg(figure).print_png(output / "losses.png")
+        write_atomically(output / "losses.png", png(draw(losses)))
     typer.echo(page(losses))
 
 

@@ -18,7 +18,8 @@ from hf_capacity.boundary.writing import write_atomically
 from hf_capacity.report.markdown import markdown_table
 from hf_capacity.report.sections.capacity_in_bits import MORRIS_FP32, MORRIS_RANGE, capacities
 from hf_capacity.report.wording import fraction, mean_text, share_text
-from hf_capacity.runs.records import read_arms, read_curve, read_records
+from hf_capacity.runs.kept import load_curves, load_records
+from hf_capacity.runs.records import read_arms
 
 
 KEPT = Path(__file__).parent.parent / "model_cards"
@@ -76,9 +77,11 @@ def _rows() -> Iterator[list[str]]:
     published = f"{MORRIS_FP32} in float32 ({MORRIS_RANGE[0]} to {MORRIS_RANGE[1]})"
     num_runs = str(sum(one.best.num_runs for one in found))
     yield [what, published, "; ".join(sizes), num_runs, _command(found[0].best)]
-    for cell in _cells("mod_grokking"):
+    grokking = _cells("mod_grokking")
+    curves = load_curves(KEPT / "mod_grokking", [record for cell in grokking for record in cell.records])
+    for cell in grokking:
         decay = cell.records[0]["config"]["weight_decay"]
-        reached = {rate: "; ".join(_first(read_curve(run["folder"]), rate) for run in cell.records) for rate in RATES}
+        reached = {rate: "; ".join(_first(curves[run["run_id"]], rate) for run in cell.records) for rate in RATES}
         ours = f"fit at {reached['fit']}; extrapolation at {reached['extrapolation']}"
         what = f"a / b mod 97, weight decay {decay:g}: steps to 99 % (Power et al. 2022)"
         published = "fit by 1,000, extrapolation later" if decay else "-"
@@ -90,7 +93,7 @@ def _by_operation() -> str:
     rows = []
     for model, width in (("n14", 14), ("n56", 56)):
         kinds: dict[str, list[list[int]]] = {}
-        for record in (record for study in POOLED for record in read_records(KEPT / study)):
+        for record in (record for study in POOLED for record in load_records(KEPT / study)):
             config = record["config"]
             plain = not config["weight_decay"] and not config["model"]["dropout"]
             if plain and config["model"]["n_embd"] == width:
@@ -118,7 +121,7 @@ def _first(curve: list[dict], rate: str) -> str:
 
 
 def _cells(study: str) -> list[Cell]:
-    return cells_of(read_records(KEPT / study), read_arms(KEPT / study))
+    return cells_of(load_records(KEPT / study), read_arms(KEPT / study))
 
 
 def _command(cell: Cell) -> str:

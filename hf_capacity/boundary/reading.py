@@ -238,16 +238,25 @@ def read_json(path: str | Path, most_bytes: int = MOST_BYTES_OF_JSON) -> Any:
         ValueError: It is not JSON, nested too deeply, or `read_text` refuses it.
         OSError: It is not there, or may not be read.
     """
-    text = read_text(path, most_bytes)
+    return _parse_json(read_text(path, most_bytes), str(path))
+
+
+def read_json_lines(path: str | Path) -> list[Any]:
+    """The content of a file with a JSON value a line (see `read_json` for what is refused)."""
+    lines = read_text(path, MOST_BYTES_OF_JSON).removesuffix("\n").split("\n")
+    return [_parse_json(line, f"line {number} of {path}") for number, line in enumerate(lines, 1)]
+
+
+def _parse_json(text: str, name: str) -> Any:
     try:
         content = json.loads(text)
         _check_depth(content)
         if "\\ud" in text.lower() and not _is_spelled(json.dumps(content, ensure_ascii=False)):
             raise ValueError(HALF_A_CHARACTER)
     except RecursionError:
-        raise ValueError(f"{path} {_DEEP}.") from None
+        raise ValueError(f"{name} {_DEEP}.") from None
     except ValueError:
-        raise ValueError(f"{path} is not readable as JSON.") from None
+        raise ValueError(f"{name} is not readable as JSON.") from None
     return content
 
 

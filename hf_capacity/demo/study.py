@@ -8,7 +8,8 @@ from typing import Any
 from ..analysis.cells import Ladder, Record, cells_of, ladders_of
 from ..config.experiment import SEEDS, ExperimentConfig, TaskConfig
 from ..data.task import Task
-from ..runs.records import read_arms, read_description, read_records
+from ..runs.kept import load_records
+from ..runs.records import read_arms, read_description
 
 
 # A row of a task's questions: `prompt`, `answer`, `end`, `kind`, `ability`, and whether the model has `seen` it.
@@ -31,7 +32,7 @@ class Study:
             raise ValueError(f"{folder} is no folder: name a study's, or make it with `hf-capacity run STUDY`.")
         if (folder / "config.yaml").exists():
             raise ValueError(f"{folder} is one run: name its study's folder, {folder.resolve().parent}.")
-        records = read_records(folder)
+        records = load_records(folder)
         if not records:
             raise ValueError(
                 f"{folder} has no finished run: train some with `hf-capacity run STUDY`, or wait for one."

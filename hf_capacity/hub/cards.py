@@ -16,6 +16,7 @@ from ..report.sections.finding import finding
 from ..report.sections.last_checkpoint import cell_table
 from ..report.settings import describe_seeds, settings_table
 from ..report.wording import fraction
+from ..runs.schema import KEPT_CURVES
 from .card_parts import (
     HUB,
     ability,
@@ -38,6 +39,8 @@ from .repository import plan_digest
 # What cards say of models of our own tasks, and of nobody else's.
 OURS = {"license": "apache-2.0", "language": ["en"]}
 STUDY = "arxiv:2506.09099"
+# `load_dataset` reads all configs of a repository in one format, so that records are there as Parquet too.
+RUNS_TABLE = "runs.parquet"
 CITATION = """\
 @inproceedings{barron2025toobig,
   title = {Too Big to Think: Capacity, Memorization, and Generalization in Pre-Trained Transformers},
@@ -159,7 +162,10 @@ def ladder_card(cells: Sequence[Cell], rungs: Sequence[Address], description: st
         task_categories=["text-generation"],
         size_categories=["n<1K" if len(records) < 1_000 else "1K<n<10K"],
         tags=[*rungs[0].marks, plan, *([STUDY] if packaged else [])],
-        configs=[{"config_name": "runs", "data_files": "runs.parquet", "default": True}],
+        configs=[
+            {"config_name": "runs", "data_files": RUNS_TABLE, "default": True},
+            {"config_name": "curves", "data_files": KEPT_CURVES},
+        ],
     )
     return _rendered(
         "ladder",
@@ -176,7 +182,7 @@ def ladder_card(cells: Sequence[Cell], rungs: Sequence[Address], description: st
         models=models_table(cells, [rung.repo_id for rung in rungs]),
         repo_id=rungs[0].index_id,
         model_id=rungs[0].repo_id,
-        example=example(cells[0].records[0]),
+        example=example(cells[0].records[0]) if "answers" in cells[0].records[0] else None,
         limits=limits_of(cells),
         citation=CITATION if packaged else "",
         provenance=records[0]["provenance"],

@@ -10,7 +10,9 @@ from ..config.experiment import ExperimentConfig
 from ..config.packaged import packaged_path
 from ..report import write_report
 from ..report.sections.over_training import draw_learning_curves
+from ..report.study import Curves
 from ..runs.folder import RunFolder
+from ..runs.kept import kept_files, load_curves, load_records
 from ..runs.records import (
     failure_cause,
     is_vouched_for,
@@ -18,7 +20,6 @@ from ..runs.records import (
     read_curve,
     read_description,
     read_record,
-    read_records,
     read_unfinished,
     record_text,
 )
@@ -26,7 +27,7 @@ from ..runs.schema import with_digest
 from ..runs.table import load_results
 from ..runs.vouching import MODEL_FILES
 from .card_parts import is_packaged, run_revision, step_revision
-from .cards import Address, checkpoint_card, eval_results_file, ladder_card, model_card
+from .cards import RUNS_TABLE, Address, checkpoint_card, eval_results_file, ladder_card, model_card
 from .repository import Repository, Revision, check_name, names_of_models, repository_name
 
 
@@ -66,7 +67,7 @@ def model_repository(run: Path, namespace: str, name: str | None = None) -> Repo
         dataset_id=published_dataset(cell.records[0], namespace),
         marks=(MARK, f"run:{own_name}"),
     )
-    return _cell_repository(cell, address)
+    return _cell_repository(cell, {cell.records[0]["run_id"]: read_curve(run)}, address)
 
 
 def study_repositories(folder: Path, namespace: str, name: str | None = None) -> list[Repository]:
@@ -92,15 +93,16 @@ def study_repositories(folder: Path, namespace: str, name: str | None = None) ->
             f"{folder} is not finished: {'; '.join(unfinished[:3])}{', ...' if unfinished[3:] else ''} "
             f"({len(unfinished)} in all). Repeat `hf-capacity run`, or move their folders away."
         )
-    records = read_records(folder)
+    records = load_records(folder)
     if not records:
         raise ValueError(f"{folder} has no finished run: train some with `hf-capacity run STUDY --output {folder}`.")
     _checked(records)
     study = check_name("--name", name) if name else repository_name(records[0]["study"])
     cells = cells_of(records, read_arms(folder))
     rungs = addresses(study, cells, namespace)
-    models = [_cell_repository(cell, address) for cell, address in zip(cells, rungs, strict=True)]
-    return [*models, _index_repository(folder, cells, rungs)]
+    curves = load_curves(folder, records)
+    models = [_cell_repository(cell, curves, address) for cell, address in zip(cells, rungs, strict=True)]
+    return [*models, _index_repository(folder, cells, curves, rungs)]
 
 
 def addresses(study: str, cells: Sequence[Cell], namespace: str) -> list[Address]:
@@ -123,8 +125,7 @@ def addresses(study: str, cells: Sequence[Cell], namespace: str) -> list[Address
     ]
 
 
-def _cell_repository(cell: Cell, address: Address) -> Repository:
-    curves = {record["run_id"]: read_curve(record["folder"]) for record in cell.records}
+def _cell_repository(cell: Cell, curves: Curves, address: Address) -> Repository:
     picture = draw_learning_curves(ladders_of([cell]), curves)
     kept, last = [], []
     for place, record in enumerate(cell.records):
@@ -138,7 +139,7 @@ def _cell_repository(cell: Cell, address: Address) -> Repository:
             "README.md": model_card(cell, place, address).encode(),
             "learning_curve.png": picture,
             "learning_curve.jsonl": record["folder"] / "learning_curve.jsonl",
-            "record.json": _public(record).encode(),
+            "record.json": record_text(_public(record)).encode(),
             **_model_files(record["folder"]),
         }
         if address.dataset_id:
@@ -155,22 +156,13 @@ def _cell_repository(cell: Cell, address: Address) -> Repository:
     )
 
 
-def _index_repository(folder: Path, cells: Sequence[Cell], rungs: Sequence[Address]) -> Repository:
+def _index_repository(folder: Path, cells: Sequence[Cell], curves: Curves, rungs: Sequence[Address]) -> Repository:
     write_report(folder)
+    records = {record["run_id"]: _public(record) for cell in cells for record in cell.records}
     card = ladder_card(cells, rungs, read_description(folder))
-    table = load_results(folder)
-    table["config.task.path"] = table["config.task.path"].map(without_folders)
-    private = ["folder", *(f"provenance.{key}" for key in PRIVATE)]
-    files: dict[str, bytes | Path] = {
-        "README.md": card.encode(),
-        "runs.parquet": table.drop(columns=private).to_parquet(index=False),
-    }
+    files: dict[str, bytes | Path] = {"README.md": card.encode(), RUNS_TABLE: _runs_table(folder)}
+    files |= kept_files([records[run_id] for run_id in curves], curves)
     files |= {path.name: path for path in [folder / "report.md", folder / "study.yaml", *sorted(folder.glob("*.png"))]}
-    for cell in cells:
-        for record in cell.records:
-            files[f"{record['run_id']}/record.json"] = _public(record).encode()
-            for name in ("config.yaml", "learning_curve.jsonl"):
-                files[f"{record['run_id']}/{name}"] = record["folder"] / name
     revision = Revision(name="main", files=files)
     return Repository(
         repo_id=rungs[0].index_id,
@@ -179,6 +171,15 @@ def _index_repository(folder: Path, cells: Sequence[Cell], rungs: Sequence[Addre
         revisions=(revision,),
         run_ids=tuple(record["run_id"] for cell in cells for record in cell.records),
     )
+
+
+def _runs_table(folder: Path) -> bytes:
+    table = load_results(folder)
+    table["config.task.path"] = table["config.task.path"].map(without_folders)
+    private = ["folder", *(f"provenance.{key}" for key in PRIVATE)]
+    table = table.drop(columns=private, errors="ignore")
+    # Of a hundred columns with few rows, statistics and pandas' own schema would be three quarters of the file.
+    return table.to_parquet(index=False, compression="zstd", write_statistics=False, store_schema=False)
 
 
 def dataset_repository(task: str, namespace: str, name: str | None = None) -> Repository:
@@ -281,9 +282,9 @@ def _model_files(folder: Path) -> dict[str, Path]:
     return {name: folder / name for name in MODEL_FILES if (folder / name).exists()}
 
 
-def _public(record: Record) -> str:
+def _public(record: Record) -> Record:
     """The record without what is nobody else's concern: a digest of its own is taken again."""
     provenance = {key: value for key, value in record["provenance"].items() if key not in PRIVATE}
     public = {key: value for key, value in record.items() if key not in ("folder", "digest")}
     public |= {"provenance": provenance}
-    return record_text(with_digest(public) if is_vouched_for(record) else public)
+    return with_digest(public) if is_vouched_for(record) else public

@@ -6,14 +6,20 @@ from pathlib import Path
 from huggingface_hub import HfApi
 from huggingface_hub.errors import EntryNotFoundError
 
-from ..boundary.reading import quoted, read_json
+from ..boundary.reading import quoted, read_json, read_json_lines
+from ..runs.schema import KEPT_RECORDS
 from .repository import PublishError, Repository, plan_digest
 
 
 def published_runs(api: HfApi, where: dict[str, str]) -> set[str]:
-    """The ids of the runs in a study's repository, a folder each, or in that of its models, a branch each."""
+    """The ids of the runs in a study's repository, a line each, or in that of its models, a branch each.
+
+    Earlier versions published a study with a folder for each run.
+    """
     if where["repo_type"] == "dataset":
-        paths = (file.path for file in api.list_repo_tree(**where, recursive=True))
+        paths = {file.path for file in api.list_repo_tree(**where, recursive=True)}
+        if KEPT_RECORDS in paths:
+            return _runs_of(api, where)
         return {match[1] for match in map(re.compile(r"([^/]+)/record\.json").fullmatch, paths) if match}
     branches = [ref.name for ref in api.list_repo_refs(**where).branches]
     found = (_run_of(api, where, name) for name in branches if not name.endswith("-checkpoints"))
@@ -40,6 +46,16 @@ def refuse_other_runs(repository: Repository, published: set[str]) -> None:
 
 def _counted(run_ids: set[str]) -> str:
     return f"{len(run_ids):,} {'run' if len(run_ids) == 1 else 'runs'} (plan:{plan_digest(run_ids)})"
+
+
+def _runs_of(api: HfApi, where: dict[str, str]) -> set[str]:
+    path = Path(api.hf_hub_download(**where, filename=KEPT_RECORDS))
+    try:
+        return {str(record["run_id"]) for record in read_json_lines(path)}
+    except (ValueError, KeyError, TypeError):
+        raise PublishError(
+            f"{where['repo_id']} has a {KEPT_RECORDS} that does not name its runs. Choose another name with `--name`."
+        ) from None
 
 
 def _run_of(api: HfApi, where: dict[str, str], branch: str) -> str | None:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from ..analysis.cells import RATES, Cell, Ladder, Record, cells_of, ladders_of
-from ..runs.records import read_arms, read_curve, read_description, read_records, read_unfinished
+from ..runs.kept import load_curves, load_records
+from ..runs.records import read_arms, read_description, read_unfinished
 from .markdown import plain
 
 
@@ -73,11 +74,11 @@ def read_results(folder: Path) -> StudyResults:
         plain(f"{run_id} failed: {cause}") if cause else f"{run_id} is not finished"
         for run_id, cause in read_unfinished(folder).items()
     ]
-    records = read_records(folder)
+    records = load_records(folder)
     if not records:
         found = "; ".join(unfinished) or "it holds no run at all"
         raise ValueError(f"{folder} has no finished run ({found}): `hf-capacity run STUDY` trains some.")
-    curves = {record["run_id"]: read_curve(record["folder"]) for record in records}
+    curves = load_curves(folder, records)
     cells = cells_of(records, read_arms(folder))
     return StudyResults(
         name=plain(records[0]["study"]),

@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "folder": ["RunFolder", "RunLocked"],
+        "kept": ["load_curves", "load_records"],
         "records": ["read_curve", "read_record", "read_records"],
         "table": ["export_results", "load_results"],
     },

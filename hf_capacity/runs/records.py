@@ -27,7 +27,7 @@ from ..boundary.shown import without_secrets
 from ..boundary.writing import Damaged, short_digest, write_atomically
 from ..config.arms import Arms, check_axis
 from ..config.experiment import PROTOCOL_VERSION, ExperimentConfig, config_digest
-from .schema import CURVE, FIRST_VERSION, SCHEMA_VERSION, content_digest, record_fault, row_fault
+from .schema import CURVE, FIRST_VERSION, KEPT_RECORDS, SCHEMA_VERSION, content_digest, record_fault, row_fault
 
 
 CLAIM = "study.yaml"
@@ -45,16 +45,25 @@ def read_record(run_folder: Path) -> dict[str, Any]:
         record = read_json(path)
     except ValueError as fault:
         raise Damaged(str(fault)) from None
+    return check_record(record, str(path))
+
+
+def check_record(record: Any, name: str) -> dict[str, Any]:
+    """The record, if it is one and as it was written; `name` is what messages call it.
+
+    Raises:
+        Damaged: As in `read_record`.
+    """
     version = record.get("schema_version") if isinstance(record, dict) else None
     if version not in (FIRST_VERSION, SCHEMA_VERSION):
         raise Damaged(
-            f"{path} is no record of schema version {FIRST_VERSION} or {SCHEMA_VERSION} (it has {quoted(version)})."
+            f"{name} is no record of schema version {FIRST_VERSION} or {SCHEMA_VERSION} (it has {quoted(version)})."
         )
     if (version == SCHEMA_VERSION or "digest" in record) and record.get("digest") != content_digest(record):
-        raise Damaged(f"{path} is not as it was written: its digest is not that of its content.")
+        raise Damaged(f"{name} is not as it was written: its digest is not that of its content.")
     fault = record_fault(record)
     if fault:
-        raise Damaged(f"{path} is no sound record: {fault}.")
+        raise Damaged(f"{name} is no sound record: {fault}.")
     return record
 
 
@@ -89,7 +98,7 @@ def read_records(folder: Path) -> list[dict[str, Any]]:
             faults.append(f"{damage} Move its folder away, or let `hf-capacity run` do the run again.")
             continue
         records.append(record | {"folder": run})
-        if not _is_of_this_protocol(record):
+        if not is_of_this_protocol(record):
             foreign.append(path)
     # A study of an earlier protocol can still be read, by itself.
     if len(foreign) < len(records):
@@ -102,7 +111,8 @@ def read_records(folder: Path) -> list[dict[str, Any]]:
     return records
 
 
-def _is_of_this_protocol(record: dict[str, Any]) -> bool:
+def is_of_this_protocol(record: dict[str, Any]) -> bool:
+    """Whether a record's run id is what this version would give to its config."""
     if record["run_id"].endswith(config_digest(record["config"])):  # as all are, but where it was written otherwise
         return True
     try:
@@ -141,15 +151,28 @@ def read_curve(run_folder: Path) -> list[dict[str, Any]]:
     content = _bytes_of_curve(path)
     rows = rows_of(content.split(b"\n")[:-1], path)
     if (path.parent / "record.json").exists():
-        record = read_record(path.parent)
-        vouched = record["files"].get(CURVE)
-        if vouched != short_digest(content) and (vouched or is_vouched_for(record)):
-            raise Damaged(f"{path} is not the file that its record vouches for.")
-        for number, row in enumerate(rows, 1):
-            fault = row_fault(row)
-            if fault:
-                raise Damaged(f"{path} is no sound learning curve: in row {number}, {fault}.")
+        check_curve(rows, content, read_record(path.parent), str(path))
     return rows
+
+
+def check_curve(rows: list[dict[str, Any]], content: bytes, record: dict[str, Any], name: str) -> None:
+    """Refuses a learning curve that is not the one of its record's run; `name` is what messages call it.
+
+    Args:
+        rows: Its rows.
+        content: The bytes of its file.
+        record: The run's.
+
+    Raises:
+        Damaged: The record does not vouch for the file, or a row is no evaluation.
+    """
+    vouched = record["files"].get(CURVE)
+    if vouched != short_digest(content) and (vouched or is_vouched_for(record)):
+        raise Damaged(f"{name} is not the file that its record vouches for.")
+    for number, row in enumerate(rows, 1):
+        fault = row_fault(row)
+        if fault:
+            raise Damaged(f"{name} is no sound learning curve: in row {number}, {fault}.")
 
 
 def _bytes_of_curve(path: Path) -> bytes:
@@ -237,6 +260,10 @@ def check_folder(output: Path, study: str) -> None:
     check_spelling("--output", output)
     if output.exists() and not output.is_dir():
         raise ValueError(f"`--output` (={output}) is a file: name a folder.")
+    if (output / KEPT_RECORDS).exists():
+        raise ValueError(
+            f"`--output` (={output}) holds a kept study, which runs cannot be added to: name another folder."
+        )
     if claim.exists():
         try:
             content = read_yaml(claim)

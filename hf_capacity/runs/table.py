@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..boundary.writing import write_atomically
 from ..config.arms import Arms
-from .records import is_vouched_for, read_arms, read_records
+from .kept import load_records
+from .records import is_vouched_for, read_arms
 
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def load_results(folder: str | Path) -> "pandas.DataFrame":
     read, and compared with their own digests; whatever reads a file beside one compares that with the record.
 
     Args:
-        folder: The study's folder, such as `runs/quick`.
+        folder: The study's folder, such as `runs/quick` or `model_cards/quick`.
 
     Returns:
         The table, sorted by run id.
@@ -49,7 +50,7 @@ def load_results(folder: str | Path) -> "pandas.DataFrame":
     """
     import pandas
 
-    records = read_records(Path(folder))
+    records = load_records(Path(folder))
     if not records:
         raise ValueError(f"{folder} has no finished run: train some with `hf-capacity run STUDY --output {folder}`.")
     arms = read_arms(Path(folder))

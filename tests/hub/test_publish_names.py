@@ -1,7 +1,9 @@
 """Names on the Hub: no two cells share one, no plan takes another's place, and none says where a folder lay."""
 
+import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from support.hub_terminal import Terminal
@@ -14,8 +16,10 @@ from hf_capacity.experiment import run_experiment
 from hf_capacity.hub import contents
 from hf_capacity.hub.cards import checkpoint_card, ladder_card, model_card
 from hf_capacity.hub.contents import addresses, dataset_repository, published_dataset
-from hf_capacity.hub.repository import distinct_names, plan_digest, repository_name
-from hf_capacity.runs.records import read_curve, read_records
+from hf_capacity.hub.published_runs import published_runs
+from hf_capacity.hub.repository import PublishError, distinct_names, plan_digest, repository_name
+from hf_capacity.runs.kept import load_records
+from hf_capacity.runs.records import read_records
 
 
 PUBLISHED = Path(__file__).parents[2] / "model_cards" / "too_big_to_think"
@@ -109,11 +113,11 @@ def test_repositories_go_by_the_arms_of_their_study(tmp_path):
 
 def test_a_licence_a_language_and_a_paper_of_ours_are_those_of_our_tasks_alone():
     def cards(source, path):
-        record = next(run for run in read_records(PUBLISHED) if run["config"]["task"]["path"] == "arithmetic")
+        record = next(run for run in load_records(PUBLISHED) if run["config"]["task"]["path"] == "arithmetic")
         config = record["config"] | {"task": record["config"]["task"] | {"path": path}}
         cells = cells_of([record | {"config": config, "task_source": source}])
         [address] = addresses("s", cells, "ada")
-        row = read_curve(record["folder"])[-1]
+        row = record["last"]
         yield model_card(cells[0], 0, address)
         yield checkpoint_card(cells[0], 0, 10, row, address)
         yield ladder_card(cells, [address], "")
@@ -157,6 +161,16 @@ def test_a_plan_extends_its_own_and_takes_no_others_place(hub, studies, tmp_path
         for folder in ("plan", "other"):
             run_ids = [path.parent.name for path in (studies / folder).glob("*/record.json")]
             assert f"plan:{plan_digest(run_ids)}" in output
+    # An earlier version published a folder for each run.
+    files = index.at("main").files
+    lines = files.pop("runs.jsonl")
+    folders = {f"{json.loads(line)['run_id']}/record.json": line for line in lines.splitlines()}
+    files |= folders
+    code, output = terminal.run("publish", "study", studies / "other")
+    assert (code, "holds another plan" in output) == (2, True)
+    for name in folders:
+        del files[name]
+    files["runs.jsonl"] = lines
     # What was cut off has no index yet.
     kept = hub.repos.pop(("dataset", "ada/small"))
     code, output = terminal.run("publish", "study", studies / "other")
@@ -165,3 +179,13 @@ def test_a_plan_extends_its_own_and_takes_no_others_place(hub, studies, tmp_path
     assert terminal.run("publish", "study", studies / "more").code == 0
     assert terminal.run("publish", "study", studies / "plan").code == 2
     terminal.close()
+
+
+def test_an_index_that_does_not_name_its_runs_is_not_written_over(tmp_path):
+    (tmp_path / "runs.jsonl").write_text("{", encoding="utf-8")
+    api = SimpleNamespace(
+        list_repo_tree=lambda **_: [SimpleNamespace(path="runs.jsonl")],
+        hf_hub_download=lambda filename, **_: tmp_path / filename,
+    )
+    with pytest.raises(PublishError, match=r"ada/small has a runs\.jsonl that does not name its runs"):
+        published_runs(api, {"repo_id": "ada/small", "repo_type": "dataset"})

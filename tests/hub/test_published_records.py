@@ -6,11 +6,12 @@ import runpy
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
-import yaml
-from support.stamping import stamp, stamped
+from support.kept_runs import config_text, curve_text
 
 from hf_capacity.analysis.cells import cells_of
+from hf_capacity.boundary.writing import short_digest
 from hf_capacity.config.experiment import ExperimentConfig, TaskConfig
 from hf_capacity.config.study import read_study
 from hf_capacity.data.task import Task
@@ -18,7 +19,9 @@ from hf_capacity.hub.cards import eval_results_file, ladder_card, model_card
 from hf_capacity.hub.contents import addresses
 from hf_capacity.report import write_report
 from hf_capacity.runs.curve import findings
-from hf_capacity.runs.records import read_curve, read_description, read_records
+from hf_capacity.runs.kept import load_curves, load_records
+from hf_capacity.runs.records import read_arms, read_description
+from hf_capacity.runs.table import load_results
 
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +38,7 @@ RUN_IN_PART = {
 
 @pytest.mark.parametrize("folder", STUDIES, ids=lambda folder: folder.name)
 def test_a_published_report_is_made_from_its_records(folder, tmp_path):
-    copy = stamp(shutil.copytree(folder, tmp_path / folder.name))
+    copy = shutil.copytree(folder, tmp_path / folder.name)
     (copy / "report.md").unlink()
     page = write_report(copy).read_text(encoding="utf-8")
     assert page == (folder / "report.md").read_text(encoding="utf-8")
@@ -44,16 +47,17 @@ def test_a_published_report_is_made_from_its_records(folder, tmp_path):
 
 @pytest.mark.parametrize("folder", STUDIES, ids=lambda folder: folder.name)
 def test_the_records_are_the_studys_runs_and_agree_with_their_curves(folder):
-    records = read_records(folder)
+    records = load_records(folder)
+    curves = load_curves(folder, records)
     commands = RUN_IN_PART.get(folder.name, [[]])
     asked = {run.run_id for overrides in commands for run in read_study(folder.name, overrides).runs()}
     assert {record["run_id"] for record in records} == asked
     for record in records:
         assert ExperimentConfig.from_dict(record["config"]).run_id == record["run_id"]
-        assert yaml.safe_load((record["folder"] / "config.yaml").read_text(encoding="utf-8")) == record["config"]
-        curve = read_curve(record["folder"])
-        assert {name: record[name] for name in findings(curve)} == findings(curve)
-        assert not list(record["folder"].glob("*.safetensors"))
+        assert short_digest(config_text(record)) == record["files"]["config.yaml"]
+        assert short_digest(curve_text(curves[record["run_id"]])) == record["files"]["learning_curve.jsonl"]
+        found = findings(curves[record["run_id"]])
+        assert {name: record[name] for name in found} == found
         assert "+changes" not in record["provenance"]["git_commit"]
 
 
@@ -61,7 +65,7 @@ def test_published_runs_read_and_were_asked_what_their_tasks_build_today():
     published = {
         (json.dumps(record["config"]["task"]), record["config"]["split_seed"], record["task_digest"])
         for folder in STUDIES
-        for record in read_records(folder)
+        for record in load_records(folder)
     }
     assert len(published) >= 30
     for task, split_seed, digest in published:
@@ -74,14 +78,16 @@ def test_the_page_against_outside_figures_is_made_from_the_records():
     assert page() == VALIDITY.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("folder", [folder for folder in STUDIES if (folder / "cards").exists()], ids=lambda f: f.name)
+@pytest.mark.parametrize("folder", STUDIES, ids=lambda folder: folder.name)
 def test_published_cards_are_made_from_their_records(folder):
-    cells = cells_of(list(map(stamped, read_records(folder))))
+    cells = cells_of(load_records(folder), read_arms(folder))
     rungs = addresses(folder.name, cells, "hf-capacity")
     assert ladder_card(cells, rungs, read_description(folder)) == (folder / "README.md").read_text(encoding="utf-8")
     made = {}
     for cell, address in zip(cells, rungs, strict=True):
         card = folder / "cards" / address.repo_id.split("/")[1]
+        if not card.exists():
+            continue
         made[card / "README.md"] = model_card(cell, 0, address)
         scores = f".eval_results/{address.dataset_id.split('/')[1]}.yaml"
         made[card / scores] = eval_results_file(cell.records[0], address)
@@ -89,5 +95,29 @@ def test_published_cards_are_made_from_their_records(folder):
     assert set(made) == {path for path in (folder / "cards").rglob("*") if path.suffix in (".md", ".yaml")}
 
 
-def test_there_are_published_cards():
-    assert (ROOT / "model_cards" / "too_big_to_think" / "cards").exists()
+def test_what_is_kept_is_small():
+    example = ROOT / "model_cards" / "too_big_to_think" / "cards" / "too_big_to_think-arithmetic-n14"
+    assert [*(ROOT / "model_cards").rglob("cards/*")] == [example]
+    assert len(STUDIES) >= 14
+    for folder in STUDIES:
+        files = {path.name: path.stat().st_size for path in folder.iterdir() if path.is_file()}
+        files.pop("report.html", None)
+        tables = {"study.yaml", "runs.jsonl", "runs.parquet", "curves.parquet", "README.md", "report.md"}
+        assert tables <= set(files)
+        assert all(name in tables or name.endswith(".png") for name in files)
+        assert len(files) <= 10
+        lines = (folder / "runs.jsonl").read_text(encoding="utf-8").count("\n")
+        rows = sum(files[name] for name in ("runs.jsonl", "runs.parquet", "curves.parquet"))
+        assert rows < 40_000 + 8_000 * lines, folder.name
+        assert all(size < 330_000 for name, size in files.items() if name.endswith(".png"))
+
+
+@pytest.mark.parametrize("folder", STUDIES, ids=lambda folder: folder.name)
+def test_the_table_for_load_dataset_says_what_the_records_say(folder):
+    kept = pd.read_parquet(folder / "runs.parquet")
+    table = load_results(folder)
+    assert set(table) - set(kept) <= {"folder", "provenance.host"}
+    for name in kept:
+        gaps = table[name].isna()
+        assert list(kept[name].isna()) == list(gaps), name
+        assert list(kept[name][~gaps]) == list(table[name][~gaps]), name

@@ -6,28 +6,22 @@ import math
 from pathlib import Path
 
 import pytest
+from support.kept_runs import without_folder
 from support.made_records import BOTH, add_run
 from support.stamping import stamped
 from typer.testing import CliRunner
 
 from hf_capacity.cli import app
-from hf_capacity.runs.records import read_curve, read_record, record_text
+from hf_capacity.runs.kept import load_records
+from hf_capacity.runs.records import read_record, record_text
 from hf_capacity.runs.schema import content_digest, record_fault, row_fault, with_digest
 
 
-PUBLISHED = sorted((Path(__file__).parents[2] / "model_cards").glob("*/*/record.json"))
-
-
-def test_every_published_record_and_curve_is_sound_and_as_it_was_written():
-    assert len(PUBLISHED) > 600
-    for path in PUBLISHED:
-        assert read_record(path.parent)
-    for path in PUBLISHED[::20]:
-        assert read_curve(path.parent)
+WIDTH = Path(__file__).parents[2] / "model_cards" / "width"
 
 
 def record():
-    return json.loads((PUBLISHED[-1]).read_text(encoding="utf-8"))
+    return without_folder(load_records(WIDTH)[-1])
 
 
 def holes(content, place=()):

@@ -10,7 +10,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from datasets import load_dataset
-from support.stamping import stamp, stamped
+from support.kept_runs import kept_run
+from support.stamping import stamped
 from typer.testing import CliRunner
 
 from hf_capacity.boundary.writing import Damaged, sha256
@@ -19,14 +20,15 @@ from hf_capacity.config.experiment import PROTOCOL_VERSION, ExperimentConfig
 from hf_capacity.config.study import Study
 from hf_capacity.runs import records as results_room
 from hf_capacity.runs.folder import RunFolder, states
-from hf_capacity.runs.records import check_folder, claim_folder, read_record, read_records, read_unfinished
+from hf_capacity.runs.kept import load_records
+from hf_capacity.runs.records import check_folder, claim_folder, read_records, read_unfinished, record_text
 from hf_capacity.runs.table import export_results, load_results
 from hf_capacity.sweep.task_checks import check_tasks
 
 
 PUBLISHED = Path(__file__).parents[2] / "model_cards"
 QUICK = PUBLISHED / "quick"
-[REAL] = (PUBLISHED / "too_big_to_think").glob("both-n14-*")
+REAL, CONTENTS = kept_run(PUBLISHED / "too_big_to_think", "both-n14-")
 # What else a finished run of `both` and n14 leaves, in bytes; its curve and config are published.
 SIZES = {
     "config.json": 817, "generation_config.json": 154, "model.safetensors": 11_864, "task.json": 174,
@@ -41,19 +43,17 @@ def plan(num_runs):
 
 def write_finished(output, runs):
     """Finished runs of the full protocol: 140 KB each, nine files that the record vouches for."""
-    template = read_record(REAL)
-    contents = {name: (REAL / name).read_bytes() for name in ("config.yaml", "learning_curve.jsonl")}
-    contents |= {name: bytes(size) for name, size in SIZES.items()}
+    contents = CONTENTS | {name: bytes(size) for name, size in SIZES.items()}
     for name, content in contents.items():
         (output / name).write_bytes(content)
     digests = {name: sha256(output / name) for name in contents}
-    assert set(digests) == set(template["files"])
+    assert set(digests) == set(REAL["files"])
     for run in runs:
         folder = output / run.run_id
         folder.mkdir()
         for name, content in contents.items():
             (folder / name).write_bytes(content)
-        record = template | {"run_id": run.run_id, "config": run.to_dict(), "files": digests}
+        record = REAL | {"run_id": run.run_id, "config": run.to_dict(), "files": digests}
         (folder / "record.json").write_text(json.dumps(stamped(record)), encoding="utf-8")
 
 
@@ -131,7 +131,7 @@ def test_an_export_loads_with_load_dataset_as_it_was_written(tmp_path, cache, st
 
 def test_the_table_says_what_the_records_say():
     table = load_results(QUICK).set_index("run_id")
-    for record in read_records(QUICK):
+    for record in load_records(QUICK):
         row, last = table.loc[record["run_id"]], record["last"]
         for rate in ("fit", "extrapolation", "recall"):
             right, questions = last["counts"].get(rate, (None, None))
@@ -146,7 +146,7 @@ def test_the_table_says_what_the_records_say():
     assert table["last.counts.fit.correct"].dtype == "Int64"
     assert table["num_parameters"].dtype == "int64"
     assert table["config.bf16"].dtype == bool
-    low, high = read_records(QUICK)[0]["last"]["intervals_over_questions_of_one_model"]["fit"]
+    low, high = load_records(QUICK)[0]["last"]["intervals_over_questions_of_one_model"]["fit"]
     interval = "last.intervals_over_questions_of_one_model.fit"
     assert (table.iloc[0][f"{interval}.low"], table.iloc[0][f"{interval}.high"]) == (low, high)
     assert not [name for name in table if name.startswith("files")]
@@ -171,8 +171,8 @@ def call(*words):
     return CliRunner().invoke(app, ["results", *map(str, words)])
 
 
-def test_the_command_prints_a_line_a_run(tmp_path):
-    lines = call(stamp(shutil.copytree(QUICK, tmp_path / "quick"))).output.splitlines()
+def test_the_command_prints_a_line_a_run():
+    lines = call(QUICK).output.splitlines()
     columns = re.split(r"\s{2,}", lines[0])
     assert columns == [
         "run", "trained on", "model", "parameters", "fit", "extrapolation", "recall", "loss", "late solved"
@@ -237,7 +237,7 @@ def three(tmp_path):
     write_finished(output, [ExperimentConfig(**CELL, model="n14", model_seed=seed) for seed in range(3)])
     (output / "notes.txt").write_text("mine", encoding="utf-8")
     (output / "old" / "deeper").mkdir(parents=True)
-    shutil.copy(REAL / "record.json", output / "old" / "deeper")
+    (output / "old" / "deeper" / "record.json").write_text(record_text(REAL), encoding="utf-8")
     (output / "begun").mkdir()
     (output / "begun" / "config.yaml").write_text("", encoding="utf-8")
     (output / "begun" / ".record.json.partial").write_text('{\n "schema_ver', encoding="utf-8")
@@ -261,7 +261,7 @@ def test_foreign_and_half_written_files_count_for_nothing(three):
         ({"last": None, "stamp": True}, "is no sound record: `last` (=None): input should be a valid dictionary."),
         ({"run_id": "other", "stamp": True}, "belongs to run other, and would count for two."),
         (
-            {"config": {**read_record(REAL)["config"], "steps": 7}, "stamp": True},
+            {"config": {**REAL["config"], "steps": 7}, "stamp": True},
             f"is not of protocol {PROTOCOL_VERSION} like others here, or was changed.",
         ),
     ],

@@ -72,7 +72,7 @@ def draw_withheld_sums(cells: Sequence[Cell], curves: Curves) -> bytes | None:
         figure.colorbar(
             image, ax=axes.tolist(), location="top", aspect=60, label="share of the runs that get it right"
         )
-        return png(figure)
+        return png(figure, has_color_scale=True)
 
 
 def _tally(withheld: Sequence[dict[str, bool]]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
