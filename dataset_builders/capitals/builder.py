@@ -62,7 +62,7 @@ CAPITALS = {
 }
 
 # The paper reads "the USA" and "the UK" and asks for "USA" and "UK"; the Netherlands keep their article in both.
-ASKED_IN_THE_STUDY = {"the USA": "USA", "the UK": "UK"}
+ASKED_IN_THE_PAPER = {"the USA": "USA", "the UK": "UK"}
 
 
 class Capitals(QuestionBuilder):
@@ -80,7 +80,7 @@ class Capitals(QuestionBuilder):
 
     @staticmethod
     def tables(config: QuestionConfig) -> Splits:
-        asked = ASKED_IN_THE_STUDY if config.name == "paper" else {}
+        asked = ASKED_IN_THE_PAPER if config.name == "paper" else {}
         questions = question_table(
             text=[f"Capital of {country} is {capital} \n" for country, capital in CAPITALS.items()],
             prompt=[f"Capital of {asked.get(country, country)} is " for country in CAPITALS],
