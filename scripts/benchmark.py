@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -36,7 +37,7 @@ from hf_capacity.boundary.writing import write_atomically
 from hf_capacity.config.experiment import ExperimentConfig
 from hf_capacity.config.study import read_study
 from hf_capacity.data.tokenizer import encode
-from hf_capacity.experiment import git_commit
+from hf_capacity.runs.provenance import git_commit
 from hf_capacity.sweep.local import num_cores
 from hf_capacity.training.kernel import FusedLoss, window_loss_library
 
@@ -89,17 +90,7 @@ def measure_evaluation(config: ExperimentConfig, rounds: int) -> dict[str, Any]:
         "batched": lambda: generate(equations) + slide(facts),
         "one_by_one": lambda: [generate([q]) for q in equations] + [slide([q]) for q in facts],
     }
-    repeats = {"ours": 10, "loss_of_text": 10, "batched": 2, "one_by_one": 1}
-    taken = []
-    for _ in range(rounds + 1):
-        turn = {}
-        for name, way in ways.items():
-            began = time.perf_counter()
-            for _ in range(repeats[name]):
-                way()
-            turn[name] = 1e3 * (time.perf_counter() - began) / repeats[name]
-        taken.append(turn)
-    taken = taken[1:]  # the first round warms up
+    taken = _in_turns(ways, {"ours": 10, "loss_of_text": 10, "batched": 2, "one_by_one": 1}, rounds)
     return {
         "task": config.task.path,
         "model": config.model.label,
@@ -109,6 +100,20 @@ def measure_evaluation(config: ExperimentConfig, rounds: int) -> dict[str, Any]:
         "one_by_one_ratio": statistics.median(turn["one_by_one"] / turn["ours"] for turn in taken),
         "rounds": rounds,
     }
+
+
+def _in_turns(ways: dict[str, Callable[[], Any]], repeats: dict[str, int], rounds: int) -> list[dict[str, float]]:
+    """The milliseconds that each way takes, round by round, after a round that warms up."""
+    taken = []
+    for _ in range(rounds + 1):
+        turn = {}
+        for name, way in ways.items():
+            began = time.perf_counter()
+            for _ in range(repeats[name]):
+                way()
+            turn[name] = 1e3 * (time.perf_counter() - began) / repeats[name]
+        taken.append(turn)
+    return taken[1:]
 
 
 def seconds(command: list[str], **environment: str) -> tuple[float, str]:

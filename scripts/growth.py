@@ -3,6 +3,7 @@
 import multiprocessing
 import re
 import time
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from ways_to_step import median_ms
 from hf_capacity.config.model import ModelConfig
 from hf_capacity.models.build import build_model
 from hf_capacity.training.kernel import FusedLoss
-from hf_capacity.training.trainer import window_loss
+from hf_capacity.training.steps import window_loss
 
 
 GROWTH_BASE = {"width": 28, "depth": 1, "batch": 576, "block": 24}
@@ -20,7 +21,7 @@ GROWTH = {"width": (14, 28, 56, 112), "depth": (1, 2, 4), "batch": (144, 288, 57
 VOCABULARY = 66
 
 
-def _one_size(width: int, depth: int, batch: int, block: int, fused: bool, repeats: int, line) -> None:
+def _one_size(*, width: int, depth: int, batch: int, block: int, fused: bool, repeats: int, line: Connection) -> None:
     model = build_model(
         ModelConfig(n_layer=depth, n_head=1, n_embd=width, n_inner=width), VOCABULARY, block, model_seed=0
     )

@@ -19,7 +19,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from hf_capacity.analysis.cells import model_label, task_label
 from hf_capacity.boundary.writing import write_atomically
 from hf_capacity.cli.errors import refuses_mistakes
-from hf_capacity.report.curves import DPI, STYLE, WIDTH
+from hf_capacity.report.figures import DPI, STYLE, WIDTH
 from hf_capacity.runs.records import read_curve, read_records
 
 

@@ -29,9 +29,10 @@ from hf_capacity.sweep.task_checks import check_tasks
 def main(
     config: Annotated[str, typer.Option(help="A study: a YAML file or a packaged name.")],
     overrides: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...")] = None,
+    *,
     output: Annotated[Path | None, typer.Option(help="Where the run goes; by default runs/STUDY.")] = None,
     report_to: Annotated[
-        Literal["none", "tensorboard", "trackio", "wandb"], typer.Option(help="Who hears of the run.")
+        Literal["none", "tensorboard", "trackio", "wandb"], typer.Option(help="Tracker to log to.")
     ] = "none",
     push_to_hub: Annotated[bool, typer.Option("--push-to-hub", help="Publish the finished run, privately.")] = False,
     hub_model_id: Annotated[str | None, typer.Option(help="USER/NAME; by default yours, after the run.")] = None,

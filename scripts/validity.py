@@ -12,11 +12,12 @@ from pathlib import Path
 
 import typer
 
-from hf_capacity.analysis.cells import Cell, cells_of
+from hf_capacity.analysis.cells import REACHED, Cell, cells_of
 from hf_capacity.analysis.statistics import first_lasting
 from hf_capacity.boundary.writing import write_atomically
-from hf_capacity.report.capacity import MORRIS_FP32, MORRIS_RANGE, capacities
-from hf_capacity.report.tables import fraction, markdown_table, mean_text, share_text
+from hf_capacity.report.markdown import markdown_table
+from hf_capacity.report.sections.capacity_in_bits import MORRIS_FP32, MORRIS_RANGE, capacities
+from hf_capacity.report.wording import fraction, mean_text, share_text
 from hf_capacity.runs.records import read_curve, read_records
 
 
@@ -25,7 +26,6 @@ OUTSIDE_STEPS = 3907  # fifty epochs of reversed addition
 # Studies that withhold pairs of one-digit sums from models of one layer.
 POOLED = ("width", "rotating_pairs", "weight_decay")
 RATES = ("fit", "extrapolation")
-REACHED = 0.99  # at three evaluations in a row: there is no end of fitting to the last question
 
 
 def page() -> str:

@@ -14,17 +14,13 @@ from transformers import GPT2LMHeadModel, Trainer, TrainerCallback, TrainingArgu
 
 from hf_capacity.config.experiment import ExperimentConfig
 from hf_capacity.data.batches import WindowBatches
+from hf_capacity.data.task import Task
 from hf_capacity.data.tokenizer import build_tokenizer, encode
 from hf_capacity.evaluation.exam import Exam
 from hf_capacity.models.build import build_model, gpt2_config
 from hf_capacity.training.kernel import FusedLoss
-from hf_capacity.training.trainer import (
-    CapacityTrainer,
-    build_loss,
-    learning_rate_factor,
-    step_implementation,
-    training_arguments,
-)
+from hf_capacity.training.steps import build_loss, step_implementation
+from hf_capacity.training.trainer import CapacityTrainer, learning_rate_factor, training_arguments
 
 
 WARM_UP = 5  # steps of a turn that are not counted
@@ -35,9 +31,9 @@ class Cell:
 
     def __init__(self, config: ExperimentConfig):
         self.config = config
-        self.exam = Exam(config.task, config.split_seed)
-        self.tokenizer = build_tokenizer(self.exam.text, config.block_size)
-        self.ids_N = torch.tensor(encode(self.tokenizer, self.exam.text))
+        self.exam = Exam(Task.load(config.task, config.split_seed))
+        self.tokenizer = build_tokenizer(self.exam.task.text, config.block_size)
+        self.ids_N = torch.tensor(encode(self.tokenizer, self.exam.task.text))
         self.implementation = step_implementation(config, "cpu")
         torch.compiler.reset()
 
@@ -79,7 +75,9 @@ def our_step(cell: Cell, steps: int, warm_up: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         loss = build_loss(cell.implementation, model, cell.config)
         args = training_arguments(config, folder, report_to="none")
-        trainer = CapacityTrainer(model, config, loss, args, cell.batches(steps), lambda step: {}, callbacks=[clock])
+        trainer = CapacityTrainer(
+            model, config, loss, cell.batches(steps), lambda step: {}, args=args, callbacks=[clock]
+        )
         trainer.train()
     return clock.milliseconds(warm_up)
 

@@ -20,6 +20,8 @@ from .statistics import bootstrap_interval, crossed_bootstrap_interval, wilson_i
 Record = dict[str, Any]
 
 RATES = ("fit", "extrapolation", "recall")
+# A rate is reached at the first of three evaluations in a row at this or more, as grokking is usually measured.
+REACHED = 0.99
 NUMBER = re.compile(r"(\d+(?:\.\d+)?)")
 TASK_ORDER = ("arithmetic", "capitals", "both")
 

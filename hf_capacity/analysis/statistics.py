@@ -6,8 +6,8 @@ same runs throughout raises a ValueError that says what came. Shape suffixes: S 
 """
 
 import warnings
-from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -250,7 +250,7 @@ def _columns(**columns):
     return arrays
 
 
-def _permutation_p_value(samples, permutation_type, statistic):
+def _permutation_p_value(samples: Sequence[Any], permutation_type: str, statistic: Callable[..., Any]) -> float | None:
     if min(len(sample) for sample in samples) < 2:
         return None
     scale = max(np.abs(sample).max() for sample in samples) or 1.0
@@ -266,7 +266,7 @@ def _permutation_p_value(samples, permutation_type, statistic):
     return float(test.pvalue)
 
 
-def _fit_logistic(log_sizes_K, rates_DK, num_runs_K):
+def _fit_logistic(log_sizes_K: np.ndarray, rates_DK: np.ndarray, num_runs_K: Sequence[int]) -> tuple[np.ndarray, ...]:
     """Crossings and slopes of D fits by Newton's method; NaN where the data separate, or all but."""
     right_DK, wrong_DK = (np.where(some, log_sizes_K, np.nan) for some in (rates_DK > 0, rates_DK < 1))
     overlap_D = np.fmin.reduce(right_DK, axis=1) < np.fmax.reduce(wrong_DK, axis=1)
@@ -288,7 +288,7 @@ def _fit_logistic(log_sizes_K, rates_DK, num_runs_K):
         return -coefficients_D2[:, 0] / coefficients_D2[:, 1], coefficients_D2[:, 1]
 
 
-def _interval_of_crossing(log_sizes_K, runs_K, slope):
+def _interval_of_crossing(log_sizes_K: np.ndarray, runs_K: Sequence[Any], slope: float) -> tuple[float, ...] | None:
     rng = np.random.default_rng(SEED)
     draws_KD = [rng.choice(runs, (NUM_DRAWS, len(runs) - 1)).mean(axis=1) for runs in runs_K]
     crossing_D, slope_D = _fit_logistic(log_sizes_K, np.stack(draws_KD, axis=1), [len(runs) for runs in runs_K])

@@ -43,7 +43,7 @@ class _StrictLoader(yaml.SafeLoader):
         self.depth, self.num_nodes = 0, 0
         self.sizes: dict[str, int] = {}
 
-    def compose_node(self, parent, index):
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node:
         before, event = self.num_nodes, self.peek_event()
         if isinstance(event, yaml.AliasEvent):
             if event.anchor in self.anchors and event.anchor not in self.sizes:
@@ -77,7 +77,7 @@ class _StrictLoader(yaml.SafeLoader):
                 problem_mark=self.get_mark(),
             )
 
-    def construct_mapping(self, node, deep=False):
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key_node, _ in node.value:
             if key_node.tag == "tag:yaml.org,2002:merge":

@@ -1,23 +1,30 @@
 """`hf-capacity publish`: models, studies, tasks and the metric to the Hub."""
 
+import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .errors import echo, refuses_mistakes
 
 
+if TYPE_CHECKING:
+    from ..hub import Repository
+
 publish = typer.Typer(help="Publish models, studies, tasks or the metric on the Hub.", no_args_is_help=True)
-Namespace = Annotated[str | None, typer.Option(help="A user or an organisation; by default you.")]
 Name = Annotated[str | None, typer.Option(help="Of the repository; by default after what is published.")]
-Public = Annotated[bool, typer.Option("--public", help="For everybody to see; by default it is private.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Write the same folders to disk instead.")]
-DryRunFolder = Annotated[Path, typer.Option("--output", help="Where a dry run writes.")]
 
 
-def _publish(make: Callable[[str], list], namespace: str | None, public: bool, dry_run: bool, output: Path) -> None:
+def _publish(
+    make: Callable[[str], list["Repository"]],
+    *,
+    namespace: Annotated[str | None, typer.Option(help="A user or an organisation; by default you.")] = None,
+    public: Annotated[bool, typer.Option("--public", help="For everybody to see; by default it is private.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write the same folders to disk instead.")] = False,
+    output: Annotated[Path, typer.Option("--output", help="Where a dry run writes.")] = Path("hub"),
+) -> None:
     """Publishes the repositories that `make` makes for a namespace, or writes them to disk."""
     from ..hub import log_in, upload, write_to_disk
 
@@ -27,66 +34,58 @@ def _publish(make: Callable[[str], list], namespace: str | None, public: bool, d
     for folder in write_to_disk(make(namespace or "YOUR-NAME"), output):
         echo(f"Written: {folder}")
     if not namespace:
-        echo("The cards call you YOUR-NAME: `--namespace` tells them your name.")
+        echo("The cards call you YOUR-NAME: give yours by `--namespace`.")
 
 
-@publish.command("model")
-@refuses_mistakes
-def publish_model(
-    run: Annotated[Path, typer.Argument(help="A finished run's folder.")],
-    name: Name = None,
-    namespace: Namespace = None,
-    public: Public = False,
-    dry_run: DryRun = False,
-    output: DryRunFolder = Path("hub"),
-) -> None:
+def publishes(make: Callable[..., list["Repository"]]) -> Callable[..., None]:
+    """Decorates what makes repositories for an owner, its first argument: the command takes its other arguments, and
+    the options that all these commands share."""
+    _, *own = inspect.signature(make).parameters.values()
+    shared = {name: one for name, one in inspect.signature(_publish).parameters.items() if name != "make"}
+
+    def command(**given: Any) -> None:
+        options = {name: given.pop(name) for name in shared}
+        _publish(lambda owner: make(owner, **given), **options)
+
+    command.__name__, command.__doc__ = make.__name__, make.__doc__
+    command.__signature__ = inspect.Signature([*own, *shared.values()])
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *shared.values())}
+    return publish.command(make.__name__)(refuses_mistakes(command))
+
+
+@publishes
+def model(
+    owner: str, run: Annotated[Path, typer.Argument(help="A finished run's folder.")], name: Name = None
+) -> list["Repository"]:
     """One run: its model, with kept checkpoints as tags."""
     from ..hub import model_repository
 
-    _publish(lambda owner: [model_repository(run, owner, name)], namespace, public, dry_run, output)
+    return [model_repository(run, owner, name)]
 
 
-@publish.command("study")
-@refuses_mistakes
-def publish_study(
-    folder: Annotated[Path, typer.Argument(help="A finished study's folder.")],
-    name: Name = None,
-    namespace: Namespace = None,
-    public: Public = False,
-    dry_run: DryRun = False,
-    output: DryRunFolder = Path("hub"),
-) -> None:
+@publishes
+def study(
+    owner: str, folder: Annotated[Path, typer.Argument(help="A finished study's folder.")], name: Name = None
+) -> list["Repository"]:
     """A repository for each model, seeds as branches, and one with the ladder's card and all records."""
     from ..hub import study_repositories
 
-    _publish(lambda owner: study_repositories(folder, owner, name), namespace, public, dry_run, output)
+    return study_repositories(folder, owner, name)
 
 
-@publish.command("dataset")
-@refuses_mistakes
-def publish_dataset(
-    task: Annotated[str, typer.Argument(help="A task's name, such as arithmetic.")],
-    name: Name = None,
-    namespace: Namespace = None,
-    public: Public = False,
-    dry_run: DryRun = False,
-    output: DryRunFolder = Path("hub"),
-) -> None:
+@publishes
+def dataset(
+    owner: str, task: Annotated[str, typer.Argument(help="A task's name, such as arithmetic.")], name: Name = None
+) -> list["Repository"]:
     """A task, as `load_dataset` loads it."""
     from ..hub import dataset_repository
 
-    _publish(lambda owner: [dataset_repository(task, owner, name)], namespace, public, dry_run, output)
+    return [dataset_repository(task, owner, name)]
 
 
-@publish.command("metric")
-@refuses_mistakes
-def publish_metric(
-    namespace: Namespace = None,
-    public: Public = False,
-    dry_run: DryRun = False,
-    output: DryRunFolder = Path("hub"),
-) -> None:
+@publishes
+def metric(owner: str) -> list["Repository"]:
     """The metric, as a Space that `evaluate.load` loads."""
     from ..hub import metric_repository
 
-    _publish(lambda owner: [metric_repository(owner)], namespace, public, dry_run, output)
+    return [metric_repository(owner)]

@@ -97,7 +97,7 @@ class StopWhen:
 
     @field_validator("metric")
     @classmethod
-    def _reads_the_training_set(cls, metric):
+    def _reads_the_training_set(cls, metric: str) -> str:
         if metric in ("extrapolation", "exact_match", "tradeoff_gap"):
             raise ValueError(f"{metric} reads withheld verdicts, which must not decide when to stop; {STOP_METRICS}")
         if metric not in ("loss", "fit", "recall"):
@@ -177,7 +177,7 @@ class ExperimentConfig:
 
     @field_validator("task", mode="before")
     @classmethod
-    def _task_by_name(cls, task):
+    def _task_by_name(cls, task: Any) -> Any:
         return {"path": task} if isinstance(task, str) else task
 
     @model_validator(mode="after")

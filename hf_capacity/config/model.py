@@ -2,7 +2,7 @@
 
 import dataclasses
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_serializer, model_validator
@@ -125,7 +125,7 @@ class ModelConfig:
             object.__setattr__(self, field, value)
 
     @model_serializer(mode="wrap")
-    def _flat(self, fields_of):
+    def _flat(self, fields_of: Callable[["ModelConfig"], dict[str, Any]]) -> dict[str, Any]:
         fields = fields_of(self)
         others = fields.pop("other_keys")
         return fields | others

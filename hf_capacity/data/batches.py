@@ -1,4 +1,4 @@
-"""Training text to batches, as a pure function of (data seed, step): the study's random windows, or whole lines."""
+"""Training text to batches, as a pure function of (data seed, step): the paper's random windows, or whole lines."""
 
 import functools
 from abc import ABC, abstractmethod
@@ -8,8 +8,12 @@ from typing import Any
 import numpy as np
 import torch
 from torch.nn.utils.rnn import pad_sequence
+from transformers import PreTrainedTokenizerFast
 
-from .curriculum import Curriculum
+from ..config.experiment import ExperimentConfig
+from .curriculum import Curriculum, ability_of_windows
+from .task import Task
+from .tokenizer import encode
 
 
 # Where a row is longer than its line: no target, as `cross_entropy` has it.
@@ -136,6 +140,47 @@ class LineBatches(Batches):
         generator = np.random.Generator(np.random.Philox(key=self.data_seed, counter=[0, 0, 1, epoch]))
         rows = self.curriculum.pools[pool]
         return rows[generator.permutation(len(rows))]
+
+
+def build_batches(
+    task: Task,
+    tokenizer: PreTrainedTokenizerFast,
+    config: ExperimentConfig,
+    device: torch.device,
+    *,
+    distinct: bool,
+    **settings: Any,
+) -> Batches:
+    """The batches of a run: windows of the text of its task, or its lines, in the order of its curriculum.
+
+    Args:
+        task: What is read.
+        tokenizer: One token a character.
+        config: The run.
+        device: Where the model trains.
+        distinct: As in `WindowBatches`.
+        settings: What else `Batches` takes: `rank` and `world_size`.
+
+    Raises:
+        ValueError: The text is not longer than a block or, where lines are read, a line is.
+    """
+    settings |= {"num_batches": config.steps, "data_seed": config.data_seed}
+    if config.curriculum:
+        settings["curriculum"] = Curriculum(config.curriculum, config.steps, _ability_of_rows(task, config))
+    if config.batches == "lines":
+        lines = [encode(tokenizer, line) for line in task.lines["text"]]
+        rows_WT = line_rows(lines, *encode(tokenizer, "\n"), config.block_size).to(device)
+        return LineBatches(rows_WT, config.batch_size, **settings)
+    ids_N = torch.tensor(encode(tokenizer, task.text), device=device)
+    return WindowBatches(ids_N, config.block_size, config.batch_size, distinct=distinct, **settings)
+
+
+def _ability_of_rows(task: Task, config: ExperimentConfig) -> Sequence[str]:
+    """Whether the rows that batches are drawn from have lines of the rule or facts (see `Curriculum`)."""
+    abilities = task.lines["ability"][:]
+    if config.batches == "lines":
+        return abilities
+    return ability_of_windows(abilities, list(map(len, task.lines["text"])), config.block_size)
 
 
 def line_rows(lines: Sequence[Sequence[int]], start: int, block_size: int) -> torch.Tensor:

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from ..report.tables import cell_table
+from ..report.sections.last_checkpoint import cell_table
 from .guard import Guard
 from .rendering import answers_html, style, tradeoff_html
 from .study import Study, example_prompts, find_questions

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..analysis.cells import Ladder, Record, cells_of, ladders_of
 from ..config.experiment import SEEDS, ExperimentConfig, TaskConfig
-from ..evaluation.exam import Exam
+from ..data.task import Task
 from ..runs.records import read_description, read_records
 
 
@@ -90,14 +90,14 @@ def example_prompts(run: Record) -> dict[str, str]:
 
 def _questions(run: Record) -> list[Question]:
     start = ExperimentConfig.from_dict(run["config"]).start
-    exam = _exam(json.dumps(run["config"]["task"]), run["config"]["split_seed"], start)
-    exam.check_identity(run["folder"])
-    return [dict(zip(exam.questions, row, strict=True)) for row in zip(*exam.questions.values(), strict=True)]
+    task = _load_task(json.dumps(run["config"]["task"]), run["config"]["split_seed"], start)
+    task.check_identity(run["folder"])
+    return [dict(zip(task.questions, row, strict=True)) for row in zip(*task.questions.values(), strict=True)]
 
 
 @lru_cache(maxsize=64)
-def _exam(task: str, split_seed: int, start: str) -> Exam:
-    return Exam(TaskConfig(**json.loads(task)), split_seed, start=start)
+def _load_task(task: str, split_seed: int, start: str) -> Task:
+    return Task.load(TaskConfig(**json.loads(task)), split_seed, start=start)
 
 
 def _runs(ladder: Ladder) -> list[Record]:

@@ -4,7 +4,7 @@ import math
 from typing import NamedTuple
 
 from ..analysis.cells import RATES, Cell, Ladder
-from ..report.curves import MEASURES
+from ..report.figures import MEASURES
 
 
 # Marks keep so many percent of the figure's width away from its sides.

@@ -9,6 +9,9 @@ from itertools import accumulate
 
 import torch
 from torch.nn.functional import cross_entropy
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from ..data.tokenizer import encode
 
 
 # Windows that go through the model at once when the loss of the text is taken: keeps the logits in the cache.
@@ -65,7 +68,7 @@ class TeacherForcing:
                 question_K.append(index)
                 answer_K.append(token < len(prompt) + len(answer))
 
-        def tensor(values):
+        def tensor(values: Sequence[int]) -> torch.Tensor:
             return torch.tensor(values, dtype=torch.long, device=device)
 
         self.rows = [tensor(rows_RT) for rows_RT in rows.values()]
@@ -175,6 +178,15 @@ def nll(model: torch.nn.Module, windows_WT: torch.Tensor, scored_WT: torch.Tenso
         logits_V = model(input_ids=windows[:, :-1].clamp(min=0)).logits[scored]
         total += cross_entropy(logits_V.float(), windows[:, 1:][scored], reduction="sum").double().cpu()
     return total.item(), int(scored_WT.sum())
+
+
+def write_line(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompt: str, target: str, max_new_tokens: int
+) -> str:
+    """What is shown of what a model of single characters writes after a prompt, greedily (see `line_of`)."""
+    newline = tokenizer.get_vocab().get("\n")
+    ids = write(model, encode(tokenizer, prompt), max_new_tokens, newline, lines_within(target))
+    return line_of(tokenizer.decode(ids), target, cut=len(ids) == max_new_tokens)
 
 
 @torch.no_grad()

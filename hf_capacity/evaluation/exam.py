@@ -1,146 +1,50 @@
-"""What a model is asked: the questions of its task, what of them it has seen, and its verdicts as numbers."""
+"""What a model is asked, and its verdicts as numbers."""
 
 import functools
-import hashlib
-import json
 import operator
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from dataset_builders import demanded_bits, load_task, task_source
+from dataset_builders import load_task
 
-from ..boundary.reading import read_json
-from ..boundary.writing import Damaged, write_atomically
-from ..config.experiment import ExperimentConfig, TaskConfig
-from ..data.batches import line_rows
-from ..data.curriculum import ability_of_windows
-from ..data.run_checks import sizes_of_task
+from ..data.task import Task
 from ..metrics.capacity_tradeoff.scoring import floors, score
-from .bits import BitsMeter, describe_bits
 from .exact_match import TeacherForcing, Verdicts
 
 
-# So many withheld questions, and seen ones of each kind, are told with what a model writes for them.
-WITHHELD_TOLD, SEEN_TOLD = 50, 3
+# So many withheld questions, and seen ones of each kind, are shown with what a model writes for them.
+WITHHELD_SHOWN, SEEN_SHOWN = 50, 3
 ASKED = ("prompt", "answer", "end", "kind")
 
 
 class Exam:
-    """The questions of a task, and the text that a model of it has read.
+    """The questions of a task: laid out for a model, and marked.
 
     Args:
         task: The task.
-        split_seed: As in the config of the run.
-        start: What a model of whole lines is given before each of them.
-        unseen_training_text: For a model of which nobody knows what it has read: it gets exact match only.
-
-    Raises:
-        ValueError: The task cannot be loaded.
     """
 
-    def __init__(self, task: TaskConfig, split_seed: int, *, start: str = "", unseen_training_text: bool = False):
-        splits = load_task(task.path, task.name, split_seed=split_seed, leaks=task.leaks, **task.parameters)
-        self.start, self.lines = start, splits["train"].select_columns(["text", "prompt", "answer", "kind", "ability"])
-        self.text = "".join(splits["train"]["text"])
-        self.notes, self.task_source = splits.notes, task_source(task.path)
-        self.demand = demanded_bits(task.path, task.name, split_seed=split_seed, **task.parameters)
-        self.sizes = sizes_of_task(task.path, splits, self.demand)
-        # Also what the text happens to lack: an alphabet without it would tell some of the bits.
-        self.alphabet = self.demand.alphabet if self.demand else ""
-        self.questions = {column: splits["questions"][column][:] for column in splits["questions"].column_names}
-        content = json.dumps([self.text, self.questions], sort_keys=True).encode()
-        identity = {
-            "task": task.to_dict(),
-            "split_seed": split_seed,
-            "digest": hashlib.sha256(content).hexdigest(),
-            **({"start": start} if start else {}),
-            **({"task_source": self.task_source} if self.task_source != "packaged" else {}),
-        }
-        self.identity = json.loads(json.dumps(identity))  # as it will be read again: tuples are lists there
-        if unseen_training_text:
-            self.questions["seen"] = [None] * len(self.questions["seen"])
+    def __init__(self, task: Task):
+        self.task, self.questions = task, task.questions
         self._labels = {column: self.questions[column] for column in ("kind", "ability", "seen")}
         self._floors = floors(self.questions["prompt"], self.questions["answer"], **self._labels)
         self._published = papers_questions(self.questions)
 
-    # What travels with a model, so that it is known what the model has seen.
-
-    def write_identity(self, folder: Path) -> None:
-        """Writes `task.json`."""
-        write_atomically(folder / "task.json", json.dumps(self.identity, indent=1) + "\n")
-
-    def check_identity(self, folder: Path) -> None:
-        """Sees whether the model in `folder` was trained on this very text and asked these very questions.
-
-        Raises:
-            Damaged: It was not; the task has changed since, say.
-        """
-        path = folder / "task.json"
-        try:
-            identity = dict(read_json(path))
-        except (OSError, ValueError, TypeError):
-            raise Damaged(f"{path} is missing or not readable as JSON.") from None
-        # Where a task came from was not always written down, and says nothing of what it holds.
-        if identity | {"task_source": None} != self.identity | {"task_source": None}:
-            raise Damaged(f"{path} names another task than {self.identity['task']}, or its text has changed since.")
-
-    # Verdicts to numbers
-
     def sheet(self, encode: Callable[[str], list[int]], block_size: int, device: torch.device | str) -> TeacherForcing:
         """The questions laid out for one forward pass."""
-        prompts = [self.start + prompt for prompt in self.questions["prompt"]]
-        return TeacherForcing(self.questions | {"prompt": prompts}, encode, block_size, device)
-
-    def line_rows(
-        self, encode: Callable[[str], list[int]], block_size: int, device: torch.device | str
-    ) -> torch.Tensor:
-        """The training lines as rows, each after a newline (see `batches.line_rows`).
-
-        Raises:
-            ValueError: A line is longer than the block.
-        """
-        return line_rows(list(map(encode, self.lines["text"])), *encode("\n"), block_size).to(device)
-
-    def ability_of_rows(self, config: ExperimentConfig) -> Sequence[str]:
-        """Whether the rows that batches of a run are drawn from have lines of the rule or facts (see `Curriculum`)."""
-        if config.batches == "lines":
-            return self.lines["ability"][:]
-        return ability_of_windows(self.lines["ability"][:], list(map(len, self.lines["text"])), config.block_size)
-
-    def bits_meter(
-        self, encode: Callable[[str], list[int]], block_size: int, device: torch.device | str
-    ) -> BitsMeter | None:
-        """What measures memorised bits, for a task whose entropy is known by construction."""
-        if self.demand is None:
-            return None
-        return BitsMeter(self.demand, self.lines[:], encode, block_size, device)
-
-    def bits(self, curve: list[dict[str, Any]], num_parameters: int, exposures: float) -> dict[str, Any]:
-        """`bits` of a record: what was memorised, and how often each item was read; nothing without a known entropy.
-
-        Args:
-            curve: All rows of the learning curve.
-            num_parameters: Of the model.
-            exposures: How often it read each line, on average. An item may have several lines.
-        """
-        if self.demand is None:
-            return {}
-        losses = [row["loss"] for row in curve]
-        lines_an_item = sum(kind in self.demand.kinds for kind in self.lines["kind"]) / self.demand.num_items
-        exposures *= lines_an_item
-        return {"bits": describe_bits(self.demand, curve[-1]["bits"], losses, num_parameters, exposures)}
+        prompts = [self.task.start + prompt for prompt in self.questions["prompt"]]
+        return TeacherForcing({**self.questions, "prompt": prompts}, encode, block_size, device)
 
     def mark(self, verdicts: Verdicts) -> dict[str, Any]:
         """Everything that the metric `capacity_tradeoff` says, the paper's own scoring, and the withheld one by one.
 
         `published_scoring` has `[correct, questions]` per kind on the questions that the paper scores, and nothing for
         other tasks than the paper's. `withheld` has each question by its prompt, or by prompt and answer where one
-        prompt is asked for several; it is empty where they are too many to be told.
+        prompt is asked for several; it is empty where they are too many to be listed.
         """
         correct = verdicts.correct_Q.tolist()
         published: dict[str, list[int]] = {}
@@ -155,7 +59,7 @@ class Exam:
         return {
             **score(correct, **self._labels, floors=self._floors),
             "published_scoring": published,
-            "withheld": withheld if len(withheld) <= WITHHELD_TOLD else {},
+            "withheld": withheld if len(withheld) <= WITHHELD_SHOWN else {},
         }
 
     @cached_property
@@ -186,13 +90,12 @@ class Exam:
         for place, (kind, seen) in enumerate(zip(self.questions["kind"], self.questions["seen"], strict=True)):
             if seen:
                 seen_ones.setdefault(kind, []).append(place)
-        told = [*self.withheld.values()][:WITHHELD_TOLD]
-        told += [place for places in seen_ones.values() for place in places[:SEEN_TOLD]]
+        places = [*self.withheld.values()][:WITHHELD_SHOWN]
+        places += [place for of_kind in seen_ones.values() for place in of_kind[:SEEN_SHOWN]]
         prompts, answers, ends, seen = (
-            [self.questions[column][place] for place in told] for column in ("prompt", "answer", "end", "seen")
+            [self.questions[column][place] for place in places] for column in ("prompt", "answer", "end", "seen")
         )
-        targets = list(map(operator.add, answers, ends))
-        written = write(prompts, targets) if told else []
+        written = write(prompts, list(map(operator.add, answers, ends))) if places else []
         return [
             {
                 "prompt": prompt,
@@ -202,7 +105,7 @@ class Exam:
                 "right": bool(verdicts.correct_Q[place]),
             }
             for prompt, answer, end, text, was_seen, place in zip(
-                prompts, answers, ends, written, seen, told, strict=True
+                prompts, answers, ends, written, seen, places, strict=True
             )
         ]
 

@@ -22,12 +22,13 @@ from dataset_builders import TASKS, is_folder
 
 from ..boundary.reading import quoted, read_json
 from ..config.experiment import TaskConfig
+from ..data.task import Task
 from ..data.tokenizer import encode, reads_characters
 from ..models.checks import check_causality, check_description, check_round_trip, check_weights
 from ..models.folder import is_on_the_hub, model_folder
 from ..models.generation import continuations, continuations_and_cuts, num_positions
 from ..runs.vouching import check_model
-from .exact_match import LONGEST_LINE, Verdicts, line_of, lines_within, predict, verdicts_on_text, write
+from .exact_match import LONGEST_LINE, Verdicts, line_of, lines_within, predict, verdicts_on_text, write_line
 from .exam import Exam
 
 
@@ -80,16 +81,11 @@ class TrainedModel:
         targets = targets or [""] * len(prompts)
         enough = [max(self.longest_line, len(target.encode())) for target in targets]
         if self.reads_characters:
-            newline = self.tokenizer.get_vocab().get("\n")
-            written = [
-                write(self.model, encode(self.tokenizer, prompt), longest, newline, lines_within(target))
-                for prompt, target, longest in zip(prompts, targets, enough, strict=True)
+            return [
+                write_line(self.model, self.tokenizer, *asked) for asked in zip(prompts, targets, enough, strict=True)
             ]
-            texts = [self.tokenizer.decode(ids) for ids in written]
-            cut = [len(ids) == longest for ids, longest in zip(written, enough, strict=True)]
-        else:
-            stop = None if any(map(lines_within, targets)) else "\n"
-            texts, cut = continuations_and_cuts(self.model, self.tokenizer, prompts, enough, stop)
+        stop = None if any(map(lines_within, targets)) else "\n"
+        texts, cut = continuations_and_cuts(self.model, self.tokenizer, prompts, enough, stop)
         return [line_of(*pair, cut=is_cut) for *pair, is_cut in zip(texts, targets, cut, strict=True)]
 
     def verdicts(self, exam: Exam) -> Verdicts:
@@ -168,11 +164,11 @@ def evaluate_model(
         ValueError: The model cannot be loaded, no task is known, or `task` contradicts the one that the model carries.
     """
     trained = load_model(source, step, revision)
-    exam = _exam(trained, source, {"path": task} if isinstance(task, str) else task)
+    exam = Exam(_load_task(trained, source, {"path": task} if isinstance(task, str) else task))
     verdicts = trained.verdicts(exam)
     answers = exam.answers(verdicts, trained.lines)
     marks = exam.mark(verdicts)
-    return {"task": exam.identity["task"], **marks, "answers": answers, "vouched_for": trained.vouched_for}
+    return {"task": exam.task.identity["task"], **marks, "answers": answers, "vouched_for": trained.vouched_for}
 
 
 def ask(source: str | Path, prompt: str, *, step: int | None = None, revision: str | None = None) -> str:
@@ -180,14 +176,16 @@ def ask(source: str | Path, prompt: str, *, step: int | None = None, revision: s
     return load_model(source, step, revision).lines([prompt])[0]
 
 
-def _exam(trained: TrainedModel, source: str | Path, asked: Any) -> Exam:
+def _load_task(trained: TrainedModel, source: str | Path, asked: Any) -> Task:
     path = trained.folder / "task.json"
     if not path.exists():
         if asked is None:
             raise ValueError(
                 f"{source} does not say what it was trained on: name a task, such as `--task arithmetic`."
             )
-        return Exam(_task(asked, f"`--task` (={quoted(asked)})"), split_seed=1337, unseen_training_text=True)
+        return Task.load(
+            _checked_task(asked, f"`--task` (={quoted(asked)})"), split_seed=1337, unseen_training_text=True
+        )
     try:
         identity = read_json(path)
         carried, split_seed, start = identity["task"], identity["split_seed"], identity.get("start", "")
@@ -195,7 +193,7 @@ def _exam(trained: TrainedModel, source: str | Path, asked: Any) -> Exam:
             raise TypeError
     except (ValueError, KeyError, TypeError):
         raise ValueError(f"{source} cannot be scored: its task.json names no `task` and `split_seed`.") from None
-    task = _task(carried, f"`task` in the task.json of {source} (={quoted(carried)})")
+    task = _checked_task(carried, f"`task` in the task.json of {source} (={quoted(carried)})")
     if asked is not None and (not isinstance(asked, dict) or not asked.items() <= carried.items()):
         raise ValueError(
             f"`--task` (={quoted(asked)}) contradicts what {source} was trained on, {quoted(carried)}: leave it out."
@@ -205,12 +203,12 @@ def _exam(trained: TrainedModel, source: str | Path, asked: Any) -> Exam:
             f"{source} was trained on {task.path!r}, which is neither one of {', '.join(TASKS)} nor a folder here nor "
             "a dataset on the Hub: it cannot be scored here."
         )
-    exam = Exam(task, split_seed, start=start)
-    exam.check_identity(trained.folder)
-    return exam
+    loaded = Task.load(task, split_seed, start=start)
+    loaded.check_identity(trained.folder)
+    return loaded
 
 
-def _task(fields: Any, name: str) -> TaskConfig:
+def _checked_task(fields: Any, name: str) -> TaskConfig:
     try:
         return TaskConfig(**fields)
     except (TypeError, ValueError):

@@ -9,7 +9,8 @@ from ..analysis.statistics import wilson_interval
 from ..boundary.shown import ABSENT
 from ..config.experiment import SEEDS, ExperimentConfig
 from ..config.model_keys import LADDERS_TYPE
-from ..report.tables import code, fraction, has_withheld, markdown_table, mean_text, share_text
+from ..report.markdown import code, markdown_table
+from ..report.wording import fraction, has_withheld, mean_text, share_text
 from ..runs.records import is_vouched_for
 
 

@@ -10,9 +10,11 @@ from huggingface_hub import DatasetCardData, EvalResult, EvalResultEntry, ModelC
 from ..analysis.cells import RATES, Cell, Record, ladders_of, without_folders
 from ..config.experiment import SEEDS
 from ..config.packaged import packaged_path
-from ..report.findings import finding
-from ..report.page import render, seeds_told, settings_table
-from ..report.tables import cell_table, code, fraction, markdown_table
+from ..report.markdown import code, markdown_table, render
+from ..report.sections.finding import finding
+from ..report.sections.last_checkpoint import cell_table
+from ..report.settings import describe_seeds, settings_table
+from ..report.wording import fraction
 from .card_parts import (
     HUB,
     ability,
@@ -164,7 +166,7 @@ def ladder_card(cells: Sequence[Cell], rungs: Sequence[Address], description: st
         study=study,
         description=description,
         num_runs=len(records),
-        seeds=seeds_told(records),
+        seeds=describe_seeds(records),
         architectures=architecture(cells, plural="s"),
         finding=finding(ladders_of(cells)),
         fewest_runs=min(cell.num_runs for cell in cells),

@@ -8,7 +8,7 @@ from ..boundary.reading import quoted
 from ..config.experiment import ExperimentConfig
 from ..config.packaged import packaged_path
 from ..report import write_report
-from ..report.curves import draw_learning_curves
+from ..report.sections.over_training import draw_learning_curves
 from ..runs.folder import RunFolder
 from ..runs.records import (
     failure_cause,

@@ -16,6 +16,7 @@ from transformers.trainer_pt_utils import safe_globals
 
 from ..boundary.reading import quoted
 from ..boundary.writing import Damaged
+from ..data.task import Task
 from .folder import RunFolder
 from .schema import row_fault
 
@@ -29,13 +30,13 @@ OF_THE_CONTENT = (None, errno.EINVAL, errno.ENOENT)
 
 
 def where_to_go_on(
-    folder: RunFolder, exam: Any, model: torch.nn.Module
+    folder: RunFolder, task: Task, model: torch.nn.Module
 ) -> tuple[Path | None, int, list[dict[str, Any]]]:
     """The checkpoint to resume from, if any, its step, and the rows of the learning curve up to it.
 
     Args:
         folder: The run's; what a run cannot go on from is taken away, and the log says so.
-        exam: What the run is asked.
+        task: What the run trains on.
         model: The run's model, as it is at the start.
 
     Raises:
@@ -48,7 +49,7 @@ def where_to_go_on(
     while found:
         checkpoint, step = found
         try:
-            exam.check_identity(folder.path)
+            task.check_identity(folder.path)
             check_readable(checkpoint, step, model)
             curve = folder.go_on_from(checkpoint, step)
             _check_rows(folder, curve)
@@ -59,7 +60,7 @@ def where_to_go_on(
             then = f"goes on from step {found[1]}" if found else "starts again"
             logger.warning("%s The run %s.", damage, then)
     folder.clear()
-    exam.write_identity(folder.path)
+    task.write_identity(folder.path)
     return None, 0, []
 
 

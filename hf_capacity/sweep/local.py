@@ -46,52 +46,89 @@ def run_local(runs: Sequence[ExperimentConfig], output: Path, study: str, num_wo
     Returns:
         Of each run that failed, its id and the cause.
     """
-    pending, locked, failures = deque(runs), set(), {}
-    workers: list[Worker] = []
     with Display(runs) as display:
+        pool = Pool(runs, output, study, display)
         try:
-            workers = [Worker(output, study) for _ in range(min(num_workers, len(runs)))]
-            while pending or any(worker.run for worker in workers):
-                for worker in workers:
-                    if worker.run is None and pending:
-                        run = pending.popleft()
-                        worker.start(run, SECONDS_BETWEEN_TRIES if run.run_id in locked else 0)
-                for worker in _with_news(workers):
-                    kind, content = worker.news()
-                    run_id = worker.run.run_id if worker.run else ""
-                    if kind == "progress":
-                        display.progress(run_id, *content)
-                    elif kind == "log":
-                        display.log(f"{run_id}: {content}")
-                    elif kind == "done":
-                        display.done(run_id)
-                        worker.run = None
-                    elif kind == "failed":
-                        failures[run_id] = content
-                        display.failed(run_id, content)
-                        worker.run = None
-                    elif kind == "locked":
-                        display.waits(run_id, content)
-                        locked.add(run_id)
-                        pending.append(worker.run)
-                        worker.run = None
-                    else:
-                        assert kind == "died"
-                        workers.remove(worker)
-                        if worker.run:
-                            failures[run_id] = content
-                            with contextlib.suppress(OSError):  # a full disk must not stop the other runs
-                                RunFolder(output, worker.run).write_failure(content, "")
-                            display.failed(run_id, content)
-                        if pending:
-                            workers.append(Worker(output, study))
+            pool.hire(num_workers)
+            while pool.is_busy:
+                pool.hand_out()
+                pool.listen()
         finally:
-            for worker in workers:
-                worker.end()
-            for worker in workers:
-                worker.process.join(SECONDS_TO_END)
-                worker.process.kill()
-    return failures
+            pool.end()
+    return pool.failures
+
+
+class Pool:
+    """The worker processes, the runs that wait for one, and the runs that failed with their causes."""
+
+    def __init__(self, runs: Sequence[ExperimentConfig], output: Path, study: str, display: Display):
+        self.output, self.study, self.display = output, study, display
+        self.pending, self.locked, self.failures = deque(runs), set(), {}
+        self.workers: list[Worker] = []
+
+    def hire(self, number: int) -> None:
+        """Starts processes, and never more than there are runs for."""
+        self.workers += [Worker(self.output, self.study) for _ in range(min(number, len(self.pending)))]
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether there is anything left to do."""
+        return bool(self.pending) or any(worker.run for worker in self.workers)
+
+    def hand_out(self) -> None:
+        """Gives every idle worker a run."""
+        for worker in self.workers:
+            if worker.run is None and self.pending:
+                run = self.pending.popleft()
+                worker.start(run, SECONDS_BETWEEN_TRIES if run.run_id in self.locked else 0)
+
+    def listen(self) -> None:
+        """Waits for news, and acts on it."""
+        ready = wait([worker.line for worker in self.workers])
+        for worker in [worker for worker in self.workers if worker.line in ready]:
+            kind, content = worker.news()
+            run_id = worker.run.run_id if worker.run else ""
+            if kind == "progress":
+                self.display.progress(run_id, *content)
+            elif kind == "log":
+                self.display.log(f"{run_id}: {content}")
+            elif kind == "died":
+                self._bury(worker, content)
+            else:
+                self._take_back(worker, kind, content)
+
+    def end(self) -> None:
+        """Ends every worker, those too that do not go by themselves."""
+        for worker in self.workers:
+            worker.end()
+        for worker in self.workers:
+            worker.process.join(SECONDS_TO_END)
+            worker.process.kill()
+
+    def _take_back(self, worker: "Worker", kind: str, content: Any) -> None:
+        run, worker.run = worker.run, None
+        if kind == "done":
+            self.display.done(run.run_id)
+        elif kind == "failed":
+            self._fail(run, content)
+        else:
+            assert kind == "locked"
+            self.display.waits(run.run_id, content)
+            self.locked.add(run.run_id)
+            self.pending.append(run)
+
+    def _bury(self, worker: "Worker", cause: str) -> None:
+        self.workers.remove(worker)
+        if worker.run:
+            with contextlib.suppress(OSError):  # a full disk must not stop the other runs
+                RunFolder(self.output, worker.run).write_failure(cause, "")
+            self._fail(worker.run, cause)
+        if self.pending:
+            self.hire(1)
+
+    def _fail(self, run: ExperimentConfig, cause: str) -> None:
+        self.failures[run.run_id] = cause
+        self.display.failed(run.run_id, cause)
 
 
 class Worker:
@@ -126,11 +163,6 @@ class Worker:
             code = self.process.exitcode
             how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
             return "died", f"its process {how}"
-
-
-def _with_news(workers: Sequence[Worker]) -> list[Worker]:
-    ready = wait([worker.line for worker in workers])
-    return [worker for worker in workers if worker.line in ready]
 
 
 def worker_main(line: Connection, output: Path, study: str) -> None:

@@ -86,7 +86,7 @@ def run_ray(
 
         tasks = {submit(run): RunFolder(output, run) for run in runs}
         try:
-            return _follow(ray, tasks, submit, news, display, signals)
+            return _follow(ray, tasks, submit, news=news, display=display, signals=signals)
         except ray.exceptions.RayError as error:
             raise ConnectionError(f"Ray is gone from this machine: {_in_a_line(error)}") from None
 
@@ -95,6 +95,7 @@ def _follow(
     ray: ModuleType,
     tasks: dict[Any, RunFolder],
     submit: Callable[[ExperimentConfig, float], Any],
+    *,
     news: "Queue",
     display: Display,
     signals: list[int],

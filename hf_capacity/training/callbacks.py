@@ -1,4 +1,4 @@
-"""What a run does beside its steps: whole checkpoints, kept weights, news of how far it is, and its early end."""
+"""What a run does beside its steps: whole checkpoints, kept weights, progress, and its early end."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -6,33 +6,32 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import TrainerCallback
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from ..config.experiment import StopWhen
 from ..runs.folder import RunFolder
-
-
-# Told now and then: the step, and the newest row of the learning curve.
-Progress = Callable[[int, dict[str, Any] | None], None]
+from ..runs.session import Progress
 
 
 class Keeper(TrainerCallback):
-    """Makes the Trainer's checkpoints whole, keeps the weights that were asked for, and tells how far the run is."""
+    """Makes the Trainer's checkpoints whole, keeps the weights that were asked for, and reports progress."""
 
-    SECONDS_BETWEEN_STEPS_TOLD = 0.5
+    SECONDS_BETWEEN_REPORTS = 0.5
 
     def __init__(self, folder: RunFolder, kept_steps: Sequence[int], progress: Progress, save: Callable[[Path], None]):
         self.folder, self.kept_steps, self.progress, self.save = folder, frozenset(kept_steps), progress, save
-        self.told = time.monotonic()
+        self.reported = time.monotonic()
 
-    def on_step_end(self, args, state, control, **kwargs):
-        if time.monotonic() - self.told > self.SECONDS_BETWEEN_STEPS_TOLD:
-            self.told = time.monotonic()
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if time.monotonic() - self.reported > self.SECONDS_BETWEEN_REPORTS:
+            self.reported = time.monotonic()
             self.progress(state.global_step, None)
         if state.global_step in self.kept_steps and state.is_world_process_zero:
             self.folder.keep_weights(state.global_step, self.save)
 
-    def on_save(self, args, state, control, **kwargs):
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         if args.world_size > 1:
             torch.distributed.barrier()  # every process has its own random state to write
         if state.is_world_process_zero:
@@ -45,7 +44,9 @@ class Stopper(TrainerCallback):
     def __init__(self, stop_when: StopWhen | None, curve: list[dict[str, Any]]):
         self.stop_when, self.curve = stop_when, curve
 
-    def on_evaluate(self, args, state, control, **kwargs):
+    def on_evaluate(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
         if self.stop_when and self.stop_when.holds(self.curve):
             control.should_training_stop = True
             control.should_save = False  # a run resumed from here would not know that it is at its end

@@ -1,52 +1,17 @@
-"""The study's training on the stock `Trainer`: data order, loss, schedule and evaluation, by public hooks alone."""
+"""The paper's training on the stock `Trainer`: data order, loss, schedule and evaluation, by public hooks alone."""
 
-import functools
 import math
-import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from torch.nn.functional import cross_entropy
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from ..config.experiment import ExperimentConfig
-from ..config.model_keys import LADDERS_TYPE
 from ..data.batches import Batches
-from .kernel import FusedLoss, window_loss_library
-
-
-# Planned steps from which `torch.compile` repays itself on one core: it takes 11 to 14 s, and saves 2 to 3 ms a step
-# of the study's batches (on arithmetic n14 8.9 -> 6.4 ms, n28 12.7 -> 9.5 ms; less for n56).
-STEPS_THAT_REPAY_COMPILING = 5_000
-
-Implementation = Literal["fused", "compiled", "plain"]
-
-
-def window_loss(model: torch.nn.Module, windows_WT: torch.Tensor) -> torch.Tensor:
-    """Mean cross-entropy in nats over all targets of all windows; a window has block + 1 token ids, or fewer and then
-    no targets."""
-    logits = model(input_ids=windows_WT[:, :-1].clamp(min=0)).logits
-    return cross_entropy(logits.flatten(0, 1).float(), windows_WT[:, 1:].flatten())
-
-
-def step_implementation(config: ExperimentConfig, device_type: str, num_processes: int = 1) -> Implementation:
-    """The fastest way to do the training steps of a run; a function of what was planned, so that resuming keeps to it.
-
-    The kernel knows the ladder's type of model on a CPU, without dropout. One core, ms a bare step, compiled -> it:
-    arithmetic n14 6.3 -> 0.9, n28 9.8 -> 1.9, n56 23 -> 5.5; both n14 12.7 -> 2.3, n28 19.4 -> 4.7, n56 46 -> 12.5.
-    Other types gain by compiling what the ladder does, or more: at width 28 on arithmetic, plain -> compiled, llama
-    16.1 -> 13.3, gpt_neox 15.5 -> 13.2, mamba 143 -> 67.
-    Several processes go the plain way: it is the model's own `forward` that makes them exchange their gradients.
-    """
-    if config.training_step == "plain" or num_processes > 1:
-        return "plain"
-    is_ladders = config.model.model_type == LADDERS_TYPE and config.model.dropout == 0
-    if is_ladders and device_type == "cpu" and not config.bf16:
-        return "fused"
-    return "compiled" if config.steps >= STEPS_THAT_REPAY_COMPILING else "plain"
+from .kernel import FusedLoss
 
 
 def learning_rate_factor(step: int, config: ExperimentConfig) -> float:
@@ -62,48 +27,16 @@ def learning_rate_factor(step: int, config: ExperimentConfig) -> float:
     return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress))
 
 
-def implementation_fault(implementation: Implementation) -> str | None:
-    """Why there can be no such training step here, in one line; None where there can."""
-    try:
-        if implementation == "fused":
-            window_loss_library()
-        elif implementation == "compiled":
-            torch.compile(torch.sin, dynamic=False)(torch.ones(8))
-    except (RuntimeError, OSError) as error:  # a `KernelFault`, or torch's compiler without one of its own
-        return str(error).strip().splitlines()[0]
-    return None
-
-
-def build_loss(
-    implementation: Implementation, model: torch.nn.Module, config: ExperimentConfig
-) -> FusedLoss | Callable[..., torch.Tensor]:
-    """The loss of a run's training steps: the kernel, bound to `model`, or `window_loss`, compiled or not."""
-    if implementation == "fused":
-        return FusedLoss(model)
-    if implementation == "compiled":
-        return _compiled_window_loss(config.model, config.batch_size, config.block_size, config.bf16)
-    return window_loss
-
-
-@functools.lru_cache(maxsize=1)
-def _compiled_window_loss(*shape: Any) -> Callable[..., torch.Tensor]:
-    """Compiled once for all runs of one shape that follow each other in a process."""
-    torch.compiler.reset()  # compiled code is kept with the function, whose store is small
-    # What torch warns of is harmless in transformers' mamba: its cached functions ask which packages there are.
-    warnings.filterwarnings("ignore", message="Dynamo detected a call to a `functools.lru_cache`")
-    return torch.compile(window_loss, dynamic=False)
-
-
 class CapacityTrainer(Trainer):
     """A `Trainer` whose `train` and inner loop are stock, so that callbacks, trackers and resuming are the known ones.
 
     Args:
         model: The model of the run.
         config: The run.
-        loss: As made by `build_loss`.
-        args: As made by `training_arguments`.
+        loss: As made by `choose_step`.
         batches: The windows to train on; distinct ones for the kernel.
         evaluation: Called at every evaluation, gives the metrics to log (a flat mapping of numbers).
+        args: As made by `training_arguments`.
         publish: What `push_to_hub` does with the run's folder.
         kwargs: What else a `Trainer` takes, such as `callbacks`.
     """
@@ -113,9 +46,10 @@ class CapacityTrainer(Trainer):
         model: torch.nn.Module,
         config: ExperimentConfig,
         loss: FusedLoss | Callable[..., torch.Tensor],
-        args: TrainingArguments,
         batches: Batches,
         evaluation: Callable[[int], dict[str, float]],
+        *,
+        args: TrainingArguments,
         publish: Callable[[Path], Any] | None = None,
         **kwargs: Any,
     ):
@@ -137,7 +71,7 @@ class CapacityTrainer(Trainer):
         return [name for name, parameter in model.named_parameters() if parameter.ndim >= 2]
 
     def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> LambdaLR:
-        """The study's schedule, scaled to the steps of this run."""
+        """The paper's schedule, scaled to the steps of this run."""
         if self.lr_scheduler is None:
             self.lr_scheduler = LambdaLR(
                 optimizer or self.optimizer, lambda step: learning_rate_factor(step, self.config)
@@ -168,7 +102,7 @@ class CapacityTrainer(Trainer):
         return self.loss(model, **inputs)
 
     def floating_point_ops(self, inputs: dict[str, torch.Tensor]) -> int:
-        """Operations of one step, six a weight and position; the stock method counts weights anew at every step."""
+        """Operations of one step, six a weight and position; the stock method counts weights again at every step."""
         return self.operations_a_step
 
     def evaluate(

@@ -12,12 +12,14 @@ from support.made_records import BOTH, add_run
 
 from dataset_builders import load_task
 from hf_capacity.analysis.cells import cells_of, ladders_of
+from hf_capacity.cli.tables import show_results
 from hf_capacity.evaluation.inference import evaluate_model
-from hf_capacity.report.findings import finding
-from hf_capacity.report.tables import cell_table, choice_table, comparison_table
+from hf_capacity.report.sections.beside_the_paper import comparison_table
+from hf_capacity.report.sections.best_on_withheld import choice_table
+from hf_capacity.report.sections.finding import finding
+from hf_capacity.report.sections.last_checkpoint import cell_table
 from hf_capacity.runs.records import read_records, read_unfinished
 from hf_capacity.runs.table import load_results
-from hf_capacity.sweep.display import show_results
 
 
 CARD = "---\nconfigs:\n- config_name: default\n  data_files:\n" + "".join(

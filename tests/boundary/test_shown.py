@@ -13,14 +13,14 @@ from typer.testing import CliRunner
 from hf_capacity.boundary.shown import keep_secrets_out_of_logs, shown, without_secrets
 from hf_capacity.cli import app
 from hf_capacity.cli.errors import refuses_mistakes
+from hf_capacity.cli.tables import show_marks
 from hf_capacity.config.experiment import ExperimentConfig
 from hf_capacity.demo import rendering
 from hf_capacity.demo.answers import Answer, Character
 from hf_capacity.report import write_report
-from hf_capacity.report.tables import code, markdown_table
+from hf_capacity.report.markdown import code, markdown_table
 from hf_capacity.runs.folder import RunFolder
 from hf_capacity.runs.records import failure_cause
-from hf_capacity.sweep.display import show_marks
 
 
 TOKEN = "hf_" + "aBcD1234" * 4

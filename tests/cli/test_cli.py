@@ -141,6 +141,6 @@ def test_many_runs_are_done_on_request_only(tmp_path, call):
     )
     refused = call("run", path, "--dry-run", "--output", tmp_path / "out")
     assert refused.exit_code == 2
-    assert "expands to 1,001 runs, more than 1,000: take less of its grid (KEY=VALUE), or say --yes" in refused.output
+    assert "expands to 1,001 runs, more than 1,000: take less of its grid (KEY=VALUE), or add --yes" in refused.output
     assert "1001 runs, 0 done" in call("run", path, "--dry-run", "--yes", "--output", tmp_path / "out").output
     assert "1000 runs, 0 done" in call("run", path, "seeds=1000", "--dry-run", "--output", tmp_path / "out").output

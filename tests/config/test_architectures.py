@@ -10,10 +10,12 @@ from support.made_records import ARITHMETIC, add_run
 from transformers import AutoModelForCausalLM, TrainerCallback
 
 from hf_capacity.analysis.cells import cells_of, ladders_of
+from hf_capacity.cli.tables import show_results
 from hf_capacity.config.experiment import ExperimentConfig
 from hf_capacity.config.model import ModelConfig
 from hf_capacity.config.study import read_study
 from hf_capacity.data.batches import WindowBatches
+from hf_capacity.data.task import Task
 from hf_capacity.data.tokenizer import encode
 from hf_capacity.evaluation.exact_match import mean_loss, predict, verdicts_on_text, write
 from hf_capacity.evaluation.exam import Exam
@@ -23,9 +25,8 @@ from hf_capacity.hub.card_parts import architecture
 from hf_capacity.models.build import build_model, sizes_of
 from hf_capacity.runs.records import read_record, read_records
 from hf_capacity.runs.table import load_results
-from hf_capacity.sweep.display import show_results
 from hf_capacity.sweep.task_checks import check_tasks
-from hf_capacity.training.trainer import build_loss, step_implementation
+from hf_capacity.training.steps import build_loss, step_implementation
 
 
 SHAPES = {
@@ -64,8 +65,8 @@ def test_a_run_of_any_type_is_recorded_and_read_again(trained):
     assert model.get_input_embeddings().weight is model.get_output_embeddings().weight
     assert record["sizes"] == sizes_of(model)
     assert record["provenance"]["training_step"] == ("fused" if run.model.model_type == "gpt2" else "plain")
-    exam = Exam(run.task, run.split_seed)
-    ids_N = torch.tensor(encode(load_model(trained).tokenizer, exam.text))
+    exam = Exam(Task.load(run.task, run.split_seed))
+    ids_N = torch.tensor(encode(load_model(trained).tokenizer, exam.task.text))
     windows = WindowBatches(ids_N, BLOCK, 1, num_batches=1, data_seed=0).windows_WT
     assert mean_loss(model, windows) == pytest.approx(record["last"]["loss"], rel=1e-5)
     assert record["last"]["loss"] < 2.2, "it has learned something: ln 17 is 2.8"
@@ -77,7 +78,7 @@ def test_a_run_of_any_type_is_recorded_and_read_again(trained):
 
 def test_one_pass_decides_as_writing_does(trained):
     model = load_model(trained)
-    exam = Exam(ExperimentConfig.from_dict(read_record(trained)["config"]).task, 1337)
+    exam = Exam(Task.load(ExperimentConfig.from_dict(read_record(trained)["config"]).task, 1337))
     read = partial(encode, model.tokenizer)
 
     def written(prompts, enough):

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from hf_capacity.config.experiment import TaskConfig
+from hf_capacity.data.task import Task
 from hf_capacity.demo.answers import Answer, Character
 from hf_capacity.evaluation.exact_match import CUT, Verdicts, line_of, lines_within
 from hf_capacity.evaluation.exam import Exam
@@ -26,7 +27,7 @@ def exam_of(folder, asked):
         "---\nconfigs:\n- config_name: default\n  data_files:\n"
         "  - {split: train, path: train.jsonl}\n  - {split: questions, path: questions.jsonl}\n---\n"
     )
-    return Exam(TaskConfig(path=str(folder)), 1337)
+    return Exam(Task.load(TaskConfig(path=str(folder)), 1337))
 
 
 def verdicts(*right):

@@ -6,6 +6,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from hf_capacity.config.experiment import TaskConfig
+from hf_capacity.data.task import Task
 from hf_capacity.data.tokenizer import encode
 from hf_capacity.evaluation.exact_match import TeacherForcing, mean_loss, predict, write
 from hf_capacity.evaluation.exam import Exam, papers_questions
@@ -59,7 +60,7 @@ def test_a_slid_window_decides_as_greedy_decoding_with_cropped_context(block_siz
 def test_one_pass_agrees_with_generate_question_by_question(half_trained, task):
     folder = half_trained[task]
     model, tokenizer = AutoModelForCausalLM.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
-    exam = Exam(TaskConfig(path=task), 1337)
+    exam = Exam(Task.load(TaskConfig(path=task), 1337))
     forcing = exam.sheet(lambda text: encode(tokenizer, text), model.config.n_positions, "cpu")
     verdicts = forcing.verdicts(partial(predict, model)).correct_Q.tolist()
     assert 0 < sum(verdicts) < len(verdicts), "the model must know some answers and not others for this to tell"
@@ -95,7 +96,7 @@ def _next_token(model, ids):
 def test_whole_answers_by_generate_where_they_fit_the_block(half_trained):
     folder = half_trained["arithmetic"]
     model, tokenizer = AutoModelForCausalLM.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
-    exam = Exam(TaskConfig(path="arithmetic"), 1337)
+    exam = Exam(Task.load(TaskConfig(path="arithmetic"), 1337))
     forcing = exam.sheet(lambda text: encode(tokenizer, text), 9, "cpu")
     verdicts = forcing.verdicts(partial(predict, model))
     for index, prompt in enumerate(exam.questions["prompt"]):
@@ -127,19 +128,19 @@ def test_mean_loss_is_the_cross_entropy_over_every_target_by_hand(half_trained):
 
 
 def test_the_study_scores_91_equations_an_operation_and_all_capitals():
-    exam = Exam(TaskConfig(path="both"), 1337)
+    exam = Exam(Task.load(TaskConfig(path="both"), 1337))
     counted = papers_questions(exam.questions)
     kinds = [kind for kind, is_counted in zip(exam.questions["kind"], counted, strict=True) if is_counted]
     assert {kind: kinds.count(kind) for kind in set(kinds)} == {"addition": 91, "subtraction": 91, "capital": 50}
     told = dict(zip(exam.questions["prompt"], counted, strict=True))
     assert (told["<4+0="], told["<0+0="], told["<0-7="]) == (False, True, True)
-    rotating = Exam(TaskConfig(path="both", name="rotating_pair"), 3)
+    rotating = Exam(Task.load(TaskConfig(path="both", name="rotating_pair"), 3))
     assert sum(papers_questions(rotating.questions)) == sum(counted)  # whichever pair is withheld
 
 
 @pytest.mark.parametrize(("column", "value"), [("kind", "sum"), ("answer", "9"), ("prompt", "<1+1 ="), ("end", ".")])
 def test_of_a_task_with_any_other_question_the_paper_scores_none(column, value):
-    questions = dict(Exam(TaskConfig(path="arithmetic"), 1337).questions)
+    questions = dict(Exam(Task.load(TaskConfig(path="arithmetic"), 1337)).questions)
     assert sum(papers_questions(questions)) == 182
     questions[column] = [value, *questions[column][1:]]
     assert not any(papers_questions(questions))
@@ -215,7 +216,7 @@ def test_findings_take_the_last_row_the_first_best_one_and_count_late_solutions(
 def test_the_record_holds_what_the_saved_model_answers(half_trained):
     for task, folder in half_trained.items():
         model, tokenizer = AutoModelForCausalLM.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
-        exam = Exam(TaskConfig(path=task), 1337)
+        exam = Exam(Task.load(TaskConfig(path=task), 1337))
         forcing = exam.sheet(
             lambda text, tokenizer=tokenizer: encode(tokenizer, text), model.config.n_positions, "cpu"
         )

@@ -13,7 +13,7 @@ from support.stamping import stamp, stamped
 from hf_capacity.analysis.cells import cells_of
 from hf_capacity.config.experiment import ExperimentConfig, TaskConfig
 from hf_capacity.config.study import read_study
-from hf_capacity.evaluation.exam import Exam
+from hf_capacity.data.task import Task
 from hf_capacity.hub.cards import eval_results_file, ladder_card, model_card
 from hf_capacity.hub.contents import addresses
 from hf_capacity.report import write_report
@@ -74,7 +74,8 @@ def test_published_runs_read_and_were_asked_what_their_tasks_build_today():
     }
     assert len(published) >= 30
     for task, split_seed, digest in published:
-        assert Exam(TaskConfig(**json.loads(task)), split_seed).identity["digest"] == digest, (task, split_seed)
+        loaded = Task.load(TaskConfig(**json.loads(task)), split_seed)
+        assert loaded.identity["digest"] == digest, (task, split_seed)
 
 
 def test_the_page_against_outside_figures_is_made_from_the_records():

@@ -10,6 +10,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
 
 from hf_capacity.config.experiment import TaskConfig
+from hf_capacity.data.task import Task
 from hf_capacity.data.tokenizer import build_tokenizer, encode, reads_characters
 from hf_capacity.evaluation.exact_match import predict, verdicts_on_text
 from hf_capacity.evaluation.exam import Exam
@@ -70,7 +71,7 @@ def test_the_verdict_is_the_text(foreign):
 def test_writing_decides_as_the_one_pass_does(half_trained, task):
     folder = half_trained[task]
     model, tokenizer = AutoModelForCausalLM.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
-    exam = Exam(TaskConfig(path=task), 1337)
+    exam = Exam(Task.load(TaskConfig(path=task), 1337))
     assert reads_characters(tokenizer)
     one_pass = exam.sheet(partial(encode, tokenizer), num_positions(model), "cpu").verdicts(partial(predict, model))
     writing = verdicts_on_text(exam.questions, partial(continuations, model, tokenizer))

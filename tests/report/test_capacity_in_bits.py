@@ -7,8 +7,8 @@ from support.made_records import add_run
 
 from hf_capacity.analysis.cells import cells_of
 from hf_capacity.report import write_report
-from hf_capacity.report.bits import _labels
-from hf_capacity.report.capacity import capacities, capacity_caption, capacity_table
+from hf_capacity.report.sections.capacity_in_bits import capacities, capacity_caption, capacity_table
+from hf_capacity.report.sections.memorised_bits import _labels
 from hf_capacity.runs.records import read_records
 
 

@@ -7,9 +7,12 @@ from support.made_records import PROMPTS, add_run, add_runs, arithmetic
 
 from hf_capacity.analysis.cells import cells_of, ladders_of
 from hf_capacity.analysis.statistics import crossed_bootstrap_interval, wilson_interval
-from hf_capacity.report.analyses import critical_table, paired_table, timing_table, withheld_table
-from hf_capacity.report.findings import finding
-from hf_capacity.report.tables import choice_table
+from hf_capacity.report.sections.best_on_withheld import choice_table
+from hf_capacity.report.sections.critical_capacity import critical_table
+from hf_capacity.report.sections.finding import finding
+from hf_capacity.report.sections.in_pairs import paired_table
+from hf_capacity.report.sections.timing import timing_table
+from hf_capacity.report.sections.withheld_questions import withheld_table
 from hf_capacity.runs.records import read_curve, read_records
 
 

@@ -8,8 +8,8 @@ from support.made_records import add_run, add_runs, arithmetic
 
 from hf_capacity.analysis.cells import cells_of
 from hf_capacity.report import write_report
-from hf_capacity.report.crowding import crowding_table, crowds_of
-from hf_capacity.report.rescue import joint_cells, rescue_sentence, rescue_table
+from hf_capacity.report.sections.crowding_out import crowding_table, crowds_of
+from hf_capacity.report.sections.rescue import joint_cells, rescue_sentence, rescue_table
 from hf_capacity.runs.records import read_records
 
 

@@ -16,8 +16,9 @@ from support.made_records import ARITHMETIC, BOTH, CAPITALS, add_run, add_runs, 
 from hf_capacity.analysis.cells import cells_of, model_label
 from hf_capacity.analysis.paper import published_accuracy, published_curve
 from hf_capacity.config.experiment import ExperimentConfig
-from hf_capacity.report import write_report
-from hf_capacity.report.withheld_sums import _tally, draw_withheld_sums
+from hf_capacity.report import sections, write_report
+from hf_capacity.report.page import SECTIONS
+from hf_capacity.report.sections.withheld_sums import _tally, draw_withheld_sums
 from hf_capacity.runs.records import read_curve, read_records
 
 
@@ -30,6 +31,11 @@ def study(tmp_path):
     add_run(folder, "capitals", "n14", CAPITALS)
     add_run(folder, "arithmetic", "n14", ARITHMETIC, best={"fit": [195, 196], "extrapolation": [4, 4]})
     return folder
+
+
+def test_every_section_is_one_file_and_on_the_page_once():
+    files = {path.stem for path in Path(sections.__file__).parent.glob("*.py")} - {"__init__"}
+    assert sorted(SECTIONS) == sorted(files)
 
 
 def test_the_table_is_as_written_by_hand(study):

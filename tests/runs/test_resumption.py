@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 import torch
-from test_vouching import Stopped, stop_at
+from support.stopped import Stopped, stop_at
 
 from hf_capacity.config.experiment import ExperimentConfig
 from hf_capacity.experiment import run_experiment

@@ -10,17 +10,16 @@ from pathlib import Path
 
 import psutil
 import pytest
+from support.survivors import HF_CAPACITY, assert_same, wait_for
 
 from hf_capacity.config.experiment import ExperimentConfig
 from hf_capacity.config.study import read_study
 from hf_capacity.experiment import run_experiment
-from hf_capacity.runs.records import read_record, read_records
+from hf_capacity.runs.records import read_records
 
 
 SUPPORT = Path(__file__).parents[1] / "support"
-HF_CAPACITY = [sys.executable, "-m", "hf_capacity.cli"]
 MOMENTS = ("at a step", "during a checkpoint write", "between last checkpoint and record", "during the record write")
-PROVENANCE = ("provenance", "digest", "folder")
 
 
 def settings(moment, implementation):
@@ -33,18 +32,6 @@ def settings(moment, implementation):
         "batch_size": 8, "steps": 60 * scale, "eval_steps": 7 * scale, "save_steps": 10 * scale,
         "keep_checkpoints": [5 * scale, 35 * scale],
     }  # fmt: skip
-
-
-def assert_same(folder, undisturbed):
-    """Every file but lock and sessions, byte for byte; the record but for its provenance and its digest."""
-    names = {str(path.relative_to(undisturbed)) for path in undisturbed.rglob("*") if path.is_file()}
-    assert {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} == names
-    for name in names - {".lock", "sessions.jsonl", "record.json"}:
-        assert (folder / name).read_bytes() == (undisturbed / name).read_bytes(), name
-    ours, theirs = read_record(folder), read_record(undisturbed)
-    assert {key: ours[key] for key in ours if key not in PROVENANCE} == {
-        key: theirs[key] for key in theirs if key not in PROVENANCE
-    }
 
 
 def survives(tmp_path, moment, implementation):
@@ -115,13 +102,6 @@ def steps_done(output):
     return sum(steps) + 2000 * len(list(output.glob("*/record.json")))
 
 
-def wait_for(condition, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.02)
-
-
 def test_a_study_stopped_killed_and_orphaned_ends_where_an_undisturbed_one_does(tmp_path):
     study, output = tmp_path / "survival.yaml", tmp_path / "disturbed"
     study.write_text(STUDY, encoding="utf-8")
@@ -171,7 +151,7 @@ def test_a_failing_and_a_killed_run_are_reported_and_do_not_stop_the_others(tmp_
     assert f"{bad.run_id}: FloatingPointError: the loss is nan" in told
     assert f"{good.run_id}: its process was killed by SIGKILL" in told
     assert "Traceback" not in told
-    assert "in _train" in json.loads((output / bad.run_id / "failure.json").read_text(encoding="utf-8"))["traceback"]
+    assert "in train" in json.loads((output / bad.run_id / "failure.json").read_text(encoding="utf-8"))["traceback"]
     assert not list(output.glob("*/record.json"))
     # The same command tries again: the good one comes through, the bad one fails again.
     assert start(study, output, tmp_path).wait(timeout=60) == 1

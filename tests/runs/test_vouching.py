@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+from support.stopped import Stopped, stop_at
 from typer.testing import CliRunner
 
 from hf_capacity.cli import app
@@ -20,18 +21,6 @@ RUN = ExperimentConfig(
     task="arithmetic", model="n14", block_size=9, batch_size=8, steps=40, eval_steps=10, save_steps=10,
     keep_checkpoints=[5, 25],
 )  # fmt: skip
-
-
-class Stopped(Exception):
-    pass
-
-
-def stop_at(last_step):
-    def stop(step, row):
-        if row and step == last_step:
-            raise Stopped
-
-    return stop
 
 
 @pytest.fixture(scope="module")

@@ -77,13 +77,13 @@ def train():
 
 def test_more_than_one_cell_is_refused(train, tmp_path):
     with pytest.raises(ValueError, match="quick asks for 9 runs: choose one, such as task=arithmetic model=n14"):
-        train("quick", [], tmp_path / "out", "none")
+        train("quick", [], output=tmp_path / "out", report_to="none")
     assert not (tmp_path / "out").exists()
 
 
 def test_a_tracker_that_is_not_there_is_refused(train, tmp_path):
     with pytest.raises(ValueError, match=r"`--report-to` \(=wandb\) is not installed: pip install wandb"):
-        train("quick", CELL, tmp_path, "wandb")
+        train("quick", CELL, output=tmp_path, report_to="wandb")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -91,7 +91,7 @@ def test_a_tracker_hears_of_the_run(train, tmp_path, monkeypatch):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     monkeypatch.setenv("TENSORBOARD_LOGGING_DIR", str(tmp_path / "tb"))
-    train("quick", CELL, tmp_path / "out", "tensorboard")
+    train("quick", CELL, output=tmp_path / "out", report_to="tensorboard")
     events = EventAccumulator(str(tmp_path / "tb"))
     events.Reload()
     logged = {event.step: event.value for event in events.Scalars("eval/loss")}

@@ -14,6 +14,7 @@ from transformers import (
 )
 
 from hf_capacity.config.experiment import TaskConfig
+from hf_capacity.data.task import Task
 from hf_capacity.evaluation.exam import Exam
 
 
@@ -59,8 +60,8 @@ def some_questions(exam: Exam) -> dict[str, list]:
 
 def trained(name: str, steps: int = 60) -> tuple[PreTrainedModel, PreTrainedTokenizerFast, dict[str, list]]:
     """A model that knows some answers, its tokenizer, and the questions whose lines it has read."""
-    exam = Exam(TaskConfig(path="both"), 1337)
-    tokenizer, questions = byte_pairs(exam.text), some_questions(exam)
+    exam = Exam(Task.load(TaskConfig(path="both"), 1337))
+    tokenizer, questions = byte_pairs(exam.task.text), some_questions(exam)
     rows = []
     for prompt, answer, end in zip(questions["prompt"], questions["answer"], questions["end"], strict=True):
         read = [BOS, *tokenizer(prompt, add_special_tokens=False).input_ids]

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
-from test_survival import HF_CAPACITY, assert_same, wait_for
+from support.survivors import HF_CAPACITY, assert_same, wait_for
 from typer.testing import CliRunner
 
 from hf_capacity.cli import app
@@ -120,7 +120,7 @@ def test_a_study_on_a_cluster_gives_the_records_of_the_local_engine(nodes, tmp_p
     assert f"1 of 3 runs failed; the same command tries them again:\n  {bad.run_id}: FloatingPointError: the" in told
     assert "step 30/30" in told
     assert "Traceback" not in told
-    assert "in _train" in json.loads((output / bad.run_id / "failure.json").read_text(encoding="utf-8"))["traceback"]
+    assert "in train" in json.loads((output / bad.run_id / "failure.json").read_text(encoding="utf-8"))["traceback"]
     assert_as_by_the_local_engine(output, [run for run in runs if run != bad], tmp_path)
     assert {record["provenance"]["num_threads"] for record in read_records(output)} == {1}
 

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from test_survival import HF_CAPACITY, assert_same, wait_for
+from support.survivors import HF_CAPACITY, assert_same, wait_for
 from typer.testing import CliRunner
 
 from hf_capacity.cli import app

@@ -18,7 +18,7 @@ from hf_capacity.data.batches import NO_TARGET
 from hf_capacity.evaluation.exact_match import mean_loss, predict
 from hf_capacity.models.build import build_model
 from hf_capacity.training.kernel import FusedLoss, KernelFault, window_loss_library
-from hf_capacity.training.trainer import window_loss
+from hf_capacity.training.steps import window_loss
 
 
 def rung(n_layer, n_head, n_embd, n_inner):

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from hf_capacity.training.kernel import KernelFault, shared_object, window_loss_library
-from hf_capacity.training.trainer import implementation_fault
+from hf_capacity.training.steps import implementation_fault
 
 
 @pytest.fixture(scope="module")

@@ -15,15 +15,8 @@ from hf_capacity.data.batches import WindowBatches
 from hf_capacity.experiment import run_experiment
 from hf_capacity.models.build import build_model
 from hf_capacity.runs.records import read_curve, read_records
-from hf_capacity.training.trainer import (
-    CapacityTrainer,
-    build_loss,
-    implementation_fault,
-    learning_rate_factor,
-    step_implementation,
-    training_arguments,
-    window_loss,
-)
+from hf_capacity.training.steps import build_loss, implementation_fault, step_implementation, window_loss
+from hf_capacity.training.trainer import CapacityTrainer, learning_rate_factor, training_arguments
 
 
 def config(**changes):
@@ -42,7 +35,7 @@ def trainer(run, tmp_path, *, implementation="plain", callbacks=()):
     args = training_arguments(run, str(tmp_path), report_to="none")
     drawn = batches(run, distinct=implementation == "fused")
     loss = build_loss(implementation, model, run)
-    return CapacityTrainer(model, run, loss, args, drawn, lambda step: {}, callbacks=list(callbacks))
+    return CapacityTrainer(model, run, loss, drawn, lambda step: {}, args=args, callbacks=list(callbacks))
 
 
 class Observer(TrainerCallback):

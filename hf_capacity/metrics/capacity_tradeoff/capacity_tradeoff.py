@@ -1,5 +1,7 @@
 """The capacity trade-off as an `evaluate` metric; the counting is done in `scoring.py`, which needs no `evaluate`."""
 
+from typing import Any
+
 import datasets
 import evaluate
 
@@ -85,7 +87,7 @@ class CapacityTradeoff(evaluate.Metric):
             reference_urls=["https://arxiv.org/abs/2506.09099"],
         )
 
-    def add_batch(self, *, predictions=None, references=None, **kwargs):
+    def add_batch(self, *, predictions: Any = None, references: Any = None, **kwargs: Any) -> None:
         """Adds a batch of questions, after a look at every entry.
 
         The base class looks at the first string of a batch only and takes any object for a boolean, so that "no" would
@@ -99,11 +101,20 @@ class CapacityTradeoff(evaluate.Metric):
         columns.update(zip(self._feature_names(), map(list, checked), strict=True))
         super().add_batch(**columns)
 
-    def add(self, *, prediction=None, reference=None, **kwargs):
+    def add(self, *, prediction: Any = None, reference: Any = None, **kwargs: Any) -> None:
         """Adds one question. (`evaluate.combine` says `predictions` and `references` here too.)"""
         question = {"predictions": prediction, "references": reference, **kwargs}
         self.add_batch(**{name: [value] for name, value in question.items()})
 
-    def _compute(self, predictions, references, kind, ability, seen, prompts=None) -> dict:
+    def _compute(
+        self,
+        *,
+        predictions: list[str],
+        references: list[str],
+        kind: list[str],
+        ability: list[str],
+        seen: list[bool | None],
+        prompts: list[str] | None = None,
+    ) -> dict[str, Any]:
         correct = [prediction == reference for prediction, reference in zip(predictions, references, strict=True)]
         return score(correct, kind, ability, seen, floors=floors(prompts, references, kind, ability, seen))

@@ -68,7 +68,14 @@ class FusedLoss:
             parameter.grad = gradient
         return loss
 
-    def _run(self, windows_WT, repeats_W=None, *, gradients=None, predicted=None) -> float:
+    def _run(
+        self,
+        windows_WT: torch.Tensor,
+        repeats_W: torch.Tensor | None = None,
+        *,
+        gradients: ctypes.Array | None = None,
+        predicted: int | None = None,
+    ) -> float:
         windows_WT = windows_WT.contiguous()
         assert windows_WT.dtype == torch.long
         block = windows_WT.shape[1] - 1

@@ -10,12 +10,27 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..analysis.cells import Cell
-from .curves import DPI, MOST_COLUMNS, STYLE, WIDTH, Curves, label_text, png
+from ...analysis.cells import Cell
+from ..figures import DPI, MOST_COLUMNS, STYLE, WIDTH, label_text, png
+from ..study import Curves, StudyResults
+from . import Section
 
 
 MOST_CELLS = 12
 SUM = re.compile(r"<(\d)([+-])(\d)=")
+TEMPLATE = """\
+## Which sums generalise
+
+![Share of runs that get a withheld equation right, a square for each equation](withheld_sums.png)
+
+*Of the runs in which an equation was withheld, the share that gets it right at the last checkpoint. Grey equations were
+withheld in none of the runs. Each square counts few runs: read the pattern, not the square.*
+"""  # noqa: E501
+
+
+def section(study: StudyResults) -> Section | None:
+    figure = draw_withheld_sums(study.cells, study.curves)
+    return Section(TEMPLATE, {"withheld_sums.png": figure}) if figure else None
 
 
 def draw_withheld_sums(cells: Sequence[Cell], curves: Curves) -> bytes | None:

@@ -5,10 +5,13 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..analysis.cells import Cell, Record
-from ..config.experiment import SEEDS
-from .bits import RANDOM_STRINGS, estimator_of, has_bits
-from .tables import markdown_table, mean_text
+from ...analysis.cells import Cell, Record
+from ...config.experiment import SEEDS
+from ..bits import RANDOM_STRINGS, estimator_of, has_bits
+from ..markdown import markdown_table, render
+from ..study import StudyResults
+from ..wording import mean_text
+from . import Section
 
 
 # Morris et al. 2025, arXiv 2505.24832, in bits per parameter: in bfloat16; the mean in float32; lowest and highest.
@@ -17,6 +20,20 @@ MORRIS_FP32 = 3.83
 MORRIS_RANGE = (2.86, 4.23)
 # A demand is filled a little short of all of it: up to log2 N bits of each of N strings no model can memorise.
 FILLED = 0.9
+TEMPLATE = """\
+### Capacity
+
+{{ capacity }}
+
+{{ capacity_caption }}
+"""
+
+
+def section(study: StudyResults) -> Section | None:
+    found = capacities(study.cells)
+    if not found:
+        return None
+    return Section(render(TEMPLATE, capacity=capacity_table(found), capacity_caption=capacity_caption(found)))
 
 
 class Capacity(NamedTuple):

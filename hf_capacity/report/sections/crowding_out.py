@@ -9,12 +9,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..analysis.cells import Cell
-from ..boundary.shown import ABSENT
-from .analyses import difference_texts, pairs_of
-from .bits import COLORS, GIVEN_KEYS, MARKERS, estimator_of, has_bits
-from .curves import DPI, MARKER_SIZE, STYLE, WIDTH, label_text, png
-from .tables import has_withheld, markdown_table, mean_text, share_text
+from ...analysis.cells import Cell
+from ...boundary.shown import ABSENT
+from ..bits import GIVEN_KEYS, estimator_of, has_bits
+from ..figures import COLORS, DPI, MARKER_SIZE, MARKERS, STYLE, WIDTH, label_text, png
+from ..markdown import markdown_table, render
+from ..pairs import difference_texts, pairs_of
+from ..study import StudyResults
+from ..wording import has_withheld, mean_text, share_text
+from . import Section
 
 
 NO_FACTS = "no facts"
@@ -22,6 +25,35 @@ NO_FACTS = "no facts"
 STORED = 0.95
 WHERE_STORED = "*stored*"
 ALL_STORED = {"color": "#999999", "lw": 1, "zorder": 1, "label": "all that is demanded"}
+TEMPLATE = """\
+## Crowding out
+
+![Extrapolation, and the facts memorised, against the facts demanded, a line for each model](crowding_out.png)
+
+*Does storing facts cost extrapolation? Above: extrapolation at the last checkpoint against the bits of facts that the text demands
+per parameter. Below: the bits of facts that were memorised; on the grey line they would be all of them. Points: means over runs, n
+in the table{{ "; whiskers: bootstrap 95 % intervals over runs; faint points: single runs" if study.most_runs > 1 }}.
+{{- " Open markers and dotted lines: the same width trained on the rule alone." if alone }}*
+
+{{ crowding }}
+
+*stored*: the share of the demanded bits that is memorised, the keys being given. Facts that are demanded and not stored say nothing
+of what storing costs.
+{%- if alone %} *less no facts*: extrapolation less that of the same width trained on the
+rule alone, which has fewer parameters where its alphabet is smaller, in pairs of runs with the same seeds: the mean with its bootstrap
+interval over pairs, and the exact sign-flip permutation test. The row *stored*: the same of the mean over all cells that store 95 % and
+more, seed by seed.
+{%- endif %}
+"""  # noqa: E501
+
+
+def section(study: StudyResults) -> Section | None:
+    crowds = crowds_of(study.cells)
+    if not crowds:
+        return None
+    alone = any(crowd.alone for crowd in crowds)
+    page = render(TEMPLATE, study=study, crowding=crowding_table(crowds), alone=alone)
+    return Section(page, {"crowding_out.png": draw_crowding(crowds)})
 
 
 class Crowd(NamedTuple):

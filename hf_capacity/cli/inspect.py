@@ -1,0 +1,87 @@
+"""What can be done with finished runs: `hf-capacity report`, `results`, `evaluate`, `ask` and `demo`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .errors import echo, refuses_mistakes
+
+
+Folder = Annotated[Path, typer.Argument(help="A study's folder, such as runs/quick.")]
+Source = Annotated[str, typer.Argument(metavar="MODEL", help="A run's folder, or a model on the Hub.")]
+Step = Annotated[int | None, typer.Option(help="A kept checkpoint; by default the last.")]
+ModelRevision = Annotated[
+    str | None, typer.Option(help="Of a model on the Hub: a branch or tag, such as seed-2 or step-500.")
+]
+
+
+@refuses_mistakes
+def report(folder: Folder) -> None:
+    """Print a study's tables, and write its report with figures."""
+    from ..report import write_report
+
+    path = write_report(folder)
+    echo(path.read_text(encoding="utf-8"))
+    echo(f"Written: {path}")
+
+
+@refuses_mistakes
+def results(
+    folder: Folder,
+    output: Annotated[Path | None, typer.Option(help="Export all columns: a .csv or .parquet file.")] = None,
+) -> None:
+    """Print a study's finished runs, a line each, or export them as a table."""
+    from ..runs.records import read_unfinished
+    from ..runs.table import export_results, load_results
+    from .tables import show_results
+
+    table = load_results(folder)
+    unfinished = read_unfinished(folder)
+    if output:
+        export_results(table, output)
+        echo(f"Written: {output}, {len(table)} runs. Without a result: {len(unfinished)} runs.")
+    else:
+        show_results(table, unfinished)
+
+
+@refuses_mistakes
+def evaluate(
+    source: Source,
+    task: Annotated[str | None, typer.Option(help="For a model that does not say what it learned.")] = None,
+    step: Step = None,
+    revision: ModelRevision = None,
+) -> None:
+    """Score a model on the questions of its task."""
+    from ..boundary.reading import parse_yaml
+    from ..evaluation.inference import evaluate_model
+    from .tables import show_marks
+
+    asked = parse_yaml(task, "`--task`") if task else None
+    show_marks(evaluate_model(source, asked, step=step, revision=revision))
+
+
+@refuses_mistakes
+def ask(
+    source: Source,
+    prompt: Annotated[str, typer.Argument(help='Such as "<5+7=".')],
+    step: Step = None,
+    revision: ModelRevision = None,
+) -> None:
+    """Complete a prompt to the end of the line."""
+    from ..evaluation.inference import ask as ask_model
+
+    echo(prompt + ask_model(source, prompt, step=step, revision=revision))
+
+
+@refuses_mistakes
+def demo(
+    folder: Folder,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Of the page; by default the first free one from 7860 on.")
+    ] = None,
+) -> None:
+    """Open a page, for this machine only, on which every model of a study answers what you type."""
+    from ..demo import serve
+
+    serve(folder, port, lambda address: echo(f"Open {address} in a browser; Ctrl-C ends it."))

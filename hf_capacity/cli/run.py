@@ -1,0 +1,153 @@
+"""`hf-capacity run`: every run of a study, on this machine or on a cluster."""
+
+import signal
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..boundary.shown import shown
+from .errors import echo, refuses_mistakes, shortened
+
+
+if TYPE_CHECKING:
+    from ..config.experiment import ExperimentConfig
+    from ..config.study import Study
+
+# A grid grows by multiplication: from so many runs on, it may be a slip.
+MANY_RUNS = 1_000
+
+
+class Engine(StrEnum):
+    """What does the runs: processes of this machine, or a Ray cluster."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
+@refuses_mistakes
+def run(
+    study: Annotated[str, typer.Argument(help="A YAML file, or the name of a packaged study such as quick.")],
+    overrides: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Such as steps=100.")] = None,
+    *,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes at once; by default one per core.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Where the runs go; by default runs/STUDY.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only list what would be done, and how long it may take.")
+    ] = False,
+    engine: Annotated[Engine, typer.Option(help="Processes on this machine, or Ray.")] = Engine.LOCAL,
+    address: Annotated[
+        str | None, typer.Option(help="Of a Ray cluster: auto or HOST:PORT; by default Ray on this machine alone.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help=f"Do more than {MANY_RUNS:,} runs without confirmation.")] = False,
+) -> None:
+    """Train and measure every run of a study. Repeat the command to finish what was stopped."""
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, _stop)
+    from ..config.study import read_study
+
+    _check_options(engine, address, workers, output)
+    plan = read_study(study, overrides or [])
+    if plan.num_runs > MANY_RUNS and not yes:
+        raise ValueError(
+            f"study {plan.name!r} expands to {plan.num_runs:,} runs, more than {MANY_RUNS:,}: take less of its "
+            "grid (KEY=VALUE), or add --yes if that is what you want."
+        )
+    output = output or Path("runs") / plan.name
+    finished, to_do = _take_stock(plan, output, dry_run)
+    if dry_run:
+        _estimate(finished, to_do, output, workers)
+    else:
+        _carry_out(to_do, output, plan.name, engine=engine, workers=workers, address=address, **plan.resources)
+
+
+def _stop(signal_number: int, frame: Any) -> None:
+    raise SystemExit(128 + signal_number)
+
+
+def _check_options(engine: Engine, address: str | None, workers: int | None, output: Path | None) -> None:
+    if address is not None and engine is not Engine.RAY:
+        raise ValueError(f"`--address` (={address}) goes with `--engine ray`.")
+    if workers and engine is Engine.RAY:
+        raise ValueError(
+            f"`--workers` (={workers}) goes with `--engine local`: Ray does what its nodes have room for."
+        )
+    if output and ":/" in str(output):  # a `Path` keeps one of two slashes
+        raise ValueError(
+            f"`--output` (={output}): object stores are out of scope, name a path that every node mounts."
+        )
+
+
+def _take_stock(
+    plan: "Study", output: Path, dry_run: bool
+) -> tuple[list["ExperimentConfig"], list["ExperimentConfig"]]:
+    """Checks every run, claims the folder unless nothing is to be written, and lists how the runs stand. Gives those
+    that are finished, and those to do."""
+    from ..runs.folder import states
+    from ..runs.records import check_folder, claim_folder
+    from ..sweep.task_checks import check_tasks
+
+    runs = plan.runs()
+    check_folder(output, plan.name)
+    check_tasks(runs)
+    if not dry_run:
+        claim_folder(output, plan.name, plan.description)
+    found = states(output, runs)
+    echo(plan.description)
+    finished, to_do = [], []
+    for config, state in zip(runs, found, strict=True):
+        (finished if state == "done" else to_do).append(config)
+        if dry_run or state not in ("done", "to do"):
+            echo(f"{config.run_id}  {config.steps} steps  {state}")
+    echo(f"{plan.name}: {len(runs)} runs, {len(finished)} done, {len(to_do)} to do, in {output}")
+    return finished, to_do
+
+
+def _estimate(
+    finished: Sequence["ExperimentConfig"], to_do: Sequence["ExperimentConfig"], output: Path, workers: int | None
+) -> None:
+    from ..runs.records import read_record
+    from ..sweep.estimate import estimated_minutes, spelled_time
+    from ..sweep.local import num_cores
+
+    if to_do:
+        num_workers = workers or num_cores()
+        records = [read_record(output / config.run_id) for config in finished]
+        time = spelled_time(estimated_minutes(to_do, records, num_workers))
+        basis = f"the {len(finished)} finished runs here" if finished else "the steps of model_cards/benchmark"
+        echo(f"about {time} with {num_workers} workers, by {basis}")
+
+
+def _carry_out(
+    to_do: Sequence["ExperimentConfig"],
+    output: Path,
+    study: str,
+    *,
+    engine: Engine,
+    workers: int | None,
+    address: str | None,
+    **resources: float,
+) -> None:
+    from ..sweep.local import num_cores, run_local
+
+    try:
+        if engine is Engine.RAY:
+            from ..sweep.ray_pool import run_ray
+
+            failures = run_ray(to_do, output, study, address=address, **resources)
+        else:
+            failures = run_local(to_do, output, study, workers or num_cores())
+    except SystemExit:
+        echo("\nStopped. The same command goes on from the last checkpoints.", err=True)
+        raise
+    except OSError as error:
+        echo(f"Error: {shortened(str(error))}\nThe same command goes on from the last checkpoints.", err=True)
+        raise typer.Exit(1) from None
+    if failures:
+        echo(f"{len(failures)} of {len(to_do)} runs failed; the same command tries them again:", err=True)
+        for run_id, cause in failures.items():
+            echo(f"  {run_id}: {shown(cause)}", err=True)
+        raise typer.Exit(1)
+    echo(f"All runs are done. Next: hf-capacity report {output}")

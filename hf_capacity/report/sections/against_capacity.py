@@ -1,0 +1,125 @@
+"""Accuracy against the number of parameters."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from textwrap import fill
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from ...analysis.cells import Cell, Ladder
+from ...analysis.statistics import wilson_interval
+from ..figures import DPI, MARKER_SIZE, MEASURES, STYLE, WIDTH, label_text, png, rates_of
+from ..markdown import render
+from ..study import StudyResults
+from . import Section
+
+
+TEMPLATE = """\
+## Against capacity
+
+![Accuracy against the number of parameters, a panel for each training set](capacity.png)
+
+*Accuracy against the number of parameters ({{ study.questions_asked }}). Filled: last checkpoint. Open: best on withheld, the study's
+choice. The markers of one model stand side by side around its size.
+{%- if study.most_runs > 1 %} Bands: bootstrap 95 % intervals of the mean over runs; faint
+points are single runs.
+{%- endif %}
+{%- if study.fewest_runs == 1 %} Whiskers: Wilson 95 % intervals over the questions of one model. They
+say how precisely that model was measured, and nothing of other seeds.
+{%- endif %}*
+"""  # noqa: E501
+
+
+def section(study: StudyResults) -> Section:
+    return Section(render(TEMPLATE, study=study), {"capacity.png": draw_capacity(study.ladders)})
+
+
+def draw_capacity(ladders: Sequence[Ladder]) -> bytes:
+    """Accuracy against the number of parameters, one panel for each ladder.
+
+    Several runs of a cell give their mean, a band over runs and each run as a faint point; a single one an interval
+    over its questions.
+
+    Args:
+        ladders: In the order of the report's tables.
+
+    Returns:
+        A PNG image.
+    """
+    cells = [cell for ladder in ladders for cell in ladder.cells]
+    logs = [math.log10(cell.num_parameters) for cell in cells]
+    # The panels are about 6.6 inches wide, and half an inch on either side stays free.
+    middle, decades = (max(logs) + min(logs)) / 2, max(max(logs) - min(logs), 0.5)
+    decades_per_inch = decades / 5.6
+    reach = 3.3 * decades_per_inch
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, 1.95 * len(ladders) + 1.5), dpi=DPI, layout="constrained")
+        axes = figure.subplots(len(ladders), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
+        axes[0].set(xscale="log", xlim=(10 ** (middle - reach), 10 ** (middle + reach)))
+        axes[0].set(ylim=(-0.09, 1.09), yticks=[0, 0.5, 1])
+        axes[0].xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if decades < 2 else (1,)))
+        axes[0].xaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size:,.0f}"))
+        axes[0].xaxis.set_minor_formatter(NullFormatter())
+        for axis, ladder in zip(axes, ladders, strict=True):
+            _draw_ladder(axis, ladder.cells, decades_per_inch)
+            axis.set_ylabel(label_text(fill(f"trained on {ladder.title}", 20, break_long_words=False)))
+        axes[-1].set_xlabel("number of parameters, positions included (log scale)")
+        figure.supylabel("exact match", fontsize=11)
+        grey = {"color": "#444444", "linestyle": "none", "marker": "o", "markersize": MARKER_SIZE}
+        handles = [Line2D([], [], **(grey | MEASURES[rate] | {"linestyle": "none"})) for rate in rates_of(cells)]
+        handles.append(Line2D([], [], **grey, label="filled: last checkpoint"))
+        handles.append(
+            Line2D([], [], **grey, markerfacecolor="white", label="open: best on withheld (the study's choice)")
+        )
+        if any(cell.num_runs > 1 for cell in cells):
+            handles.append(
+                Patch(color="#444444", alpha=0.2, linewidth=0, label="band: 95 % over runs, around their mean")
+            )
+            handles.append(Line2D([], [], **(grey | {"markersize": 3, "alpha": 0.4}), label="faint: each run"))
+        if any(cell.num_runs == 1 for cell in cells):
+            whisker = grey | {"marker": "|", "markersize": 14}
+            handles.append(Line2D([], [], **whisker, label="95 % over the questions of one model"))
+        figure.legend(handles=handles, loc="outside upper left", ncols=2)
+        return png(figure)
+
+
+def _draw_ladder(axis: Axes, cells: Sequence[Cell], decades_per_inch: float) -> None:
+    """Last and best of each rate stand side by side around the model's size, so that none hides another."""
+    slots = [(rate, part) for rate in rates_of(cells) for part in ("last", "best_on_withheld")]
+    gap = min((math.log10(b.num_parameters / a.num_parameters) for a, b in pairwise(cells)), default=math.inf)
+    pitch = min(gap / (len(slots) + 1), 0.13 * decades_per_inch)
+    for slot, (rate, part) in enumerate(slots):
+        color, marker = MEASURES[rate]["color"], MEASURES[rate]["marker"]
+        sizes = [cell.num_parameters * 10 ** ((slot - (len(slots) - 1) / 2) * pitch) for cell in cells]
+        means = [cell.mean(cell.values(rate, part)) for cell in cells]
+        face = color if part == "last" else "white"
+        point = {"color": color, "marker": marker, "markersize": MARKER_SIZE, "markerfacecolor": face, "zorder": 3}
+        axis.plot(sizes, [mean.value for mean in means], **point, linestyle="none")
+        if part == "last" and all(mean.interval for mean in means):
+            axis.fill_between(
+                sizes, *zip(*(mean.interval for mean in means), strict=True), color=color, alpha=0.2, lw=0
+            )
+            axis.plot(
+                sizes, [mean.value for mean in means], color=color, linestyle=MEASURES[rate]["linestyle"], lw=1.2
+            )
+        for size, cell in zip(sizes, cells, strict=True):
+            if cell.num_runs == 1:
+                axis.vlines(size, *wilson_interval(*cell.records[0][part]["counts"][rate]), color=color, linewidth=0.8)
+            elif part == "last":
+                values = cell.values(rate)
+                axis.plot([size] * len(values), values, ".", color=color, alpha=0.4, markersize=4, markeredgewidth=0)
+
+    # Names above the panel; one that would run into the name before it is left out.
+    free_from = -math.inf
+    for cell in cells:
+        half_width = 0.05 * len(cell.model) * decades_per_inch
+        if math.log10(cell.num_parameters) - half_width > free_from:
+            place = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "ha": "center"}
+            axis.annotate(label_text(cell.model), (cell.num_parameters, 1), (0, 4), **place)
+            free_from = math.log10(cell.num_parameters) + half_width

@@ -1,0 +1,137 @@
+"""Memorised bits over a study's cells: a table, and a figure for each yardstick."""
+
+import math
+from collections.abc import Sequence
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from ...analysis.cells import Cell
+from ...boundary.shown import ABSENT
+from ..bits import GIVEN_KEYS, RANDOM_STRINGS, estimator_of, has_bits
+from ..figures import COLORS, DPI, MARKER_SIZE, MARKERS, STYLE, WIDTH, label_text, png
+from ..markdown import markdown_table, render
+from ..study import StudyResults
+from ..wording import mean_text, names
+from . import Section
+
+
+# What was published, in bits per parameter, by estimator.
+PUBLISHED = {
+    RANDOM_STRINGS: (3.6, "3.6 bits per parameter (Morris et al. 2025)"),
+    GIVEN_KEYS: (2.0, "2 bits per parameter (Allen-Zhu & Li 2024)"),
+}
+ITEMS = {RANDOM_STRINGS: "strings", GIVEN_KEYS: "facts"}
+TEMPLATE = """\
+## Memorised bits
+
+{{ bits }}
+
+![Memorised bits against the number of parameters](bits.png)
+
+*Memorised bits at the last checkpoint: what the text demands, known by construction, less its negative log likelihood; raw, and
+clipped to what there is. Bars: bootstrap 95 % intervals over runs. The two yardsticks, random strings as a whole (Morris et al. 2025,
+arXiv 2505.24832) and values of given keys (Allen-Zhu & Li 2024, arXiv 2404.05405), are not to be compared with each other. A
+run has converged where its loss changes by less than a hundredth over the last tenth of its evaluations; what has not says
+nothing of capacity. Exposures: how often each item was read.*
+"""  # noqa: E501
+
+
+def section(study: StudyResults) -> Section | None:
+    figure = draw_bits(study.cells)
+    return Section(render(TEMPLATE, bits=bits_table(study.cells)), {"bits.png": figure}) if figure else None
+
+
+def bits_table(cells: Sequence[Cell]) -> str:
+    """A row a cell whose task has bits: means over runs; empty where there is none."""
+    rows = []
+    for cell in filter(has_bits, cells):
+        bits = [record["bits"] for record in cell.records]
+        settled = [one["converged"] for one in bits]
+        rows.append(
+            [
+                *names(cell),
+                bits[0]["estimator"],
+                f"{cell.num_parameters:,}",
+                str(cell.num_runs),
+                f"{cell.mean([one['demanded'] for one in bits]).value:,.0f}",
+                mean_text(cell.mean([one["raw"] for one in bits]), "{:,.0f}"),
+                mean_text(cell.mean([one["memorised"] for one in bits]), "{:,.0f}"),
+                mean_text(cell.mean([one["per_parameter"] for one in bits]), "{:.2f}"),
+                f"{cell.mean([one['exposures_per_item'] for one in bits]).value:,.0f}",
+                f"{settled.count(True)}/{len(settled)}",
+                _if_first_were_free(cell),
+            ]
+        )
+    header = ["trained on", "model", "differs in", "yardstick", "parameters", "runs", "demanded", "raw", "memorised"]
+    header += ["per parameter", "exposures", "converged", "if first symbols were free"]
+    return markdown_table(header, rows, num_texts=4) if rows else ""
+
+
+def draw_bits(cells: Sequence[Cell]) -> bytes | None:
+    """Memorised bits against the number of parameters, a panel for each yardstick; None where no task has bits."""
+    cells = list(filter(has_bits, cells))
+    estimators = list(dict.fromkeys(map(estimator_of, cells)))
+    if not estimators:
+        return None
+    with matplotlib.rc_context(STYLE):
+        height = 3.2 * len(estimators) + 0.8 + 0.13 * len({cell.title for cell in cells})  # panels, and the legend
+        figure = Figure(figsize=(WIDTH, height), dpi=DPI, layout="constrained")
+        axes = figure.subplots(len(estimators), 1, squeeze=False)[:, 0]
+        handles = []
+        for axis, estimator in zip(axes, estimators, strict=True):
+            _draw_yardstick(axis, estimator, [cell for cell in cells if estimator_of(cell) == estimator])
+            handles += axis.get_legend_handles_labels()[0]
+            axis.set_xlabel("number of parameters, positions included (log scale)")
+        handles.append(Line2D([], [], color="#444444", lw=0.8, linestyle=":", label="dotted: demanded"))
+        figure.legend(handles=handles, loc="outside upper left", ncols=2)
+        return png(figure)
+
+
+def _draw_yardstick(axis: Axes, estimator: str, cells: Sequence[Cell]) -> None:
+    series: dict[str, list[Cell]] = {}
+    for cell in sorted(cells, key=lambda cell: (cell.records[0]["bits"]["demanded"], cell.num_parameters)):
+        series.setdefault(cell.title, []).append(cell)
+    sizes = [min(cell.num_parameters for cell in cells) / 1.6, max(cell.num_parameters for cell in cells) * 1.6]
+    labels = _labels(series)
+    shown = []
+    for place, (title, rungs) in enumerate(series.items()):
+        look = {"color": COLORS[place % len(COLORS)], "marker": MARKERS[place % len(MARKERS)]}
+        means = [cell.mean([record["bits"]["memorised"] for record in cell.records]) for cell in rungs]
+        x = [cell.num_parameters for cell in rungs]
+        values = [mean.value or math.nan for mean in means]  # 0 is nowhere on a logarithmic axis
+        axis.plot(x, values, **look, lw=1.2, markersize=MARKER_SIZE, label=label_text(labels[title]))
+        axis.axhline(rungs[0].records[0]["bits"]["demanded"], color=look["color"], lw=0.8, linestyle=":")
+        for size, mean in zip(x, means, strict=True):
+            if mean.interval:
+                axis.vlines(size, *mean.interval, color=look["color"], lw=1)
+        shown += [mean.value for mean in means if mean.value > 0] + [rungs[0].records[0]["bits"]["demanded"]]
+    lowest, highest = min(shown) / 2, max(shown) * 2
+    axis.set(xscale="log", yscale="log", xlim=sizes, ylim=(lowest, highest))
+    per_parameter, label = PUBLISHED[estimator]
+    if per_parameter * sizes[0] < highest and per_parameter * sizes[1] > lowest:
+        axis.plot(sizes, [per_parameter * size for size in sizes], color="#999999", lw=1, label=label)
+    axis.set_ylabel(f"memorised bits\n({estimator})")
+    for line in (axis.xaxis, axis.yaxis):
+        line.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        line.set_major_formatter(FuncFormatter(lambda number, _: f"{number:,.10g}"))
+        line.set_minor_formatter(NullFormatter())
+
+
+def _labels(series: dict[str, list[Cell]]) -> dict[str, str]:
+    """Each series by its demand, or by its whole title where the demand does not tell them apart."""
+    demands = {}
+    for title, rungs in series.items():
+        bits = rungs[0].records[0]["bits"]
+        demands[title] = f"{bits['items']:,} {ITEMS[bits['estimator']]}, {bits['demanded']:,.0f} bits"
+    return demands if len(set(demands.values())) == len(demands) else {title: title for title in series}
+
+
+def _if_first_were_free(cell: Cell) -> str:
+    bits = [record["bits"] for record in cell.records]
+    if "first_symbols" not in bits[0]:
+        return ABSENT
+    return mean_text(cell.mean([one["raw"] + one["first_symbols"] for one in bits]), "{:,.0f}")

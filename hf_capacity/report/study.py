@@ -1,0 +1,90 @@
+"""What a report is made from: a study's records, curves, cells and ladders, read once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..analysis.cells import RATES, Cell, Ladder, Record, cells_of, ladders_of
+from ..runs.records import read_curve, read_description, read_records, read_unfinished
+from .markdown import plain
+
+
+Curves = dict[str, list[dict[str, Any]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyResults:
+    """The finished runs of a study, and which of its runs are not finished.
+
+    Args:
+        name: The study's name.
+        description: What it asks; empty where its folder does not say.
+        records: The run records, in the order of the cells.
+        cells: As `cells_of` gives them.
+        ladders: As `ladders_of` gives them.
+        curves: The learning curve of each run, by run id.
+        unfinished: A line of text for each run that failed or did not finish.
+    """
+
+    name: str
+    description: str
+    records: Sequence[Record]
+    cells: Sequence[Cell]
+    ladders: Sequence[Ladder]
+    curves: Curves
+    unfinished: Sequence[str]
+
+    @property
+    def fewest_runs(self) -> int:
+        """The number of runs of the cell that has fewest."""
+        return min(cell.num_runs for cell in self.cells)
+
+    @property
+    def most_runs(self) -> int:
+        """The number of runs of the cell that has most."""
+        return max(cell.num_runs for cell in self.cells)
+
+    @property
+    def questions_asked(self) -> str:
+        """How many questions stand behind each rate: `seen n = 196, withheld n = 4, facts n = 50`."""
+        names = {"fit": "seen", "extrapolation": "withheld", "recall": "facts"}
+        asked = {
+            rate: sorted({record["last"]["counts"].get(rate, [0, 0])[1] for record in self.records} - {0})
+            for rate in RATES
+        }
+        return ", ".join(
+            f"{names[rate]} n = {', '.join(map(str, numbers))}" for rate, numbers in asked.items() if numbers
+        )
+
+
+def read_results(folder: Path) -> StudyResults:
+    """Reads all of a study's folder that its report shows.
+
+    Args:
+        folder: The study's folder, such as `runs/too_big_to_think`.
+
+    Raises:
+        ValueError: There is no such folder or no finished run in it, or a record or a curve is damaged.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is no folder: name a study's, or make it with `hf-capacity run STUDY`.")
+    unfinished = [
+        plain(f"{run_id} failed: {cause}") if cause else f"{run_id} is not finished"
+        for run_id, cause in read_unfinished(folder).items()
+    ]
+    records = read_records(folder)
+    if not records:
+        found = "; ".join(unfinished) or "it holds no run at all"
+        raise ValueError(f"{folder} has no finished run ({found}): `hf-capacity run STUDY` trains some.")
+    curves = {record["run_id"]: read_curve(record["folder"]) for record in records}
+    cells = cells_of(records)
+    return StudyResults(
+        name=plain(records[0]["study"]),
+        description=read_description(folder),
+        records=[record for cell in cells for record in cell.records],
+        cells=cells,
+        ladders=ladders_of(cells),
+        curves=curves,
+        unfinished=unfinished,
+    )

@@ -1,0 +1,41 @@
+"""How tables and sentences word a cell and its numbers."""
+
+from collections.abc import Sequence
+
+from ..analysis.cells import Cell, Mean, Share
+from ..boundary.shown import ABSENT
+
+
+def names(cell: Cell) -> list[str]:
+    """The columns that say which cell a row is of."""
+    return [cell.task, cell.model, cell.differs]
+
+
+def has_withheld(cell: Cell) -> bool:
+    """Whether its questions include unseen ones of a rule."""
+    return "extrapolation" in cell.rates
+
+
+def mean_text(mean: Mean, form: str = "{:.3f}") -> str:
+    """A mean with its interval; runs that all came out the same have none that means anything."""
+    if mean.interval is None:
+        return form.format(mean.value)
+    low, high = mean.interval
+    ends = "all alike" if low == high else f"{form.format(low)} to {form.format(high)}"
+    return f"{form.format(mean.value)} ({ends})"
+
+
+def share_text(share: Share) -> str:
+    """k/n with the interval of the rate."""
+    low, high = share.interval
+    return f"{share.count}/{share.total} ({low:.2f} to {high:.2f})"
+
+
+def p_text(p_value: float) -> str:
+    """A p value to two digits."""
+    return f"{p_value:.2g}" if p_value >= 0.0001 else "< 0.0001"
+
+
+def fraction(count: Sequence[int] | None) -> str:
+    """A count of right answers."""
+    return ABSENT if count is None else f"{count[0]:,}/{count[1]:,}"
