@@ -16,7 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from hf_capacity.analysis.cells import model_label, task_label
+from hf_capacity.analysis.labels import model_label, task_label
 from hf_capacity.boundary.writing import write_atomically
 from hf_capacity.cli.errors import refuses_mistakes
 from hf_capacity.report.figures import DPI, STYLE, WIDTH

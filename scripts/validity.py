@@ -18,7 +18,7 @@ from hf_capacity.boundary.writing import write_atomically
 from hf_capacity.report.markdown import markdown_table
 from hf_capacity.report.sections.capacity_in_bits import MORRIS_FP32, MORRIS_RANGE, capacities
 from hf_capacity.report.wording import fraction, mean_text, share_text
-from hf_capacity.runs.records import read_curve, read_records
+from hf_capacity.runs.records import read_arms, read_curve, read_records
 
 
 KEPT = Path(__file__).parent.parent / "model_cards"
@@ -118,7 +118,7 @@ def _first(curve: list[dict], rate: str) -> str:
 
 
 def _cells(study: str) -> list[Cell]:
-    return cells_of(read_records(KEPT / study))
+    return cells_of(read_records(KEPT / study), read_arms(KEPT / study))
 
 
 def _command(cell: Cell) -> str:

@@ -1,19 +1,20 @@
 """Runs to cells: runs that differ in nothing but their seeds are one cell, measured n times."""
 
 import dataclasses
-import hashlib
 import json
+import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..config.arms import Arm, Arms
 from ..config.experiment import SEEDS
-from ..config.model import label_of
+from ..config.settings import flatten
 from ..runs.curve import is_papers
+from .labels import model_label, spelled, task_label
 from .statistics import bootstrap_interval, crossed_bootstrap_interval, wilson_interval
 
 
@@ -48,14 +49,26 @@ class Cell:
     Args:
         task: What tables and figures call the training set.
         model: What they call the model.
-        differs: What of the config sets it apart from other cells of the same task and model, or nothing.
+        arms: The arms that the study's author has named, but for those that are the model's name.
+        settings: What of the config sets it apart from other cells of the same task, model and arms, or nothing.
         records: The run records, by seed.
     """
 
     task: str
     model: str
-    differs: str
+    arms: tuple[Arm, ...]
+    settings: str
     records: tuple[Record, ...]
+
+    @property
+    def differs(self) -> str:
+        """What sets it apart from other cells of the same task and model, or nothing."""
+        return ", ".join([*(arm.name for arm in self.arms), *filter(None, [self.settings])])
+
+    @property
+    def rung(self) -> str:
+        """What the ladder calls its model, whatever the study's author does."""
+        return model_label(self.records[0])
 
     @property
     def num_runs(self) -> int:
@@ -141,29 +154,40 @@ class Cell:
         return table_SP
 
 
-def cells_of(records: Sequence[Record]) -> list[Cell]:
+def cells_of(records: Sequence[Record], arms: Arms | None = None) -> list[Cell]:
     """Groups runs to cells: the study's tasks first, then by what sets them apart, small models first.
 
     Args:
         records: Run records (see `results`), in any order.
+        arms: The arms of their study, as `read_arms` reads them; without, cells go by their settings alone.
     """
+    arms = arms or Arms()
     groups: dict[str, list[Record]] = {}
     for record in records:
         groups.setdefault(_identity(record), []).append(record)
-    settings = {identity: _settings(runs[0]) for identity, runs in groups.items()}
-    names = {identity: (task_label(runs[0]), model_label(runs[0])) for identity, runs in groups.items()}
     cells = []
-    for identity, runs in groups.items():
-        alike = [settings[other] for other in groups if names[other] == names[identity]]
-        differs = _differing(settings[identity], alike)
-        cells.append(Cell(*names[identity], differs, tuple(sorted(runs, key=_seeds))))
-    return sorted(cells, key=_place)
+    for runs in groups.values():
+        found = arms.find(runs[0]["config"])
+        models = [arm.name for axis, arm in found.items() if arms.names_models(axis)]
+        others = tuple(arm for axis, arm in found.items() if not arms.names_models(axis))
+        model = " ".join(models) or model_label(runs[0])
+        cells.append(Cell(task_label(runs[0]), model, others, "", tuple(sorted(runs, key=_seeds))))
+    settings = [_settings(cell.records[0]) for cell in cells]
+    apart = []
+    for cell, own in zip(cells, settings, strict=True):
+        peers = [
+            other
+            for peer, other in zip(cells, settings, strict=True)
+            if (peer.task, peer.model) == (cell.task, cell.model) and set(cell.arms) <= set(peer.arms)
+        ]
+        apart.append(dataclasses.replace(cell, settings=_differing(own, peers)))
+    return sorted(apart, key=_place)
 
 
 def setting_titles(cells: Sequence[Cell]) -> list[str]:
     """Of each cell, what it was trained on, and how that differs from others on the same, whatever their models.
 
-    A cell's own `differs` compares it with cells of the same model only; what it says of the model is told here too.
+    A cell's own `settings` compare it with cells of the same model only; what they say of it is told here too.
     """
     settings = [
         {key: value for key, value in _settings(cell.records[0]).items() if not key.startswith("model.")}
@@ -171,9 +195,14 @@ def setting_titles(cells: Sequence[Cell]) -> list[str]:
     ]
     titles = []
     for cell, own in zip(cells, settings, strict=True):
-        alike = [other for peer, other in zip(cells, settings, strict=True) if peer.task == cell.task]
-        of_model = [part for part in cell.differs.split(", ") if part.startswith("model.")]
-        titles.append(", ".join(filter(None, (cell.task, _differing(own, alike), *of_model))))
+        alike = [
+            other
+            for peer, other in zip(cells, settings, strict=True)
+            if peer.task == cell.task and set(cell.arms) <= set(peer.arms)
+        ]
+        names = [arm.name for arm in cell.arms]
+        of_model = [part for part in cell.settings.split(", ") if part.startswith("model.")]
+        titles.append(", ".join(filter(None, (cell.task, *names, _differing(own, alike), *of_model))))
     return titles
 
 
@@ -196,48 +225,6 @@ def ladders_of(cells: Sequence[Cell]) -> list[Ladder]:
     for cell in cells:
         ladders.setdefault((cell.task, ", ".join(filter(None, (cell.model_type, cell.differs)))), []).append(cell)
     return [Ladder(*name, sorted(rungs, key=lambda cell: cell.num_parameters)) for name, rungs in ladders.items()]
-
-
-def task_label(record: Record) -> str:
-    """What tables and figures call the training set of a run: the task, and its config if it is not the study's."""
-    task = record["config"]["task"]
-    return without_folders(task["path"]) + (
-        "" if task["name"] in (None, "paper") else f" ({task['name'].replace('_', ' ')})"
-    )
-
-
-def without_folders(path: str) -> str:
-    """The name of a folder that was given by its place on a machine; any other path as it is."""
-    return re.split(r"[/\\]", path.rstrip("/\\"))[-1] if _is_on_a_machine(path) else path
-
-
-def model_label(record: Record) -> str:
-    """What tables and figures call the model of a run."""
-    return label_of(record["config"]["model"])
-
-
-def flatten(settings: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
-    """Nested settings as dotted keys and their values; the mappings of a list are counted from 1."""
-    for key, value in settings.items():
-        if isinstance(value, list) and value and all(isinstance(entry, dict) for entry in value):
-            value = {str(place): entry for place, entry in enumerate(value, 1)}
-        if isinstance(value, dict):
-            yield from flatten(value, f"{prefix}{key}.")
-        else:
-            yield prefix + key, value
-
-
-def spelled(value: Any) -> str:
-    """A setting's value as tables show it."""
-    if value is None or value == []:
-        return "-"
-    if isinstance(value, str) and _is_on_a_machine(value):  # two folders of one name stay two
-        return f"{without_folders(value)} ({hashlib.sha256(value.encode()).hexdigest()[:8]})"
-    return f"{value:.6g}" if isinstance(value, float) else " ".join(str(value).split())
-
-
-def _is_on_a_machine(path: str) -> bool:
-    return PurePosixPath(path).is_absolute() or PureWindowsPath(path).is_absolute() or path.startswith("~")
 
 
 def _differing(settings: dict[str, Any], alike: Sequence[dict[str, Any]]) -> str:
@@ -286,6 +273,8 @@ def _weights_and_windows(record: Record) -> tuple[int, int]:
 def _place(cell: Cell) -> tuple:
     path = cell.records[0]["config"]["task"]["path"]
     rank = TASK_ORDER.index(path) if path in TASK_ORDER else len(TASK_ORDER)
+    # Arms as their author lists them, and what has none after them.
+    arms = [arm.place for arm in cell.arms] or [math.inf]
     # Numbers by their size: 32 strings come before 128. Every other piece of the split is one.
-    differs = [float(piece) if place % 2 else piece for place, piece in enumerate(NUMBER.split(cell.differs))]
-    return rank, cell.task, differs, cell.num_parameters, cell.model
+    settings = [float(piece) if place % 2 else piece for place, piece in enumerate(NUMBER.split(cell.settings))]
+    return rank, cell.task, arms, settings, cell.num_parameters, cell.model

@@ -30,7 +30,9 @@ class Engine(StrEnum):
 @refuses_mistakes
 def run(
     study: Annotated[str, typer.Argument(help="A YAML file, or the name of a packaged study such as quick.")],
-    overrides: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Such as steps=100.")] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Such as steps=100 or intervention=lines.")
+    ] = None,
     *,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes at once; by default one per core.")] = None,
     output: Annotated[Path | None, typer.Option(help="Where the runs go; by default runs/STUDY.")] = None,
@@ -93,14 +95,15 @@ def _take_stock(
     check_folder(output, plan.name)
     check_tasks(runs)
     if not dry_run:
-        claim_folder(output, plan.name, plan.description)
+        claim_folder(output, plan.name, plan.description, plan.arms)
     found = states(output, runs)
     echo(plan.description)
     finished, to_do = [], []
     for config, state in zip(runs, found, strict=True):
         (finished if state == "done" else to_do).append(config)
         if dry_run or state not in ("done", "to do"):
-            echo(f"{config.run_id}  {config.steps} steps  {state}")
+            arms = ", ".join(arm.name for arm in plan.arms.find(config.to_dict()).values())
+            echo("  ".join(filter(None, (config.run_id, f"{config.steps} steps", arms, state))))
     echo(f"{plan.name}: {len(runs)} runs, {len(finished)} done, {len(to_do)} to do, in {output}")
     return finished, to_do
 

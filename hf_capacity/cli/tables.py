@@ -64,7 +64,7 @@ def _floor(floor: float | None) -> str:
 
 
 def show_results(table: "pandas.DataFrame", unfinished: dict[str, str | None]) -> None:
-    """Prints the finished runs, a line each, with the settings that differ between runs of one task and model.
+    """Prints the finished runs, a line each, with their arms and the settings that differ between runs of one cell.
 
     Args:
         table: As `load_results` gives it.
@@ -72,8 +72,12 @@ def show_results(table: "pandas.DataFrame", unfinished: dict[str, str | None]) -
     """
     models = _models(table)
     settings = table[[name for name in table if name.startswith("config.")]]
-    values_a_cell = settings.astype(str).groupby([table["config.task.path"].to_numpy(), models]).nunique().max()
+    axes = [_texts(table, name) for name in table if name.startswith("arms.")]
+    arms = [", ".join(names) for names in zip(*axes, strict=True)]
+    names = [table["config.task.path"].to_numpy(), models, *([arms] if arms else [])]
+    values_a_cell = settings.astype(str).fillna(ABSENT).groupby(names).nunique().max()
     texts = {"run": _texts(table, "run_id"), "trained on": _texts(table, "config.task.path"), "model": models}
+    texts |= {"arm": arms} if arms else {}
     for name in settings.columns[values_a_cell > 1]:
         texts[name.removeprefix("config.")] = _texts(table, name)
     numbers = {

@@ -6,18 +6,17 @@ import os
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..boundary.reading import parse_yaml, quoted, read_yaml
+from .arms import Arms, check_axis
 from .experiment import SEEDS, ExperimentConfig
 from .packaged import packaged_path
+from .settings import apply, is_key, settings_of
 
 
-KEYS = {entry.name for entry in fields(ExperimentConfig)}
-# What a task or a model given by its name stands for, when one of its own keys is to change.
-NAME_KEYS = {"task": "path", "model": "name"}
 MOST_SEEDS = 100_000
 # Of a study: more would not fit into a folder that a person can look at, nor their configs into memory.
 MOST_RUNS = 100_000
@@ -40,14 +39,16 @@ class Study:
             name each is a mapping that sets several keys. Each axis comes on top of those before it.
         resources: What a run needs, for engines that have more than one kind of machine: `num_cpus`, `num_gpus`.
         changes: Keys changed in every run, dotted likewise.
+        arms: The named axes, whole even where an override selects of them.
     """
 
     name: str
     description: str = ""
     settings: dict[str, Any] = field(default_factory=dict)
-    grid: dict[str, list[Any]] = field(default_factory=dict)
+    grid: dict[str, list[Any] | dict[str, Any]] = field(default_factory=dict)
     resources: dict[str, float] = field(default_factory=lambda: dict(RESOURCES))
     changes: dict[str, Any] = field(default_factory=dict)
+    arms: Arms = field(default_factory=Arms)
 
     @property
     def num_runs(self) -> int:
@@ -65,15 +66,12 @@ class Study:
                 f"study {self.name!r} expands to {self.num_runs:,} runs, of which {MOST_RUNS:,} are possible: take "
                 "less of its grid."
             )
-        axes = [
-            [{axis: entry} if _is_key(axis) else entry for entry in entries] for axis, entries in self.grid.items()
-        ]
+        axes = [[settings_of(axis, entry) for entry in _entries(content)] for axis, content in self.grid.items()]
         runs = []
         for combination in itertools.product(*axes):
             settings = self.settings
             for entry in (*combination, self.changes):
-                for key, value in entry.items():
-                    settings = _changed(settings, key.split("."), value)
+                settings = apply(settings, entry)
             if "steps" in self.changes and "keep_checkpoints" not in self.changes:
                 settings = _without_later_checkpoints(settings)
             runs.append(ExperimentConfig.from_dict(settings))
@@ -92,13 +90,34 @@ def read_study(source: str, overrides: Sequence[str] = ()) -> Study:
 
     Args:
         source: A YAML file, or the name of a packaged study such as `quick`.
-        overrides: `key=value` each. Where an axis of the grid has the value, it selects those entries; otherwise it
-            sets the key in every run. `seeds=N` changes the number of seeds of a study that has several, and `steps=N`
-            gives up the checkpoints that were to be kept later than that.
+        overrides: `key=value` each. Where an axis of the grid has an arm of that name, or the value, it selects those
+            entries; otherwise it sets the key in every run. `seeds=N` changes the number of seeds of a study that has
+            several, and `steps=N` gives up the checkpoints that were to be kept later than that.
 
     Raises:
         ValueError: There is no such file, or something in it is not as expected.
     """
+    path = _find_file(source)
+    description, settings, grid, seeds, resources = _read_blocks(path)
+    arms = Arms.of(grid, settings)
+    asked = dict(map(_parsed, overrides))
+    if "seeds" in asked and not seeds:
+        raise ValueError(f"study {path.stem!r} has no `seeds` to change: its YAML would have to name them.")
+    if "seeds" in asked:
+        seeds = dict.fromkeys(seeds, asked.pop("seeds"))
+    grid, changes = _select(grid | _seed_axes(seeds, taken={*settings, *grid}), asked)
+    return Study(
+        name=path.stem,
+        description=_checked_description(description),
+        settings=settings,
+        grid=grid,
+        resources=_checked_resources(resources),
+        changes=changes,
+        arms=arms,
+    )
+
+
+def _find_file(source: str) -> Path:
     path = Path(source)
     if STUDY_NAME.fullmatch(source) and not path.suffix and not path.is_file():
         path = packaged_path("configs", f"{source}.yaml")
@@ -110,6 +129,11 @@ def read_study(source: str, overrides: Sequence[str] = ()) -> Study:
             f"a study's file names its folder, and {quoted(path.name)} cannot: take letters, digits, `-`, `_`, `.`, "
             "`+` and spaces, a letter or digit first, at most 100 in all."
         )
+    return path
+
+
+def _read_blocks(path: Path) -> list[Any]:
+    """The description of a study's file, its settings, grid, seeds and resources."""
     content = read_yaml(path)
     blocks = ("settings", "grid", "seeds", "resources")
     if not isinstance(content, dict) or not set(content) <= {"description", *blocks}:
@@ -118,47 +142,51 @@ def read_study(source: str, overrides: Sequence[str] = ()) -> Study:
             f"{path} holds {quoted(found)[1:-1] or 'nothing'}: expected the keys "
             f"description, {', '.join(blocks[:-1])} and {blocks[-1]}."
         )
-    settings, grid, seeds, resources = (content.get(block) or {} for block in blocks)
-    for key, block in zip(blocks, (settings, grid, seeds, resources), strict=True):
+    found = {block: content.get(block) or {} for block in blocks}
+    for key, block in found.items():
         if not isinstance(block, dict):
             raise ValueError(f"`{key}` (={quoted(block)}) must be a mapping.")
-    for axis, entries in grid.items():
-        if not isinstance(entries, list) or not entries:
-            raise ValueError(
-                f"`grid.{quoted(axis)[1:-1]}` (={quoted(entries)}) must be a list with at least one entry."
-            )
-        if not _is_key(axis) and not all(isinstance(entry, dict) for entry in entries):
-            raise ValueError(
-                f"`grid.{quoted(axis)[1:-1]}` is no key of a run, so its entries must be mappings that set such keys."
-            )
-    asked = dict(map(_parsed, overrides))
-    if "seeds" in asked and not seeds:
-        raise ValueError(f"study {path.stem!r} has no `seeds` to change: its YAML would have to name them.")
-    if "seeds" in asked:
-        seeds = dict.fromkeys(seeds, asked.pop("seeds"))
-    grid |= _seed_axes(seeds, taken={*settings, *grid})
-    changes = {}
+    for axis, entries in found["grid"].items():
+        check_axis(axis, entries)
+    return [content.get("description"), *found.values()]
+
+
+def _select(grid: dict[str, Any], asked: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The grid with those entries that overrides select, and what the others change in every run."""
+    grid, changes = dict(grid), {}
     for key, value in asked.items():
-        for axis, entries in grid.items():
-            selected = [entry for entry in entries if (entry if axis == key else _get(entry, key)) == value]
+        for axis, content in grid.items():
+            selected = _selected(axis, content, key, value)
             if selected:
                 grid[axis] = selected
                 break
         else:
-            grid.pop(key, None)
+            _check_no_name(key, value, grid.pop(key, None))
             changes[key] = value
-    return Study(
-        name=path.stem,
-        description=_checked_description(content.get("description")),
-        settings=settings,
-        grid=grid,
-        resources=_checked_resources(resources),
-        changes=changes,
-    )
+    return grid, changes
 
 
-def _is_key(axis: str) -> bool:
-    return axis.partition(".")[0] in KEYS
+def _entries(content: list[Any] | dict[str, Any]) -> list[Any]:
+    return list(content.values()) if isinstance(content, dict) else content
+
+
+def _selected(axis: str, content: list[Any] | dict[str, Any], key: str, value: Any) -> list[Any] | dict[str, Any]:
+    """Those entries of an axis that `key=value` selects: the arm of that name, or all that set the key so."""
+    if axis == key and isinstance(content, dict) and isinstance(value, str) and value in content:
+        return {value: content[value]}
+    taken = [(entry if axis == key else _get(entry, key)) == value for entry in _entries(content)]
+    if isinstance(content, dict):
+        return dict(itertools.compress(content.items(), taken))
+    return list(itertools.compress(content, taken))
+
+
+def _check_no_name(key: str, value: Any, content: list[Any] | dict[str, Any] | None) -> None:
+    """Refuses an override of a named axis that can only be meant for an arm, and that names none."""
+    if not isinstance(content, dict):
+        return
+    takes_text = any(isinstance(entry, str | dict) for entry in content.values())
+    if not is_key(key) or (isinstance(value, str) and not takes_text):
+        raise ValueError(f"`{quoted(key)[1:-1]}` has no arm {quoted(value)}; it has {', '.join(content)}.")
 
 
 def _seed_axes(seeds: dict[str, Any], taken: set[str]) -> dict[str, list[Any]]:
@@ -208,21 +236,6 @@ def _parsed(override: str) -> tuple[str, Any]:
 
 def _get(entry: Any, key: str) -> Any:
     return entry.get(key) if isinstance(entry, dict) else None
-
-
-def _changed(settings: dict[str, Any], path: list[str], value: Any, owner: str = "") -> dict[str, Any]:
-    key, *deeper = path
-    if deeper:
-        inner = settings.get(key, {})
-        if isinstance(inner, str) and key in NAME_KEYS:
-            inner = {NAME_KEYS[key]: inner}
-        if not isinstance(inner, dict):
-            raise ValueError(
-                f"`{quoted('.'.join(path))[1:-1]}` cannot be set: `{quoted(key)[1:-1]}` (={quoted(inner)}) has no "
-                "keys of its own."
-            )
-        value = _changed(inner, deeper, value)
-    return settings | {key: value}
 
 
 def _without_later_checkpoints(settings: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import torch
 
-from ..analysis.cells import Record, model_label
+from ..analysis.cells import Record
+from ..analysis.labels import model_label
 from ..data.tokenizer import encode
 from ..evaluation.exact_match import lines_within
 from ..evaluation.inference import TrainedModel, load_model

@@ -8,7 +8,7 @@ from typing import Any
 from ..analysis.cells import Ladder, Record, cells_of, ladders_of
 from ..config.experiment import SEEDS, ExperimentConfig, TaskConfig
 from ..data.task import Task
-from ..runs.records import read_description, read_records
+from ..runs.records import read_arms, read_description, read_records
 
 
 # A row of a task's questions: `prompt`, `answer`, `end`, `kind`, `ability`, and whether the model has `seen` it.
@@ -44,7 +44,8 @@ class Study:
         self.name: str = records[0]["study"]
         self.description = read_description(folder)
         # By what their models were trained on: the ladders, and the steps of the checkpoints that all their runs kept.
-        self.ladders: dict[str, Ladder] = {ladder.title: ladder for ladder in ladders_of(cells_of(records))}
+        ladders = ladders_of(cells_of(records, read_arms(folder)))
+        self.ladders: dict[str, Ladder] = {ladder.title: ladder for ladder in ladders}
         self.kept_steps = {title: _kept_steps(_runs(ladder)) for title, ladder in self.ladders.items()}
 
     def seeds(self, trained_on: str) -> list[str]:

@@ -7,7 +7,8 @@ from typing import Any
 import yaml
 from huggingface_hub import DatasetCardData, EvalResult, EvalResultEntry, ModelCardData, eval_result_entries_to_yaml
 
-from ..analysis.cells import RATES, Cell, Record, ladders_of, without_folders
+from ..analysis.cells import RATES, Cell, Record
+from ..analysis.labels import without_folders
 from ..config.experiment import SEEDS
 from ..config.packaged import packaged_path
 from ..report.markdown import code, markdown_table, render
@@ -168,7 +169,7 @@ def ladder_card(cells: Sequence[Cell], rungs: Sequence[Address], description: st
         num_runs=len(records),
         seeds=describe_seeds(records),
         architectures=architecture(cells, plural="s"),
-        finding=finding(ladders_of(cells)),
+        finding=finding(cells),
         fewest_runs=min(cell.num_runs for cell in cells),
         most_runs=max(cell.num_runs for cell in cells),
         table=cell_table(cells),

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..analysis.cells import Cell, Record, cells_of, ladders_of, without_folders
+from ..analysis.cells import Cell, Record, cells_of, ladders_of
+from ..analysis.labels import without_folders
 from ..boundary.reading import quoted
 from ..config.experiment import ExperimentConfig
 from ..config.packaged import packaged_path
@@ -13,6 +14,7 @@ from ..runs.folder import RunFolder
 from ..runs.records import (
     failure_cause,
     is_vouched_for,
+    read_arms,
     read_curve,
     read_description,
     read_record,
@@ -25,7 +27,7 @@ from ..runs.table import load_results
 from ..runs.vouching import MODEL_FILES
 from .card_parts import is_packaged, run_revision, step_revision
 from .cards import Address, checkpoint_card, eval_results_file, ladder_card, model_card
-from .repository import Repository, Revision, check_name, distinct_names, repository_name
+from .repository import Repository, Revision, check_name, names_of_models, repository_name
 
 
 # A tag of everything that is published from here.
@@ -58,7 +60,7 @@ def model_repository(run: Path, namespace: str, name: str | None = None) -> Repo
         cause = failure_cause(run)
         state = f"failed ({cause})" if cause else "is no finished run"
         raise ValueError(f"{run} {state}: `hf-capacity run` finishes it.")
-    [cell] = cells_of(_checked([read_record(run) | {"folder": run}]))
+    [cell] = cells_of(_checked([read_record(run) | {"folder": run}]), read_arms(run.resolve().parent))
     own_name = _run_name(cell)
     address = Address(
         repo_id=f"{_owner(namespace)}/{check_name('--name', name) if name else repository_name(own_name)}",
@@ -97,7 +99,7 @@ def study_repositories(folder: Path, namespace: str, name: str | None = None) ->
         raise ValueError(f"{folder} has no finished run: train some with `hf-capacity run STUDY --output {folder}`.")
     _checked(records)
     study = check_name("--name", name) if name else repository_name(records[0]["study"])
-    cells = cells_of(records)
+    cells = cells_of(records, read_arms(folder))
     rungs = addresses(study, cells, namespace)
     models = [_cell_repository(cell, address) for cell, address in zip(cells, rungs, strict=True)]
     return [*models, _index_repository(folder, cells, rungs)]
@@ -111,8 +113,7 @@ def addresses(study: str, cells: Sequence[Cell], namespace: str) -> list[Address
         cells: All of them.
         namespace: The user or organisation that publishes it.
     """
-    parts = [(study, cell.task, cell.model, cell.differs) for cell in cells]
-    names = distinct_names([repository_name(*each) for each in parts], ["\n".join(each) for each in parts])
+    names = names_of_models(study, cells)
     return [
         Address(
             repo_id=f"{_owner(namespace)}/{name}",
@@ -252,7 +253,7 @@ def _run_name(cell: Cell) -> str:
     path, run_id = record["config"]["task"]["path"], record["run_id"]
     if without_folders(path) == path:
         return run_id
-    return f"{without_folders(path)}-{cell.model}-s{record['config']['model_seed']}-{run_id[-8:]}"
+    return f"{without_folders(path)}-{cell.rung}-s{record['config']['model_seed']}-{run_id[-8:]}"
 
 
 def _checked(records: list[Record]) -> list[Record]:

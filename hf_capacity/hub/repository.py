@@ -1,7 +1,6 @@
 """What is published, as data: repositories, their revisions and the files of each; and the same on disk."""
 
 import hashlib
-import re
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,11 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ..analysis.cells import Cell
 from ..boundary.reading import quoted
 from ..boundary.writing import naming
+from ..config.arms import name_in_repository, spell_for_the_hub
 
 
 LONGEST_NAME = 96  # of a repository on the Hub
+LONGEST_OWN_NAME = 60  # of one that nobody has named: a person can still read it
 REFUSED_ENDINGS = (".git", ".ipynb")
 # Lies in a folder that dry runs may write anew.
 DRY_RUN = ".hf-capacity-dry-run"
@@ -95,19 +97,37 @@ def write_to_disk(repositories: Sequence[Repository], output: Path) -> list[Path
     return folders
 
 
-def repository_name(*parts: str) -> str:
+def names_of_models(study: str, cells: Sequence[Cell]) -> list[str]:
+    """The names of the repositories of a study's cells: `rescue-rule-first-n28` after its arms, where it names any.
+
+    The task is part of a name too, but where the arms say which it is.
+
+    Args:
+        study: The name of the study's own repository.
+        cells: All of them.
+    """
+    tasks_of_arms = {(cell.arms, cell.task) for cell in cells}
+    arms_say = all(cell.arms for cell in cells) and len(tasks_of_arms) == len({cell.arms for cell in cells})
+    names = []
+    for cell in cells:
+        arms = [name_in_repository(arm.name) for arm in cell.arms]
+        task = "" if arms_say else cell.task
+        names.append(repository_name(study, task, *arms, name_in_repository(cell.model), cell.settings))
+    return distinct_names(names, ["\n".join((study, cell.task, cell.model, cell.differs)) for cell in cells])
+
+
+def repository_name(*parts: str, longest: int = LONGEST_OWN_NAME) -> str:
     """A name that the Hub takes, and that no other parts have: one that had to be changed ends in a digest."""
     wanted = "-".join(filter(None, parts))
-    name = re.sub(r"[^\w.-]+", "-", wanted, flags=re.ASCII)
-    name = re.sub(r"([.-])[.-]+", r"\1", name).strip("-.")
-    if name == wanted and len(name) <= LONGEST_NAME and not name.lower().endswith(REFUSED_ENDINGS):
+    name = spell_for_the_hub(wanted)
+    if name == wanted and len(name) <= longest and not name.lower().endswith(REFUSED_ENDINGS):
         return name
     return with_digest(name, wanted)
 
 
 def with_digest(name: str, original: str) -> str:
     """A name that ends in a digest of what it was made from."""
-    return f"{name[: LONGEST_NAME - 9].rstrip('-.')}-{digest_of(original)[:8]}".lstrip("-")
+    return f"{name[: LONGEST_OWN_NAME - 9].rstrip('-.')}-{digest_of(original)[:8]}".lstrip("-")
 
 
 def distinct_names(names: Sequence[str], originals: Sequence[str]) -> list[str]:
@@ -127,7 +147,7 @@ def check_name(option: str, name: str) -> str:
     Raises:
         ValueError: It does not.
     """
-    if not name or repository_name(name) != name:
+    if not name or repository_name(name, longest=LONGEST_NAME) != name:
         raise ValueError(
             f"`{option}` (={quoted(name)}) is no name on the Hub: take up to {LONGEST_NAME} letters a to z, digits, "
             "`-`, `_` and `.`, no two of `-` and `.` in a row, none of them at an end, and no `.git` there."

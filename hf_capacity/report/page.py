@@ -14,6 +14,7 @@ SECTIONS = (
     "opening",
     "finding",
     "against_capacity",
+    "size_comparisons",
     "last_checkpoint",
     "memorised_bits",
     "capacity_in_bits",

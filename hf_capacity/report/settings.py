@@ -4,9 +4,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from ..analysis.cells import Record, flatten, model_label, spelled, task_label
+from ..analysis.cells import Record
+from ..analysis.labels import model_label, spelled, task_label
 from ..boundary.shown import ABSENT
 from ..config.experiment import SEEDS
+from ..config.settings import flatten
 from .markdown import markdown_table
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..analysis.cells import RATES, Cell, Ladder, Record, cells_of, ladders_of
-from ..runs.records import read_curve, read_description, read_records, read_unfinished
+from ..runs.records import read_arms, read_curve, read_description, read_records, read_unfinished
 from .markdown import plain
 
 
@@ -78,7 +78,7 @@ def read_results(folder: Path) -> StudyResults:
         found = "; ".join(unfinished) or "it holds no run at all"
         raise ValueError(f"{folder} has no finished run ({found}): `hf-capacity run STUDY` trains some.")
     curves = {record["run_id"]: read_curve(record["folder"]) for record in records}
-    cells = cells_of(records)
+    cells = cells_of(records, read_arms(folder))
     return StudyResults(
         name=plain(records[0]["study"]),
         description=read_description(folder),

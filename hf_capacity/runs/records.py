@@ -25,6 +25,7 @@ import yaml
 from ..boundary.reading import check_spelling, quoted, read_bytes, read_json, read_yaml
 from ..boundary.shown import without_secrets
 from ..boundary.writing import Damaged, short_digest, write_atomically
+from ..config.arms import Arms, check_axis
 from ..config.experiment import PROTOCOL_VERSION, ExperimentConfig, config_digest
 from .schema import CURVE, FIRST_VERSION, SCHEMA_VERSION, content_digest, record_fault, row_fault
 
@@ -175,8 +176,14 @@ def rows_of(lines: Sequence[bytes], path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def claim_folder(output: Path, study: str, description: str = "") -> None:
-    """Makes `output` the folder of `study`; `description` is what its report will say that it asks.
+def claim_folder(output: Path, study: str, description: str = "", arms: Arms | None = None) -> None:
+    """Makes `output` the folder of `study`.
+
+    Args:
+        output: The folder.
+        study: The study's name.
+        description: What its report will say that it asks.
+        arms: By what names it will call arms; those of an earlier command are replaced. None: whatever it says now.
 
     Raises:
         ValueError: It is another study's or an earlier protocol's, or holds something else.
@@ -189,8 +196,11 @@ def claim_folder(output: Path, study: str, description: str = "") -> None:
         with contextlib.suppress(OSError):  # where the file system locks no folder, commands have to take turns
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         check_folder(output, study)  # another command may have been faster
-        if not (output / CLAIM).exists():
-            content = {"study": study, "protocol": PROTOCOL_VERSION, "description": description}
+        content = read_yaml(output / CLAIM) if (output / CLAIM).exists() else {}
+        if not content or (arms is not None and arms != read_arms(output)):
+            content = {"study": study, "protocol": PROTOCOL_VERSION, "description": description} | content
+            content = {key: value for key, value in content.items() if key not in ("arms", "settings")}
+            content |= {"arms": arms.axes, "settings": arms.settings} if arms and arms.axes else {}
             write_atomically(output / CLAIM, yaml.safe_dump(content, sort_keys=False, width=120, allow_unicode=True))
     finally:
         os.close(descriptor)
@@ -202,6 +212,18 @@ def read_description(folder: Path) -> str:
         return str(read_yaml(Path(folder) / CLAIM).get("description") or "").strip()
     except (OSError, ValueError, AttributeError):
         return ""
+
+
+def read_arms(folder: Path) -> Arms:
+    """The arms that a study's folder names; none if it does not say, as those of earlier versions do not."""
+    try:
+        content = read_yaml(Path(folder) / CLAIM)
+        grid, settings = content.get("arms") or {}, content.get("settings") or {}
+        for axis, entries in grid.items():
+            check_axis(axis, entries)
+        return Arms.of(grid, dict(settings))
+    except (OSError, ValueError, TypeError, AttributeError):
+        return Arms()
 
 
 def check_folder(output: Path, study: str) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..boundary.writing import write_atomically
-from .records import is_vouched_for, read_records
+from ..config.arms import Arms
+from .records import is_vouched_for, read_arms, read_records
 
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def load_results(folder: str | Path) -> "pandas.DataFrame":
     """All finished runs of a study's folder as a table that CSV and Parquet can hold too.
 
     A row a run. The columns are the keys of `record.json` but `files` and `digest`, nested ones joined by dots,
-    `vouched_for` (whether the record holds a digest of its own) and `folder`:
+    `vouched_for` (whether the record holds a digest of its own), `folder` and, where a study names arms, `arms.AXIS`:
     `run_id`, `study`, `config.model.n_embd`, `config.model_seed`, `num_parameters`, `last.loss`, `last.fit`,
     `best_on_withheld.step`, `provenance.seconds` and so on. A pair of numbers is two columns: `.correct` and
     `.questions` of counts, `.low` and `.high` of intervals, `late_evaluations_solved.solved` and `.evaluations`.
@@ -51,14 +52,16 @@ def load_results(folder: str | Path) -> "pandas.DataFrame":
     records = read_records(Path(folder))
     if not records:
         raise ValueError(f"{folder} has no finished run: train some with `hf-capacity run STUDY --output {folder}`.")
-    rows = [_cells(_told(record)) for record in records]
+    arms = read_arms(Path(folder))
+    rows = [_cells(_told(record, arms)) for record in records]
     names = dict.fromkeys(name for row in rows for name in row)
     return pandas.DataFrame({name: _column([row.get(name) for row in rows]) for name in names})
 
 
-def _told(record: dict[str, Any]) -> dict[str, Any]:
+def _told(record: dict[str, Any], arms: Arms) -> dict[str, Any]:
     told = {key: value for key, value in record.items() if key not in ("files", "digest", "folder")}
-    return told | {"vouched_for": is_vouched_for(record), "folder": str(record["folder"])}
+    names = {axis: arm.name for axis, arm in arms.find(record["config"]).items()}
+    return told | {"vouched_for": is_vouched_for(record), "folder": str(record["folder"]), "arms": names}
 
 
 def _cells(record: dict[str, Any]) -> dict[str, Any]:

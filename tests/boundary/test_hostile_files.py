@@ -11,7 +11,7 @@ from support.hostile_values import FEW, TEXTS, VALUES, ends_well, for_all, mutat
 from support.made_records import BOTH, add_run
 
 from dataset_builders import load_task
-from hf_capacity.analysis.cells import cells_of, ladders_of
+from hf_capacity.analysis.cells import cells_of
 from hf_capacity.cli.tables import show_results
 from hf_capacity.evaluation.inference import evaluate_model
 from hf_capacity.report.sections.beside_the_paper import comparison_table
@@ -71,7 +71,7 @@ def read_all(folder):
     """What every reader of records makes of a study's folder."""
     records = read_records(folder)
     cells = cells_of(records)
-    cell_table(cells), choice_table(cells), comparison_table(cells), finding(ladders_of(cells))
+    cell_table(cells), choice_table(cells), comparison_table(cells), finding(cells)
     show_results(load_results(folder), read_unfinished(folder))
 
 

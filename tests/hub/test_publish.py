@@ -222,7 +222,7 @@ def test_a_run_can_be_published_alone_and_to_an_organisation(hub, terminal, stud
 def test_a_repositorys_name_is_one_that_the_hub_takes(parts, name):
     assert repository_name(*parts) == name
     long = repository_name(*parts, "x" * 200)
-    assert len(long) == 96
+    assert len(long) == 60
     assert long != repository_name(*parts, "x" * 201)
     for each in (name, long):
         validate_repo_id(f"ada/{each}")

@@ -1,12 +1,14 @@
 """Names on the Hub: no two cells share one, no plan takes another's place, and none says where a folder lay."""
 
+import re
 from pathlib import Path
 
 import pytest
 from support.hub_terminal import Terminal
-from support.made_records import ARITHMETIC, add_run
+from support.made_records import ARITHMETIC, BOTH, add_run
 
 from hf_capacity.analysis.cells import cells_of
+from hf_capacity.config.arms import Arms
 from hf_capacity.config.experiment import ExperimentConfig
 from hf_capacity.experiment import run_experiment
 from hf_capacity.hub import contents
@@ -51,6 +53,10 @@ def test_a_name_that_the_hub_does_not_take_is_refused_and_not_changed(name, opti
         dataset_repository("arithmetic", *given)
 
 
+def test_a_name_that_somebody_gave_may_be_as_long_as_the_hub_takes_it():
+    assert dataset_repository("arithmetic", "ada", "x" * 96).repo_id == f"ada/{'x' * 96}"
+
+
 def test_a_plan_is_known_by_its_runs_alone():
     assert plan_digest(["b", "a"]) == plan_digest(["a", "b"]) != plan_digest(["a"])
 
@@ -79,6 +85,26 @@ def test_a_folders_place_is_in_no_name_and_in_no_table(tmp_path):
     assert len(cells) == len(set(names)) == 4
     assert not [name for name in (*names, *(cell.title for cell in cells)) if "secret" in name]
     assert not [cell for cell in cells if "secret" in contents._run_name(cell)]
+
+
+def test_repositories_go_by_the_arms_of_their_study(tmp_path):
+    grid = {"way": {"plain": {}, "rule first": {"curriculum": "rule_first"}}}
+    for curriculum in (None, "rule_first"):
+        add_run(tmp_path, "both", "n28", BOTH, curriculum=curriculum)
+
+    def names(grid, study="rescue"):
+        cells = cells_of(read_records(tmp_path), Arms.of(grid, {}))
+        return [address.repo_id.removeprefix("ada/") for address in addresses(study, cells, "ada")]
+
+    assert names(grid) == ["rescue-plain-n28", "rescue-rule-first-n28"]
+    assert names(grid | {"model": {"a large one": "n28"}})[1] == "rescue-rule-first-a-large-one"
+    add_run(tmp_path, "arithmetic", "n28", ARITHMETIC)  # of which the arms do not say that it is another task
+    assert names(grid)[0] == "rescue-arithmetic-plain-n28"
+    add_run(tmp_path, "both", "n28", BOTH, curriculum="rule_first", steps=99)  # an override's
+    assert any(re.fullmatch(r"rescue-both-rule-first-n28-steps-99-[0-9a-f]{8}", name) for name in names(grid))
+    for found in (names(grid, study="x" * 60), names({}, study="x" * 90), names({"way": {"é" * 40: {}}})):
+        assert max(map(len, found)) <= 60
+        assert len(set(found)) == 4
 
 
 def test_a_licence_a_language_and_a_paper_of_ours_are_those_of_our_tasks_alone():

@@ -64,7 +64,7 @@ def test_a_filled_demand_bounds_from_below_only(study):
         add_strings(study, number, 9.5 * number, model="n28")
     caption = capacity_caption(found_in(study))
     assert "3.6 bits per parameter in bfloat16, 3.83 in float32 on average, 2.86 to 4.23" in caption
-    assert "Of n28 the largest demand was not above what was memorised" in caption
+    assert "For n28 the capacity is only a lower bound" in caption
 
 
 def test_what_differs_in_more_than_the_demand_is_no_single_size(tmp_path):
@@ -84,7 +84,7 @@ def test_the_page_has_capacities_where_there_were_several_demands(study, tmp_pat
     assert "### Capacity" not in write_report(tmp_path / "one").read_text(encoding="utf-8")
 
 
-def test_the_figures_legend_tells_demands_shortly(study):
+def test_the_figures_legend_names_demands_shortly(study):
     series = {cell.title: [cell] for cell in cells_of(read_records(study))}
     assert set(_labels(series).values()) == {
         "100 strings, 1,000 bits", "1,000 strings, 10,000 bits", "10,000 strings, 100,000 bits",

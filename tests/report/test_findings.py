@@ -11,6 +11,7 @@ from hf_capacity.report.sections.best_on_withheld import choice_table
 from hf_capacity.report.sections.critical_capacity import critical_table
 from hf_capacity.report.sections.finding import finding
 from hf_capacity.report.sections.in_pairs import paired_table
+from hf_capacity.report.sections.size_comparisons import size_table
 from hf_capacity.report.sections.timing import timing_table
 from hf_capacity.report.sections.withheld_questions import withheld_table
 from hf_capacity.runs.records import read_curve, read_records
@@ -21,12 +22,16 @@ def study(tmp_path):
     return tmp_path / "s"
 
 
-def told(study):
-    return finding(ladders_of(cells_of(read_records(study))))
-
-
 def cells_in(study):
     return cells_of(read_records(study))
+
+
+def sentences(study):
+    return finding(cells_in(study))
+
+
+def sizes(study):
+    return rows(size_table(ladders_of(cells_in(study))))
 
 
 def curves_in(study):
@@ -46,76 +51,114 @@ RIGHT, WRONG = [arithmetic(4)] * 5, [arithmetic(0)] * 5
 KNOWS, FORGETS = [{"recall": [50, 50]}] * 5, [{"recall": [2, 50]}] * 5
 
 
-def test_the_studys_outcome_is_told_with_its_counts(study):
+def test_the_papers_outcome_is_reported_with_its_counts(study):
     add_ladder(study, "arithmetic", RIGHT, WRONG)
-    [paragraph] = told(study)
-    assert paragraph == (
-        "Trained on arithmetic, extrapolation **falls** with size: n14 (1,582 parameters) gets 1.00 (all alike) of "
-        "the withheld equations right over 5 runs, n56 (6,328 parameters) gets 0.00 (all alike) of the withheld "
-        "equations "
-        # 2 of the 252 ways to deal ten runs to two groups are as far apart
-        "right over 5 runs; permutation test, p = 0.0079. Runs with every withheld equation right: n14 5/5 (0.57 to "
-        "1.00), n56 0/5 (0.00 to 0.43). The study claims that it falls; these runs agree."
-    )
+    assert sentences(study) == [
+        "Extrapolation **falls** with size, as the paper claims: trained on arithmetic, n14 (1,582 parameters) gets "
+        "1.00 (all alike) of the withheld equations right, n56 (6,328) 0.00 (all alike), 5 runs each, p = 0.0079."
+    ]
+    # 2 of the 252 ways to deal ten runs to two groups are as far apart
+    ends = ["n14 (1,582): 1.00 (all alike), n = 5", "n56 (6,328): 0.00 (all alike), n = 5"]
+    assert sizes(study) == [["arithmetic", "extrapolation", *ends, "0.0079", "falls", "falls"]]
 
 
-def test_the_opposite_outcome_is_told_as_the_opposite(study):
+def test_the_opposite_outcome_is_reported_as_the_opposite(study):
     add_ladder(study, "arithmetic", WRONG, RIGHT)
     add_ladder(study, "capitals", KNOWS, FORGETS)
-    extrapolation, recall = told(study)
-    assert "extrapolation **rises** with size" in extrapolation
-    assert extrapolation.endswith("The study claims that it falls; these runs **contradict it**.")
-    assert "recall **falls** with size" in recall
-    assert recall.endswith("The study claims that it rises; these runs **contradict it**.")
+    extrapolation, recall = sentences(study)
+    assert extrapolation.startswith(
+        "Extrapolation **rises** with size, **against the paper's claim**: trained on arit"
+    )
+    assert recall.startswith("Recall **falls** with size, **against the paper's claim**: trained on capitals, n14")
+    assert [row[-2:] for row in sizes(study)] == [["rises", "falls"], ["falls", "rises"]]
 
 
 def test_of_few_runs_nothing_is_concluded(study):
     add_ladder(study, "arithmetic", RIGHT[:4], WRONG)
     add_ladder(study, "capitals", FORGETS, KNOWS[:1])
-    extrapolation, recall = told(study)
-    for paragraph in (extrapolation, recall):
-        assert "**nothing can be concluded**" in paragraph
-        assert "where 5 of each are the least" in paragraph
-        assert not {"falls", "rises", "agree"} & set(paragraph.replace("*", "").split())
-    assert "4 runs of n14 and 5 runs of n56" in extrapolation
-    assert "5 runs of n14 and 1 run of n56" in recall
+    assert sentences(study) == [
+        "**Nothing can be concluded** about size from any of the 2 comparisons of extrapolation and recall, "
+        "which have fewer than 5 independent runs of a size."
+    ]
+    assert [(row[2][-1], row[3][-1], *row[4:6]) for row in sizes(study)] == [
+        ("4", "5", "-", "too few runs"),
+        ("5", "1", "-", "too few runs"),
+    ]
 
 
 def test_an_outcome_that_chance_explains_is_left_open(study):
     mixed = [arithmetic(right) for right in (4, 0, 4, 0, 2)]
     add_ladder(study, "arithmetic", mixed, mixed[::-1])
-    [paragraph] = told(study)
-    assert "whether extrapolation changes with size **cannot be told**" in paragraph
-    assert "p = 1" in paragraph
-    assert paragraph.endswith("these runs leave it open.")
+    [sentence] = sentences(study)
+    assert sentence.startswith(
+        "It remains **open** whether extrapolation changes with size when trained on arithmetic"
+    )
+    assert sentence.endswith("5 runs each, p = 1).")
+    assert sizes(study)[0][-2:] == ["open", "falls"]
 
 
-def test_a_maximum_in_between_is_told(study):
+def test_a_maximum_in_between_is_found(study):
     add_ladder(study, "arithmetic", [arithmetic(1)] * 5, WRONG)
     add_runs(study, "arithmetic", "n28", RIGHT)
-    expected = "n28 (3,164) gets 1.00 (all alike) over 5 runs; against the two ends p = 0.0079 and = 0.0079, without a"
-    assert f"It is highest in between: {expected}" in told(study)[0]
+    assert sentences(study)[1] == (
+        "Trained on arithmetic, extrapolation is **highest in between**: 1.00 (all alike) at n28 (3,164 parameters), "
+        "5 runs, against the two ends p = 0.0079 and p = 0.0079, uncorrected for its being picked."
+    )
+    assert sizes(study)[0][5:8] == ["n28 (3,164): 1.00 (all alike), n = 5", "0.0079", "0.0079"]
 
 
 def test_a_maximum_of_one_run_is_not_tested(study):
     add_ladder(study, "arithmetic", [arithmetic(1)] * 5, WRONG)
     add_runs(study, "arithmetic", "n28", RIGHT[:1])
-    assert "It is highest in between: n28 (3,164) gets 1.00 over 1 run. Runs with" in told(study)[0]
+    assert not any("in between" in sentence for sentence in sentences(study))
+    assert sizes(study)[0][5] == "n28 (3,164): 1.00, n = 1"  # without p values, whose columns are left out
 
 
-@pytest.mark.parametrize(("right", "verdict"), [(0, "none does either: n14 0/5"), (4, "**some do**: n14 5/5")])
-def test_joint_runs_that_solve_the_withheld_equations_are_told(study, right, verdict):
+@pytest.mark.parametrize(("right", "here", "trend"), [(0, "none of 10 runs here does", "none does"),
+                                                      (4, "10 of 10 runs here **do**", "some do")])  # fmt: skip
+def test_joint_runs_that_solve_the_withheld_equations_are_counted(study, right, here, trend):
     joint = {"fit": [100, 196], "extrapolation": [right, 4], "recall": [9, 50]}
     add_ladder(study, "both", [joint] * 5, [joint] * 5)
-    *_, paragraph = told(study)
-    assert "the study claims that none of any size gets every withheld equation right" in paragraph
-    assert verdict in paragraph
-    assert "conclude nothing" not in paragraph
+    claim = "The paper claims that no joint model of any size gets every withheld equation right; "
+    assert sentences(study)[0].startswith(f"{claim}{here}")
+    share = {0: "0/5 (0.00 to 0.43)", 4: "5/5 (0.57 to 1.00)"}[right]
+    ends = [f"n14 (1,582): {share}", f"n56 (6,328): {share}"]
+    assert sizes(study)[-1] == ["both", "all withheld right", *ends, "-", trend, "none does"]
 
 
 def test_one_size_says_nothing_of_size(study):
     add_runs(study, "arithmetic", "n14", RIGHT)
-    assert told(study) == ["There is one size only, so nothing can be said of size."]
+    assert sentences(study) == ["There is one size only, so **nothing can be concluded** about size."]
+    assert sizes(study) == []
+
+
+def test_comparisons_that_agree_are_one_sentence_and_open_ones_another(study):
+    for weight_decay in (0.0, 0.1, 1.0):
+        large = WRONG if weight_decay < 1 else RIGHT
+        add_ladder(study, "arithmetic", RIGHT, large, weight_decay=weight_decay)
+    falls, still_open = sentences(study)
+    assert falls.startswith(
+        "Extrapolation **falls** with size in 2 of 3 comparisons (p ≤ 0.0079), as the paper claims; most when trained "
+        "on arithmetic, weight_decay=0: n14"
+    )
+    assert still_open == (
+        "It remains **open** whether settings change extrapolation, after 4 paired comparisons (p from 0.062 up), and "
+        "whether extrapolation changes with size in 1 of 3 comparisons (p = 1)."
+    )
+    assert len(sizes(study)) == 3
+
+
+def test_a_finding_has_at_most_five_sentences(study):
+    joint = {"fit": [196, 196], "extrapolation": [4, 4], "recall": [0, 50]}
+    for dropout in (0.0, 0.1):
+        for model, extrapolation, recall in (("n14", 2, 0), ("n28", 4, 40), ("n56", 0, 20)):
+            counts = {**joint, "extrapolation": [extrapolation if not dropout else 2, 4], "recall": [recall, 50]}
+            add_runs(study, "both", {"name": model, "dropout": dropout}, [counts] * 6)
+    found = sentences(study)
+    assert len(found) == 5
+    assert found[0].startswith("The paper claims")
+    assert found[0].endswith(", and by the pre-registered criterion, **no run is rescued**.")
+    assert found[-1].startswith("It remains **open**")
 
 
 def test_runs_with_seeds_and_splits_of_their_own_are_independent_and_crossed_ones_are_not(study):
@@ -140,9 +183,8 @@ def test_crossed_runs_do_not_pass_for_independent_ones(study):
     for model, right in (("n14", 4), ("n56", 0)):
         for seed, split in itertools.product((1, 2), range(1, 7)):
             add_run(study, "arithmetic", model, arithmetic(right), model_seed=seed, data_seed=seed, split_seed=split)
-    [paragraph] = told(study)
-    assert "**nothing can be concluded**" in paragraph
-    assert "12 runs (2 independent ones) of n14" in paragraph
+    assert "**Nothing can be concluded**" in sentences(study)[0]
+    assert "n = 12 (2 independent)" in sizes(study)[0][2]
 
 
 def test_interventions_are_compared_in_pairs(study):
@@ -169,7 +211,7 @@ def test_only_runs_with_the_same_seeds_are_pairs(study):
     ]
 
 
-def test_how_much_the_studys_choice_flatters(study):
+def test_how_much_the_papers_choice_flatters(study):
     for seed, last in ((1, 4), (2, 0), (3, 2)):
         best = {"fit": [196, 196], "extrapolation": [4, 4]}
         add_run(study, "arithmetic", "n14", arithmetic(last), best=best, model_seed=seed)
@@ -207,7 +249,7 @@ def test_when_a_rate_is_reached_counts_three_evaluations_and_censors(study):
     assert never[0][2:] == ["3", "3/3 (0.44 to 1.00)", "10", "0/3 (0.00 to 0.56)", "not reached", "not reached"]
 
 
-def test_withheld_questions_are_told_one_by_one_where_runs_share_them(study):
+def test_withheld_questions_are_listed_one_by_one_where_runs_share_them(study):
     add_runs(study, "arithmetic", "n14", [arithmetic(right) for right in (1, 2, 0)])
     [row] = rows(withheld_table(cells_in(study), curves_in(study)))
     assert row[2:] == ["2/3", "1/3", "0/3", "0/3"]

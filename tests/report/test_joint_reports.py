@@ -126,12 +126,11 @@ def test_joint_runs_that_solve_everything_are_counted(tmp_path):
         ["both, batches=lines", "fit", "0.99 (0.98 to 1.00)", "1.00 (all alike)"],
     ]
     assert rescue_sentence(cells) == (
-        "**All withheld questions are right at the last checkpoint in 3 of 12 runs** in all, and of these 1 also fit "
-        "and recall at 99 % (jointly solved): under both, batches=lines at n14 3/4 (jointly solved 1/4); under none "
-        "of the others."
+        "**By the pre-registered criterion, 1 of 12 runs is rescued**: at the last checkpoint 3 of 12 joint runs get "
+        "every withheld question right, and 1 of these also fits and recalls at 99 %."
     )
     page = write_report(study).read_text(encoding="utf-8")
-    assert "## Is joint extrapolation rescued?\n\n**All withheld" in page
+    assert "## Is joint extrapolation rescued?\n\n**By the pre-registered" in page
     assert "<h2>Is joint extrapolation rescued?</h2>" in (study / "report.html").read_text(encoding="utf-8")
 
 
@@ -143,13 +142,14 @@ def test_models_of_one_name_are_settings_apart(tmp_path):
     ]  # fmt: skip
 
 
-def test_of_no_rescue_the_most_that_it_could_be_is_told(tmp_path):
+def test_of_no_rescue_the_most_that_it_could_be_is_given(tmp_path):
     study = tmp_path / "s"
     for batches in ("windows", "lines"):
         add_runs(study, "both", "n14", [joint(3)] * 6, batches=batches)
     assert rescue_sentence(joint_cells(cells_in(study))) == (
-        "**All withheld questions are right at the last checkpoint in none of the 12 runs** (2 settings, "
-        "models: 1); each cell: 0/6, at most 0.39, the upper end of the 95 % interval."
+        "**By the pre-registered criterion, no run is rescued**: at the last checkpoint none of the 12 joint runs (2 "
+        "settings, models: 1) gets every withheld question right; each cell: 0/6, at most 0.39, the upper end of the "
+        "95 % interval."
     )
 
 

@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 from support.made_records import ARITHMETIC, BOTH, CAPITALS, add_run, add_runs, arithmetic
 
-from hf_capacity.analysis.cells import cells_of, model_label
+from hf_capacity.analysis.cells import cells_of
+from hf_capacity.analysis.labels import model_label
 from hf_capacity.analysis.paper import published_accuracy, published_curve
 from hf_capacity.config.experiment import ExperimentConfig
 from hf_capacity.report import sections, write_report
@@ -49,15 +50,15 @@ def test_the_table_is_as_written_by_hand(study):
     assert expected in write_report(study).read_text(encoding="utf-8")
 
 
-def test_ours_stand_beside_the_published_figures(study):
+def test_ours_stand_beside_the_papers_figures(study):
     rows = [
         [cell.strip() for cell in line.split("|")[1:-1]]
         for line in write_report(study).read_text(encoding="utf-8").splitlines()
     ]
     header = rows.index(
         ["trained on", "model"]
-        + [word for kind in ("addition", "subtraction", "facts") for word in (f"{kind}: last", "best", "published")]
-        + ["loss: last", "published"]
+        + [word for kind in ("addition", "subtraction", "facts") for word in (f"{kind}: last", "best", "paper")]
+        + ["loss: last", "paper"]
     )
     arithmetic = ["89/91", "88/91", "91/91", "90/91", "89/91", "91/91", "-", "-", "-"]
     assert rows[header + 2] == ["arithmetic", "n14", *arithmetic, "0.7461", "0.7462"]
@@ -109,15 +110,15 @@ def test_the_figures_show_something_and_come_out_the_same_again(study):
 def test_a_study_without_published_curves(tmp_path):
     add_run(tmp_path / "s", "both", "n28", BOTH)
     page = write_report(tmp_path / "s").read_text(encoding="utf-8")
-    assert "| both       | n28   |          40/91 | 40/91 |     86/91 |             41/91 |" in page
+    assert "| both       | n28   |          40/91 | 40/91 | 86/91 |             41/91 |" in page
     assert "grey line" not in page
 
 
-def test_cells_that_are_not_the_studys_are_compared_with_nothing(tmp_path):
+def test_cells_that_are_not_the_papers_are_compared_with_nothing(tmp_path):
     shape = {"n_layer": 2, "n_head": 2, "n_embd": 32}
     add_run(tmp_path / "s", "both", shape, BOTH)
     page = write_report(tmp_path / "s").read_text(encoding="utf-8")
-    assert "published" not in page.lower()
+    assert "Beside the paper" not in page
     (record,) = read_records(tmp_path / "s")
     assert model_label(record) == ExperimentConfig.from_dict(record["config"]).model.label == "L2-d32-h2"
 
@@ -143,7 +144,7 @@ def test_runs_that_differ_in_seeds_are_one_row_with_intervals(tmp_path):
     assert "Seeds: model_seed 1 to 4; data_seed 1 to 4; split_seed 1 to 4." in page
 
 
-def test_settings_that_set_cells_apart_are_told(tmp_path):
+def test_settings_that_set_cells_apart_are_shown(tmp_path):
     for weight_decay in (0.0, 0.1):
         add_runs(tmp_path / "s", "arithmetic", "n14", [arithmetic(4)] * 2, weight_decay=weight_decay)
     add_runs(tmp_path / "s", "arithmetic", "n28", [arithmetic(4)] * 2)
@@ -195,7 +196,7 @@ def test_the_heat_map_shows_which_sums_come_out_right(tmp_path):
     assert not (tmp_path / "s" / "withheld_sums.png").exists(), "no picture of an earlier report stays behind"
 
 
-def test_how_it_was_run_is_told(study):
+def test_how_it_was_run_is_reported(study):
     page = write_report(study).read_text(encoding="utf-8")
     assert page.startswith("# two_cells\n\n2 runs of 30,000 steps. Seeds: model_seed 1337; data_seed 1337;")
     assert "`hf-capacity run two_cells`" in page
@@ -208,13 +209,13 @@ def test_how_it_was_run_is_told(study):
     assert "seen n = 196, withheld n = 4, facts n = 50" in page
 
 
-def test_what_the_study_asks_is_told_where_its_folder_says_so(study):
+def test_what_the_study_asks_stands_where_its_folder_says_so(study):
     assert write_report(study).read_text(encoding="utf-8").startswith("# two_cells\n\n2 runs")
     (study / "study.yaml").write_text("study: two_cells\nprotocol: 2\ndescription: Is it so?\n", encoding="utf-8")
     assert write_report(study).read_text(encoding="utf-8").startswith("# two_cells\n\nIs it so?\n\n2 runs")
 
 
-def test_intervals_over_the_questions_are_told_and_named_so(study):
+def test_intervals_over_the_questions_are_shown_and_named_so(study):
     page = write_report(study).read_text(encoding="utf-8")
     [row] = [line for line in page.splitlines() if line.startswith("| capitals") and " to " in line]
     # 4 of 50, as worked out in test_wilson_intervals
@@ -261,7 +262,7 @@ def test_runs_that_stopped_early_stand_apart_from_full_ones(tmp_path):
     assert [row.split("|")[6].strip() for row in rows][:2] == ["2", "2"]
 
 
-def test_memorised_bits_are_told_by_yardstick_and_never_on_one_axis(tmp_path):
+def test_memorised_bits_are_shown_by_yardstick_and_never_on_one_axis(tmp_path):
     for model, raw in (("n14", -3.0), ("n56", 80.0)):
         for seed in (1, 2):
             folder = add_run(tmp_path / "s", "arithmetic", model, ARITHMETIC, model_seed=seed)

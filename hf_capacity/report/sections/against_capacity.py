@@ -25,19 +25,24 @@ TEMPLATE = """\
 
 ![Accuracy against the number of parameters, a panel for each training set](capacity.png)
 
-*Accuracy against the number of parameters ({{ study.questions_asked }}). Filled: last checkpoint. Open: best on withheld, the study's
-choice. The markers of one model stand side by side around its size.
-{%- if study.most_runs > 1 %} Bands: bootstrap 95 % intervals of the mean over runs; faint
-points are single runs.
+*Accuracy against the number of parameters ({{ study.questions_asked }}).
+{%- if "extrapolation" in rates %} See whether the triangles fall from left to right: larger models extrapolate less.
 {%- endif %}
-{%- if study.fewest_runs == 1 %} Whiskers: Wilson 95 % intervals over the questions of one model. They
-say how precisely that model was measured, and nothing of other seeds.
+{%- if "recall" in rates %} See whether the squares rise: larger models recall more.
+{%- endif %} Filled: last checkpoint. Open: best on withheld, the paper's choice. The markers of one model stand side
+by side around its size.
+{%- if study.most_runs > 1 %} Bands: bootstrap 95 % intervals of the mean over runs; faint points: single runs.
+{%- endif %}
+{%- if study.fewest_runs == 1 %} Whiskers: Wilson 95 % intervals over the questions of one model. They say how
+precisely that model was measured, and nothing about other seeds.
 {%- endif %}*
-"""  # noqa: E501
+"""
 
 
 def section(study: StudyResults) -> Section:
-    return Section(render(TEMPLATE, study=study), {"capacity.png": draw_capacity(study.ladders)})
+    return Section(
+        render(TEMPLATE, study=study, rates=rates_of(study.cells)), {"capacity.png": draw_capacity(study.ladders)}
+    )
 
 
 def draw_capacity(ladders: Sequence[Ladder]) -> bytes:
@@ -75,7 +80,7 @@ def draw_capacity(ladders: Sequence[Ladder]) -> bytes:
         handles = [Line2D([], [], **(grey | MEASURES[rate] | {"linestyle": "none"})) for rate in rates_of(cells)]
         handles.append(Line2D([], [], **grey, label="filled: last checkpoint"))
         handles.append(
-            Line2D([], [], **grey, markerfacecolor="white", label="open: best on withheld (the study's choice)")
+            Line2D([], [], **grey, markerfacecolor="white", label="open: best on withheld (the paper's choice)")
         )
         if any(cell.num_runs > 1 for cell in cells):
             handles.append(

@@ -10,15 +10,14 @@ from . import Section
 
 
 TEMPLATE = """\
-## Best on withheld (the study's choice)
+## Best on withheld (the paper's choice)
 
 {{ table }}
 
-The study reads the evaluation with the best accuracy over all questions, the withheld ones included. It is chosen on the
-very questions that it then counts, so it stands only beside the last checkpoint.
-{{- " *best - last* is how much the choice
-flatters extrapolation." if study.most_runs > 1 }}
-"""  # noqa: E501
+The paper reports the evaluation with the best accuracy over all questions, the withheld ones included. It is thus
+chosen on the very questions that are then counted, so it stands only beside the last checkpoint.
+{{- " *best - last* is how much the choice flatters extrapolation." if study.most_runs > 1 }}
+"""
 
 
 def section(study: StudyResults) -> Section | None:
@@ -27,7 +26,7 @@ def section(study: StudyResults) -> Section | None:
 
 
 def choice_table(cells: Sequence[Cell]) -> str:
-    """The checkpoints that the study would have chosen; of several runs, how much the choice flatters."""
+    """The checkpoints that the paper would have chosen; of several runs, how much the choice flatters."""
     if all(cell.num_runs == 1 for cell in cells):
         rows = []
         for cell in cells:

@@ -8,9 +8,10 @@ from typing import NamedTuple
 from ...analysis.cells import Cell, Record
 from ...config.experiment import SEEDS
 from ..bits import RANDOM_STRINGS, estimator_of, has_bits
+from ..claims import Claim
 from ..markdown import markdown_table, render
 from ..study import StudyResults
-from ..wording import mean_text
+from ..wording import mean_text, runs_text
 from . import Section
 
 
@@ -102,21 +103,38 @@ def capacity_table(found: Sequence[Capacity]) -> str:
 
 
 def capacity_caption(found: Sequence[Capacity]) -> str:
-    """What the table counts, what was published, and whose capacity is only a lower bound."""
+    """What the table counts, what others measured, and whose capacity is only a lower bound."""
     low, high = MORRIS_RANGE
     sentences = [
-        "Capacity of a size: of each run the most bits that it memorised of any number of strings (*most of* says of "
-        "how many), then the mean over runs with its bootstrap 95 % interval; *converged* counts these runs.",
-        f"Published: {MORRIS_BF16} bits per parameter in bfloat16, {MORRIS_FP32} in float32 on average, {low} to "
-        f"{high} over all models (Morris et al. 2025, arXiv 2505.24832).",
+        "The capacity of a size is the most bits that each run memorised of any number of strings (*most of*: of how "
+        "many), averaged over runs, with the bootstrap 95 % interval; *converged* counts these runs.",
+        f"Morris et al. (2025, arXiv 2505.24832) measured {MORRIS_BF16} bits per parameter in bfloat16, {MORRIS_FP32} "
+        f"in float32 on average, {low} to {high} over all models.",
     ]
     bounded = [" ".join(filter(None, (one.best.model, one.differs))) for one in found if one.is_lower_bound]
     if bounded:
         sentences.append(
-            f"Of {', '.join(bounded)} the largest demand was not above what was memorised (a run memorised nine "
-            "tenths of it or more): that capacity is only a lower bound."
+            f"For {', '.join(bounded)} the capacity is only a lower bound: a run memorised nine tenths or more of the "
+            "largest demand."
         )
     return " ".join(sentences)
+
+
+def claims_of_capacity(cells: Sequence[Cell]) -> list[Claim]:
+    """What the smallest and the largest model hold."""
+    found = capacities(cells)
+    if not found:
+        return []
+    ends = [found[0], found[-1]] if len(found) > 1 else found
+    texts = [_end_text(one) for one in ends]
+    over = runs_text([one.best for one in ends])
+    return [Claim(f"Bits of random strings held per parameter: {' and '.join(texts)}, {over}.", 1)]
+
+
+def _end_text(capacity: Capacity) -> str:
+    best, bound = capacity.best, "at least " if capacity.is_lower_bound else ""
+    mean = mean_text(best.mean([record["bits"]["per_parameter"] for record in best.records]), "{:.2f}")
+    return f"{bound}{mean} at {best.model} ({best.num_parameters:,} parameters)"
 
 
 def _all_but_the_demand(cell: Cell) -> str:

@@ -15,10 +15,10 @@ TEMPLATE = """\
 
 {{ table }}
 
-The number of parameters at which a rate crosses one half: by a logistic fit against the logarithm of that number, where
-there are eight sizes or more, the data do not separate, and the mean does not cross one half and come back; else between
-which neighbouring sizes the mean crosses.
-"""  # noqa: E501
+The number of parameters at which a rate crosses one half. *by fit*: by a logistic fit against the logarithm of that
+number, where there are eight sizes or more, the data do not separate, and the mean does not cross one half and come
+back. *between neighbours*: otherwise, the neighbouring sizes between which the mean crosses.
+"""
 
 
 def section(study: StudyResults) -> Section | None:

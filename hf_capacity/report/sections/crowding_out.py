@@ -10,13 +10,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ...analysis.cells import Cell
+from ...analysis.statistics import PairedComparison, compare_paired
 from ...boundary.shown import ABSENT
 from ..bits import GIVEN_KEYS, estimator_of, has_bits
+from ..claims import SIGNIFICANT, Claim
 from ..figures import COLORS, DPI, MARKER_SIZE, MARKERS, STYLE, WIDTH, label_text, png
 from ..markdown import markdown_table, render
-from ..pairs import difference_texts, pairs_of
+from ..pairs import difference_text, difference_texts, pairs_of
 from ..study import StudyResults
-from ..wording import has_withheld, mean_text, share_text
+from ..wording import equals, has_withheld, mean_text, share_text
 from . import Section
 
 
@@ -30,21 +32,22 @@ TEMPLATE = """\
 
 ![Extrapolation, and the facts memorised, against the facts demanded, a line for each model](crowding_out.png)
 
-*Does storing facts cost extrapolation? Above: extrapolation at the last checkpoint against the bits of facts that the text demands
-per parameter. Below: the bits of facts that were memorised; on the grey line they would be all of them. Points: means over runs, n
-in the table{{ "; whiskers: bootstrap 95 % intervals over runs; faint points: single runs" if study.most_runs > 1 }}.
+*Does storing facts cost extrapolation? See whether the lines above fall to the right while those below still follow
+the grey one. Above: extrapolation at the last checkpoint against the bits of facts that the text demands per
+parameter. Below: the bits of facts memorised; on the grey line they are all of them. Points: means over runs, n in
+the table{{ "; whiskers: bootstrap 95 % intervals over runs; faint points: single runs" if study.most_runs > 1 }}.
 {{- " Open markers and dotted lines: the same width trained on the rule alone." if alone }}*
 
 {{ crowding }}
 
-*stored*: the share of the demanded bits that is memorised, the keys being given. Facts that are demanded and not stored say nothing
-of what storing costs.
-{%- if alone %} *less no facts*: extrapolation less that of the same width trained on the
-rule alone, which has fewer parameters where its alphabet is smaller, in pairs of runs with the same seeds: the mean with its bootstrap
-interval over pairs, and the exact sign-flip permutation test. The row *stored*: the same of the mean over all cells that store 95 % and
-more, seed by seed.
+*stored*: the share of the demanded bits that is memorised, given the keys. Facts that are demanded but not stored say
+nothing about what storing costs.
+{%- if alone %} *less no facts*: extrapolation minus that of the same width trained on the rule alone (with fewer
+parameters, where its alphabet is smaller), over pairs of runs with the same seeds: the mean with its bootstrap
+interval over pairs, and the p value of the exact sign-flip permutation test. The row *stored* is the same for the
+mean, seed by seed, over all cells that store 95 % or more.
 {%- endif %}
-"""  # noqa: E501
+"""
 
 
 def section(study: StudyResults) -> Section | None:
@@ -91,13 +94,29 @@ def crowding_table(crowds: Sequence[Crowd]) -> str:
     for crowd in crowds:
         for cell in [*filter(None, [crowd.alone]), *crowd.beside_facts]:
             rows.append([cell.model, f"{cell.num_parameters:,}", *_row(cell, crowd.alone)])
-    rows += _where_stored(crowds)
+    if together := _where_stored(crowds):
+        num_cells, difference = together
+        rows.append([WHERE_STORED, ABSENT, f"{num_cells} cells", *[ABSENT] * 7, *difference_texts(difference)])
     header = ["model", "parameters", "facts demanded, bits", "per parameter", "runs", "fit", "extrapolation"]
     header += ["all withheld right", "recall", "stored"]
     if any(crowd.alone for crowd in crowds):
         header += ["pairs", f"less {NO_FACTS}", "p"]
     rows = [row[: len(header)] for row in rows]
     return markdown_table(header, rows, num_texts=1) if rows else ""
+
+
+def claims_of_crowding(cells: Sequence[Cell]) -> list[Claim]:
+    """What storing facts does to extrapolation, over all cells that store theirs."""
+    together = _where_stored(crowds_of(cells))
+    if not together:
+        return []
+    num_cells, difference = together
+    found = f"{difference_text(difference)} in the {num_cells} cells that store {100 * STORED:.0f} % or more of them"
+    if difference.p_value < SIGNIFICANT:
+        changes = "raises" if difference.mean_difference > 0 else "costs"
+        return [Claim(f"Storing facts **{changes}** extrapolation: {found}; p {equals(difference.p_value)}.", 0)]
+    text = f"whether storing facts costs extrapolation ({found}, p {equals(difference.p_value)})"
+    return [Claim(text, difference.p_value, is_open=True)]
 
 
 def draw_crowding(crowds: Sequence[Crowd]) -> bytes | None:
@@ -139,7 +158,7 @@ def _row(cell: Cell, alone: Cell | None) -> list[str]:
     difference = [ABSENT] * 3
     if facts and alone and not cell.is_crossed:  # crossed pairs are not independent
         pairs = pairs_of(cell, alone, "extrapolation")
-        difference = difference_texts(pairs) if len(pairs) > 1 else difference
+        difference = difference_texts(compare_paired(*zip(*pairs, strict=True))) if len(pairs) > 1 else difference
     return [
         f"{_demanded(cell):,.0f}" if facts else NO_FACTS,
         f"{_per_parameter(cell):.2f}" if facts else ABSENT,
@@ -153,8 +172,8 @@ def _row(cell: Cell, alone: Cell | None) -> list[str]:
     ]
 
 
-def _where_stored(crowds: Sequence[Crowd]) -> list[list[str]]:
-    """One row for all cells that store their facts: seed by seed their mean, against the same without facts."""
+def _where_stored(crowds: Sequence[Crowd]) -> tuple[int, PairedComparison] | None:
+    """How many cells store their facts, and seed by seed their mean against that of the same without facts."""
     stored = [
         (cell, crowd.alone)
         for crowd in crowds
@@ -162,12 +181,11 @@ def _where_stored(crowds: Sequence[Crowd]) -> list[list[str]]:
         if crowd.alone and np.mean(_stored(cell)) >= STORED
     ]
     if len(stored) < 2 or any(cell.is_crossed or cell.seeds != stored[0][0].seeds for pair in stored for cell in pair):
-        return []
+        return None
     if len(stored[0][0].seeds) == 1:
-        return []
+        return None
     beside, alone = (np.mean([_extrapolation(cell) for cell in cells], axis=0) for cells in zip(*stored, strict=True))
-    difference = difference_texts(list(zip(beside, alone, strict=True)))
-    return [[WHERE_STORED, ABSENT, f"{len(stored)} cells", *[ABSENT] * 7, *difference]]
+    return len(stored), compare_paired(beside, alone)
 
 
 def _draw_line(

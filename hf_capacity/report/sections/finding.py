@@ -1,47 +1,48 @@
-"""The finding in words, written from the records: of opposite records it says the opposite, of few ones nothing."""
+"""The finding: what follows from all cells, strongest first, and then what the runs leave open, once."""
 
+import re
 from collections.abc import Sequence
 
-from ...analysis.cells import RATES, Cell, Ladder
-from ...analysis.statistics import compare_independent
+from ...analysis.cells import Cell, ladders_of
+from ..claims import FEWEST_RUNS, Claim
+from ..comparisons import SizeComparison, compare_sizes
 from ..markdown import render
 from ..study import StudyResults
-from ..wording import has_withheld, mean_text, p_text, share_text
 from . import Section
+from .capacity_in_bits import claims_of_capacity
+from .crowding_out import claims_of_crowding
+from .in_pairs import claims_of_pairs
+from .rescue import claims_of_joint_runs
+from .size_comparisons import claims_of_size
 
 
-# Of five runs a side the exact test can reach p = 0.008, of three it cannot reach 0.05.
-FEWEST_RUNS = 5
-SIGNIFICANT = 0.05
-# What Barron & White (2025) claim of a rate along their ladder, by training set: whether it falls or rises with size.
-CLAIMS = {("arithmetic", "extrapolation"): "falls", ("capitals", "recall"): "rises", ("both", "recall"): "rises"}
-RATES_OF_SIZE = ("extrapolation", "recall")
-# The tasks whose withheld questions are equations.
-OF_EQUATIONS = ("arithmetic", "both", "mixture")
+MOST_SENTENCES = 5
 TEMPLATE = """\
 {% macro runs(number) %}{{ number }} {{ "run" if number == 1 else "runs" }}{% endmacro %}
 ## The finding
 
-{% for paragraph in finding %}
-{{ paragraph }}
-
+{% for sentence in finding %}
+- {{ sentence }}
 {% endfor %}
+
 {% if study.most_runs == 1 %}
-**One run a cell.** One run proves nothing: another seed may come out otherwise, and an interval over the questions of one
-model does not tell.
+**One run a cell.** One run proves nothing: another seed may turn out otherwise, and an interval over the questions of
+one model says nothing about that.
 {% else %}
-{{ study.fewest_runs ~ " to " if study.fewest_runs < study.most_runs }}{{ runs(study.most_runs) }} a cell, n beside each figure. In brackets are 95 % intervals over runs: of a mean by the percentile
-bootstrap (10,000 draws), of k/n runs by Wilson{{ "; where seeds and splits are crossed, both by a
-bootstrap over seeds and over splits" if crossed }}. A trained model is the unit; questions are never pooled over models.
-A percentile interval of few runs is too narrow: simulated, one that says 95 % covers the mean of 3 runs in about 75 % of cases,
-of 5 or 6 in 85 %, of 10 in 91 %; and there is none of runs that all come out alike. The p values are not corrected for their
-number. Of all that the reports of this repository print, none stays below 0.05 after Holm's correction.
-{%- if one_pair_each %} Each run's pair is drawn by `split_seed` from one fixed list, in the same order in every study: what holds
-of these pairs was not tested with others.
+{{ study.fewest_runs ~ " to " if study.fewest_runs < study.most_runs -}}
+{{ runs(study.most_runs) }} a cell, n beside each figure. Brackets hold 95 % intervals over runs: the percentile
+bootstrap (10,000 draws) for a mean, Wilson's for k/n runs
+{{- "; where seeds and splits are crossed, a bootstrap over both, for either" if crossed }}. The unit is a trained
+model: questions are never pooled over models. The percentile interval of few runs is too narrow: in simulations, a
+nominal 95 % covers the mean of 3 runs in about 75 % of cases, of 5 or 6 in 85 %, of 10 in 91 %. Runs that are *all
+alike* have no interval. The p values are not corrected for their number; of all that the reports of this repository
+print, none stays below 0.05 after Holm's correction.
+{%- if one_pair_each %} The pair of each run is drawn by `split_seed` from one fixed list, in the same order in every
+study: nothing was tested on other pairs.
 {%- endif %}
 
 {% endif %}
-"""  # noqa: E501
+"""
 
 
 def section(study: StudyResults) -> Section:
@@ -49,92 +50,48 @@ def section(study: StudyResults) -> Section:
         render(
             TEMPLATE,
             study=study,
-            finding=finding(study.ladders),
+            finding=finding(study.cells),
             crossed=any(cell.is_crossed for cell in study.cells),
             one_pair_each=any("rotating_pair" in str(record["config"]["task"]) for record in study.records),
         )
     )
 
 
-def finding(ladders: Sequence[Ladder]) -> list[str]:
-    """What the records say of the study's claim, a paragraph for each ladder and rate, with n and intervals.
+def finding(cells: Sequence[Cell]) -> list[str]:
+    """What the records say: of opposite records the opposite, of few runs nothing.
 
     Args:
-        ladders: As `ladders_of` gives them; those of a single size say nothing of size.
+        cells: All cells of a study.
 
     Returns:
-        Markdown paragraphs; "nothing can be concluded" where a cell has fewer than five runs.
+        At most five sentences in Markdown, strongest first; the last one says what cannot be concluded.
     """
-    paragraphs = []
-    for ladder in ladders:
-        for rate in RATES_OF_SIZE:
-            if len(ladder.cells) > 1 and all(rate in cell.rates for cell in ladder.cells):
-                paragraphs.append(_along_the_ladder(ladder, rate))
-        if len(ladder.cells[0].rates) == len(RATES) and ladder.cells[0].is_papers:
-            paragraphs.append(_together(ladder))
-    return paragraphs or ["There is one size only, so nothing can be said of size."]
+    compared = compare_sizes(ladders_of(cells))
+    others = (claims_of_joint_runs, claims_of_pairs, claims_of_crowding, claims_of_capacity)
+    claims = [*claims_of_size(compared), *(claim for source in others for claim in source(cells))]
+    claims.sort(key=lambda claim: claim.strength)
+    last = _inconclusive([claim for claim in claims if claim.is_open], compared)
+    sentences = [claim.text for claim in claims if not claim.is_open]
+    return [*sentences[: MOST_SENTENCES - len(last)], *last]
 
 
-def _along_the_ladder(ladder: Ladder, rate: str) -> str:
-    small, large = ladder.cells[0], ladder.cells[-1]
-    on = f"Trained on {ladder.title},"
-    units = [cell.units(cell.values(rate)) for cell in (small, large)]
-    if min(map(len, units)) < FEWEST_RUNS:
-        return (
-            f"{on} **nothing can be concluded** about {rate} and size: {_runs(small)} of {small.model} and "
-            f"{_runs(large)} of {large.model}, where {FEWEST_RUNS} of each are the least."
+def _inconclusive(left_open: Sequence[Claim], compared: Sequence[SizeComparison]) -> list[str]:
+    """One sentence for all that cannot be concluded; none where nothing is left open."""
+    clauses = [claim.text for claim in left_open]
+    parts = [f"it remains **open** {', and '.join(clauses)}"] if clauses else []
+    untested = [comparison for comparison in compared if comparison.p_value is None]
+    if not compared:
+        parts.append("there is one size only, so **nothing can be concluded** about size")
+    elif untested:
+        rates = " and ".join(dict.fromkeys(comparison.rate for comparison in untested))
+        of = "any of the" if len(untested) == len(compared) else f"{len(untested)} of"
+        which = f"{of} {len(compared)} comparisons of {rates}, which have"
+        which = which if len(compared) > 1 else f"the one comparison of {rates}, which has"
+        parts.append(
+            f"**nothing can be concluded** about size from {which} fewer than {FEWEST_RUNS} independent runs of a size"
         )
-    p_value = compare_independent(*units)
-    means = {cell.model: cell.mean(cell.values(rate)) for cell in ladder.cells}
-    trend = "falls" if means[small.model].value > means[large.model].value else "rises"
-    told = p_value < SIGNIFICANT
-    verdict = f"{rate} **{trend}** with size" if told else f"whether {rate} changes with size **cannot be told**"
-    withheld = "equation" if small.records[0]["config"]["task"]["path"] in OF_EQUATIONS else "question"
-    questions = {"extrapolation": f"withheld {withheld}s", "recall": "facts"}[rate]
-    ends = [
-        f"{cell.model} ({cell.num_parameters:,} parameters) gets {mean_text(means[cell.model], '{:.2f}')} of the "
-        f"{questions} right over {_runs(cell)}"
-        for cell in (small, large)
-    ]
-    sentences = [f"{on} {verdict}: {', '.join(ends)}; permutation test, p {_equals(p_value)}."]
-    best = max(ladder.cells, key=lambda cell: means[cell.model].value)
-    if means[best.model].value > max(means[small.model].value, means[large.model].value):
-        picked = best.units(best.values(rate))
-        sentence = f"It is highest in between: {best.model} ({best.num_parameters:,}) gets "
-        sentence += f"{mean_text(means[best.model], '{:.2f}')} over {_runs(best)}"
-        if len(picked) >= FEWEST_RUNS:
-            against = [_equals(compare_independent(picked, unit)) for unit in units]
-            sentence += f"; against the two ends p {' and '.join(against)}, without a correction for its being picked"
-        sentences.append(f"{sentence}.")
-    if rate == "extrapolation":
-        sentences.append(f"Runs with every withheld {withheld} right: {_all_right(ladder.cells)}.")
-    claim = CLAIMS.get((ladder.task.split(" (")[0], rate)) if small.is_papers else None
-    if claim:
-        agreement = "leave it open" if not told else "agree" if claim == trend else "**contradict it**"
-        sentences.append(f"The study claims that it {claim}; these runs {agreement}.")
-    return " ".join(sentences)
+    return [f"{_capitalise('; '.join(parts))}."] if parts else []
 
 
-def _together(ladder: Ladder) -> str:
-    cells = [cell for cell in ladder.cells if has_withheld(cell)]
-    some = any(any(cell.all_right("extrapolation")) for cell in cells)
-    few = min(cell.num_runs for cell in cells) < FEWEST_RUNS
-    left = f" So few runs **conclude nothing**: {FEWEST_RUNS} of each size are the least." if few else ""
-    return (
-        f"Of models trained on {ladder.title}, the study claims that none of any size gets every withheld equation "
-        f"right; here {'**some do**' if some else 'none does either'}: {_all_right(cells)}.{left}"
-    )
-
-
-def _all_right(cells: Sequence[Cell]) -> str:
-    return ", ".join(f"{cell.model} {share_text(cell.share(cell.all_right('extrapolation')))}" for cell in cells)
-
-
-def _runs(cell: Cell) -> str:
-    text = f"{cell.num_runs} run" + ("s" if cell.num_runs > 1 else "")
-    return f"{text} ({len(cell.units(cell.values('loss')))} independent ones)" if cell.is_crossed else text
-
-
-def _equals(p_value: float) -> str:
-    text = p_text(p_value)
-    return text if text.startswith("<") else f"= {text}"
+def _capitalise(text: str) -> str:
+    return re.sub("[a-z]", lambda letter: letter[0].upper(), text, count=1)

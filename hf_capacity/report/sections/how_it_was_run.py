@@ -15,18 +15,20 @@ from . import Section
 
 TEMPLATE = """\
 {% macro runs(number) %}{{ number }} {{ "run" if number == 1 else "runs" }}{% endmacro %}
-{% macro each(values) %}{% for value in values | unique %}{{ "{:,}".format(value) }}{{ ", " if not loop.last }}{% endfor %}{% endmacro %}
+{% macro each(values) -%}
+{% for value in values | unique %}{{ "{:,}".format(value) }}{{ ", " if not loop.last }}{% endfor %}
+{%- endmacro %}
 ## How this was run
 
 {{ runs(study.records | length) }} in {{ "%.1f" | format(minutes) }} minutes from the first start to the last finish;
-{{ "%.1f" | format((study.records | sum(attribute="provenance.seconds")) / 60) }} minutes of runs added up (of a resumed run, the last session).
+{{ "%.1f" | format(run_minutes) }} minutes of runs added up (of a resumed run, its last session).
 
-`hf-capacity run {{ study.name }}` runs it again or finishes it, with the same changes (`KEY=VALUE`) if there were any, and with the
-path of the study's YAML file in place of its name if it is not a packaged one; `hf-capacity report` makes this page of it.
+`hf-capacity run {{ study.name }}` runs it again or finishes it, with the same changes (`KEY=VALUE`) if there were any;
+if it is not a packaged study, name the path of its YAML file. `hf-capacity report` makes this page.
 
 {% if num_unvouched %}
-Nothing vouches for {{ runs(num_unvouched) }} of these: their records were written before records held a digest of their own,
-so that damage to them would not be noticed.
+Nothing vouches for {{ runs(num_unvouched) }} of these: their records were written before records held a digest of
+their own, so damage to them would go unnoticed.
 
 {% endif %}
 {{ surroundings }}
@@ -43,7 +45,7 @@ Stopped and resumed:
 {% endfor %}
 
 {% endif %}
-"""  # noqa: E501
+"""
 
 
 def section(study: StudyResults) -> Section:
@@ -53,6 +55,7 @@ def section(study: StudyResults) -> Section:
             TEMPLATE,
             study=study,
             minutes=_minutes(records),
+            run_minutes=sum(record["provenance"]["seconds"] for record in records) / 60,
             num_unvouched=sum(not is_vouched_for(record) for record in records),
             surroundings=settings_table(records, [_surroundings(record) for record in records]),
             settings=settings_table(records, [_without_seeds(record["config"]) for record in records]),

@@ -13,11 +13,11 @@ from . import Section
 TEMPLATE = """\
 ## By kind of question
 
-Withheld questions that are right at the last checkpoint, kind by kind: the mean over runs and, in brackets after it, its interval; then
-right of asked, over all runs of the cell together, without one.
-
 {{ table }}
-"""  # noqa: E501
+
+Withheld questions at the last checkpoint, kind by kind. *extrapolation*: the mean over runs, its interval in brackets.
+*right, all runs*: right answers of questions asked, over all runs of the cell together, and so without an interval.
+"""
 
 
 def section(study: StudyResults) -> Section | None:

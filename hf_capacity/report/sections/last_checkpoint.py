@@ -17,10 +17,9 @@ TEMPLATE = """\
 {{ table }}
 
 An answer is right when greedy decoding writes all of it and its end mark.
-{%- if study.most_runs > 1 %} Rates are means over runs{{ "; a cell with one run shows
-right answers of questions asked" if study.fewest_runs == 1 }}.
-{%- else %} Each cell counts right
-answers of all questions asked.
+{%- if study.most_runs > 1 %} Rates are means over runs
+{{- "; a cell with one run shows right answers of questions asked" if study.fewest_runs == 1 }}.
+{%- else %} Each cell counts right answers of all questions asked.
 {%- endif %}
 
 
@@ -31,20 +30,22 @@ answers of all questions asked.
 - **all withheld right**: runs that get every withheld question right.
 {% endif %}
 - **loss**: mean cross-entropy over the training text, in nats a character.
-- **best on withheld**: extrapolation at the evaluation that the study would choose{{ ", and its step" if study.most_runs == 1 }} (next table).
-- **late solved**: {{ "share of the " if study.most_runs > 1 }}evaluations in the last fifth of the run in which every withheld question was right.
-- **floor**: what the best constant answer, or the best copied part of the prompt, gets right on the same questions; it is
-  chosen on the seen ones.
+- **best on withheld**: extrapolation at the evaluation that the paper would choose
+{{- ", and its step" if study.most_runs == 1 }} (see below).
+- **late solved**: {{ "share of the " if study.most_runs > 1 }}evaluations in the last fifth of the run in which every
+  withheld question was right.
+- **floor**: what the best constant answer, or the best copied part of the prompt, gets right on the same questions; it
+  is chosen on the seen ones.
 - **parameters**: all unique ones, positions included. The paper counts them **without positions**.
 
 {% if study.most_runs == 1 %}
-How precisely each of these models was measured: Wilson 95 % intervals over the questions of one model. They say nothing of
-other seeds, and are never pooled over models.
+Wilson 95 % intervals over the questions of one model say how precisely each of these models was measured. They say
+nothing about other seeds and are never pooled over models:
 
 {{ intervals }}
 
 {% endif %}
-"""  # noqa: E501
+"""
 
 
 def section(study: StudyResults) -> Section:

@@ -19,8 +19,8 @@ from ..wording import mean_text, names
 from . import Section
 
 
-# What was published, in bits per parameter, by estimator.
-PUBLISHED = {
+# What others measured, in bits per parameter, by estimator.
+MEASURED = {
     RANDOM_STRINGS: (3.6, "3.6 bits per parameter (Morris et al. 2025)"),
     GIVEN_KEYS: (2.0, "2 bits per parameter (Allen-Zhu & Li 2024)"),
 }
@@ -32,12 +32,14 @@ TEMPLATE = """\
 
 ![Memorised bits against the number of parameters](bits.png)
 
-*Memorised bits at the last checkpoint: what the text demands, known by construction, less its negative log likelihood; raw, and
-clipped to what there is. Bars: bootstrap 95 % intervals over runs. The two yardsticks, random strings as a whole (Morris et al. 2025,
-arXiv 2505.24832) and values of given keys (Allen-Zhu & Li 2024, arXiv 2404.05405), are not to be compared with each other. A
-run has converged where its loss changes by less than a hundredth over the last tenth of its evaluations; what has not says
-nothing of capacity. Exposures: how often each item was read.*
-"""  # noqa: E501
+*Memorised bits at the last checkpoint: see where the markers leave their dotted line, all that the text demands, and
+whether they then follow the grey one, what others measured. The bits are the entropy of the text, known by
+construction, minus its negative log likelihood; raw, and clipped to what there is. Bars: bootstrap 95 % intervals over
+runs. The two yardsticks, random strings as a whole (Morris et al. 2025, arXiv 2505.24832) and values of given keys
+(Allen-Zhu & Li 2024, arXiv 2404.05405), must not be compared with each other. A run has converged if its loss changes
+by less than a hundredth over the last tenth of its evaluations; one that has not says nothing about capacity.
+Exposures: how often each item was read.*
+"""
 
 
 def section(study: StudyResults) -> Section | None:
@@ -111,7 +113,7 @@ def _draw_yardstick(axis: Axes, estimator: str, cells: Sequence[Cell]) -> None:
         shown += [mean.value for mean in means if mean.value > 0] + [rungs[0].records[0]["bits"]["demanded"]]
     lowest, highest = min(shown) / 2, max(shown) * 2
     axis.set(xscale="log", yscale="log", xlim=sizes, ylim=(lowest, highest))
-    per_parameter, label = PUBLISHED[estimator]
+    per_parameter, label = MEASURED[estimator]
     if per_parameter * sizes[0] < highest and per_parameter * sizes[1] > lowest:
         axis.plot(sizes, [per_parameter * size for size in sizes], color="#999999", lw=1, label=label)
     axis.set_ylabel(f"memorised bits\n({estimator})")

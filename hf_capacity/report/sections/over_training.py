@@ -25,8 +25,8 @@ CURVE_LOOKS = {
     "extrapolation": {"linewidth": 0.5, "markersize": 3, "markeredgewidth": 0, "zorder": 3},
     "recall": {"marker": None, "linewidth": 1.7, "zorder": 5},
 }
-PUBLISHED = {"label": "published accuracy (withheld included)", "color": "#C4C4C4", "linewidth": 5, "zorder": 2}
-OURS = {"label": "ours in the published scoring", "color": "black", "linewidth": 0.8, "zorder": 2.5}
+PAPERS = {"label": "the paper's accuracy (withheld included)", "color": "#C4C4C4", "linewidth": 5, "zorder": 2}
+OURS = {"label": "ours in the paper's scoring", "color": "black", "linewidth": 0.8, "zorder": 2.5}
 
 FAINT = {"linewidth": 0.5, "alpha": 0.3, "zorder": 1.5}
 TEMPLATE = """\
@@ -34,22 +34,22 @@ TEMPLATE = """\
 
 ![Accuracy over training steps, a panel for each cell](learning_curves.png)
 
-*Accuracy over training steps ({{ study.questions_asked }}), a panel for each cell with the number of its parameters.
-{%- if study.most_runs > 1 %} Every run is faint, the
-median of the runs strong.
-{%- else %} The points of extrapolation
-are single evaluations.
+*Accuracy over training steps ({{ study.questions_asked }}), a panel for each cell with its number of parameters.
+{%- if "extrapolation" in rates %} See whether extrapolation follows fit, how late, and whether it lasts.
 {%- endif %}
-{%- if has_published_curves %} The wide grey line is the published accuracy of the same cell,
-where there is a curve of it. It counts withheld equations too, so compare it with the thin black line, ours in the
-same scoring, and not with the coloured ones.
+{%- if study.most_runs > 1 %} Faint: every run. Strong: the median of the runs.
+{%- else %} Each point of extrapolation is a single evaluation.
+{%- endif %}
+{%- if has_papers_curves %} The wide grey line is the paper's accuracy for the same cell, where there is a curve of it.
+It counts withheld equations too, so compare it with the thin black line, ours in the same scoring, and not with the
+coloured ones.
 {%- endif %}*
 """
 
 
 def section(study: StudyResults) -> Section:
-    has_published_curves = any(map(_published, study.cells))
-    page = render(TEMPLATE, study=study, has_published_curves=has_published_curves)
+    has_papers_curves = any(map(_papers_curve, study.cells))
+    page = render(TEMPLATE, study=study, rates=rates_of(study.cells), has_papers_curves=has_papers_curves)
     return Section(page, {"learning_curves.png": draw_learning_curves(study.ladders, study.curves)})
 
 
@@ -84,8 +84,8 @@ def draw_learning_curves(ladders: Sequence[Ladder], curves: Curves) -> bytes:
             runs = f"\n{cell.num_runs} runs" if cell.num_runs > 1 else ""
             where = "" if in_rows or len(ladders) == 1 else f"\n{cell.title}"
             axes[row, column].set_title(label_text(f"{cell.model}\n{cell.num_parameters:,}{runs}{where}"))
-            published = [point for point in _published(cell) if point[0] <= last_step]
-            _draw_cell(axes[row, column], cell, curves, published)
+            papers = [point for point in _papers_curve(cell) if point[0] <= last_step]
+            _draw_cell(axes[row, column], cell, curves, papers)
         if in_rows:
             for row, ladder in enumerate(ladders):
                 first = min(column for at, column, _ in places if at == row)
@@ -101,14 +101,14 @@ def draw_learning_curves(ladders: Sequence[Ladder], curves: Curves) -> bytes:
         handles = [Line2D([], [], **_curve_look(rate, many)) for rate in rates_of(cells)]
         if many:
             handles.append(Line2D([], [], color="#444444", **FAINT, label="faint: each run; strong: their median"))
-        if any(map(_published, cells)):
-            handles += [Line2D([], [], **PUBLISHED), Line2D([], [], **OURS)]
+        if any(map(_papers_curve, cells)):
+            handles += [Line2D([], [], **PAPERS), Line2D([], [], **OURS)]
         figure.legend(handles=handles, loc="outside upper left", ncols=2)
         return png(figure)
 
 
-def _draw_cell(axis: Axes, cell: Cell, curves: Curves, published: list[tuple]) -> None:
-    axis.plot([step / 1000 for step, _ in published], [accuracy for _, accuracy in published], **PUBLISHED)
+def _draw_cell(axis: Axes, cell: Cell, curves: Curves, papers: list[tuple[int, float]]) -> None:
+    axis.plot([step / 1000 for step, _ in papers], [accuracy for _, accuracy in papers], **PAPERS)
     runs = [curves[record["run_id"]] for record in cell.records]
     steps = [row["step"] / 1000 for row in max(runs, key=len)]
     for rate in cell.rates:
@@ -117,13 +117,13 @@ def _draw_cell(axis: Axes, cell: Cell, curves: Curves, published: list[tuple]) -
             for run in values:
                 axis.plot(steps, run, color=MEASURES[rate]["color"], **FAINT)
         axis.plot(steps, np.nanmedian(values, axis=0), **_curve_look(rate, len(runs) > 1))
-    if published:
+    if papers:
         accuracies = _side_by_side([[_accuracy(row["published_scoring"]) for row in run] for run in runs])
         axis.plot(steps, np.nanmedian(accuracies, axis=0), **OURS)
 
 
-def _published(cell: Cell) -> list[tuple[int, float]]:
-    return published_curve(cell.task, cell.model) if cell.is_papers else []
+def _papers_curve(cell: Cell) -> list[tuple[int, float]]:
+    return published_curve(cell.task, cell.rung) if cell.is_papers else []
 
 
 def _side_by_side(curves: Sequence[Sequence[float]]) -> np.ndarray:

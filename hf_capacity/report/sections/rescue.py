@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
-from ...analysis.cells import REACHED, Cell, Share, setting_titles
+from ...analysis.cells import REACHED, Cell, Share, ladders_of, setting_titles
 from ...boundary.shown import ABSENT
+from ..claims import FEWEST_RUNS, Claim
+from ..comparisons import joint_ladders
 from ..markdown import markdown_table, render
 from ..study import StudyResults
 from ..wording import mean_text, share_text
@@ -20,10 +22,11 @@ TEMPLATE = """\
 
 {{ rescue }}
 
-Runs on both a rule and facts, at the last checkpoint. The first two rows count, of all runs of the cell with 95 % intervals, in how many
-every withheld question is right, and in how many of them fit and recall are 99 % and more too; a run counts as rescued only then. The third
-is the mean fit: where a setting fits little of what it has read, another that extrapolates better may only fit better.
-"""  # noqa: E501
+Runs on both a rule and facts, at the last checkpoint. *solves all withheld*: of all runs of the cell, those that get
+every withheld question right, with 95 % intervals. *of these also fit and recall at 99 %*: those of them whose fit and
+recall are 99 % or more too; only they count as rescued. *fit*: the mean. Where a setting fits little of what it has
+read, another one that extrapolates better may merely fit better.
+"""
 
 
 def section(study: StudyResults) -> Section | None:
@@ -49,43 +52,61 @@ def rescue_table(joint: Sequence[tuple[str, Cell]]) -> str:
     rows = []
     for setting in dict.fromkeys(setting for setting, _ in joint):
         by_model = {cell.model: cell for title, cell in joint if title == setting}
-        for name, text in ((WITHHELD, _solved_text), (JOINTLY, _jointly_text), (FIT, _fit_text)):
+        for name, text in ((WITHHELD, _solved_text), (JOINTLY, _rescued_text), (FIT, _fit_text)):
             texts = [text(by_model[model]) if model in by_model else ABSENT for model in models]
             rows.append([setting, name, *texts])
     return markdown_table(["trained on", "runs", *models], rows, num_texts=2) if rows else ""
 
 
 def rescue_sentence(joint: Sequence[tuple[str, Cell]]) -> str:
-    """The answer in words: where runs solve all withheld questions, or in how many at most where none did."""
+    """The answer in words: in how many runs, or in how many at most where it was none."""
     num_runs = sum(cell.num_runs for _, cell in joint)
-    num_solved, num_jointly = (sum(count(cell).count for _, cell in joint) for count in (_solved, _jointly_solved))
-    if not num_solved:
-        num_settings, num_models = len({setting for setting, _ in joint}), len({cell.model for _, cell in joint})
-        cells = dict.fromkeys(f"0/{cell.num_runs}, at most {_solved(cell).interval[1]:.2f}" for _, cell in joint)
-        return (
-            f"**All withheld questions are right at the last checkpoint in none of the {num_runs} runs** "
-            f"({num_settings} settings, models: {num_models}); each cell: {' or '.join(cells)}, the upper end of the "
-            "95 % interval."
+    num_solved, num_rescued = (sum(count(cell).count for _, cell in joint) for count in (_solved, _rescued))
+    sentence = f"**By the pre-registered criterion, {_verdict(joint)}**: at the last checkpoint "
+    if num_solved:
+        return sentence + (
+            f"{num_solved} of {num_runs} joint runs get every withheld question right, and {num_rescued or 'none'} of "
+            f"these also {'fit and recall' if num_rescued > 1 else 'fits and recalls'} at 99 %."
         )
-    places = [
-        f"under {setting} at {cell.model} {_solved(cell).count}/{cell.num_runs} (jointly solved "
-        f"{_jointly_solved(cell).count}/{cell.num_runs})"
-        for setting, cell in joint
-        if _solved(cell).count
-    ]
-    places += ["under none of the others"] if len(places) < len(joint) else []
-    return (
-        f"**All withheld questions are right at the last checkpoint in {num_solved} of {num_runs} runs** in all, and "
-        f"of these {num_jointly} also fit and recall at 99 % (jointly solved): {'; '.join(places)}."
+    num_settings, num_models = len({setting for setting, _ in joint}), len({cell.model for _, cell in joint})
+    cells = dict.fromkeys(f"0/{cell.num_runs}, at most {_solved(cell).interval[1]:.2f}" for _, cell in joint)
+    return sentence + (
+        f"none of the {num_runs} joint runs ({num_settings} settings, models: {num_models}) gets every withheld "
+        f"question right; each cell: {' or '.join(cells)}, the upper end of the 95 % interval."
     )
+
+
+def claims_of_joint_runs(cells: Sequence[Cell]) -> list[Claim]:
+    """Whether joint runs solve everything, which the paper claims of no size; nothing of few runs."""
+    ladders = joint_ladders(ladders_of(cells))
+    papers = [cell for ladder in ladders for cell in ladder.cells]
+    if not papers or min(cell.num_runs for cell in papers) < FEWEST_RUNS:
+        return []
+    num_runs, num_solved = sum(cell.num_runs for cell in papers), sum(_solved(cell).count for cell in papers)
+    here = f"none of {num_runs} runs here does either"
+    if num_solved:
+        settings = sum(any(_solved(cell).count for cell in ladder.cells) for ladder in ladders)
+        under = f" under {settings} of {len(ladders)} settings" if len(ladders) > 1 else ""
+        here = f"{num_solved} of {num_runs} runs here **do**{under}"
+    joint = joint_cells(cells)
+    verdict = f", and by the pre-registered criterion, **{_verdict(joint)}**" if joint else ""
+    claim = f"The paper claims that no joint model of any size gets every withheld equation right; {here}{verdict}."
+    return [Claim(claim, 0)]
+
+
+def _verdict(joint: Sequence[tuple[str, Cell]]) -> str:
+    num_runs = sum(cell.num_runs for _, cell in joint)
+    num_rescued = sum(_rescued(cell).count for _, cell in joint)
+    verb = "is" if num_rescued == 1 else "are"
+    return f"{num_rescued} of {num_runs} runs {verb} rescued" if num_rescued else "no run is rescued"
 
 
 def _solved_text(cell: Cell) -> str:
     return share_text(_solved(cell))
 
 
-def _jointly_text(cell: Cell) -> str:
-    return share_text(_jointly_solved(cell))
+def _rescued_text(cell: Cell) -> str:
+    return share_text(_rescued(cell))
 
 
 def _fit_text(cell: Cell) -> str:
@@ -96,7 +117,7 @@ def _solved(cell: Cell) -> Share:
     return cell.share(cell.all_right("extrapolation"))
 
 
-def _jointly_solved(cell: Cell) -> Share:
+def _rescued(cell: Cell) -> Share:
     rates = (cell.all_right("extrapolation"), cell.values("fit"), cell.values("recall"))
     return cell.share(
         [right and fit >= REACHED and recall >= REACHED for right, fit, recall in zip(*rates, strict=True)]

@@ -17,9 +17,9 @@ TEMPLATE = """\
 
 {{ table }}
 
-A rate is reached at the first of three evaluations in a row at 99 % and more. Medians are Kaplan and Meier's: a run that
-never gets there counts as censored at its last step (or, for the delay, at the steps left after it fit), and is not dropped.
-"""  # noqa: E501
+A rate is reached at the first of three consecutive evaluations at 99 % or more. Medians are Kaplan-Meier estimates: a
+run that never gets there is not dropped but censored at its last step (for the delay, at the steps left after it fit).
+"""
 
 
 def section(study: StudyResults) -> Section | None:

@@ -13,9 +13,9 @@ from . import Section
 TEMPLATE = """\
 ## Which withheld questions are right
 
-In how many of the runs each is right at the last checkpoint:
-
 {{ table }}
+
+In how many runs each withheld question is right at the last checkpoint.
 """
 
 
@@ -27,7 +27,7 @@ def section(study: StudyResults) -> Section | None:
 def withheld_table(cells: Sequence[Cell], curves: dict[str, list[dict[str, Any]]]) -> str:
     """Each withheld question and in how many runs it is right at the end; empty where runs withhold different ones."""
     verdicts = [(cell, [curves[record["run_id"]][-1]["withheld"] for record in cell.records]) for cell in cells]
-    verdicts = [(cell, runs) for cell, runs in verdicts if runs[0]]  # none where they are too many to be told
+    verdicts = [(cell, runs) for cell, runs in verdicts if runs[0]]  # none where they are too many to be listed
     asked = {tuple(run) for _, runs in verdicts for run in runs}
     if len(asked) != 1:
         return ""

@@ -23,9 +23,10 @@ TEMPLATE = """\
 
 ![Share of runs that get a withheld equation right, a square for each equation](withheld_sums.png)
 
-*Of the runs in which an equation was withheld, the share that gets it right at the last checkpoint. Grey equations were
-withheld in none of the runs. Each square counts few runs: read the pattern, not the square.*
-"""  # noqa: E501
+*Of the runs in which an equation was withheld, the share that gets it right at the last checkpoint: see which rows,
+columns or diagonals are bright. Grey equations were never withheld. Each square counts few runs, so read the pattern,
+not the square.*
+"""
 
 
 def section(study: StudyResults) -> Section | None:
@@ -61,9 +62,9 @@ def draw_withheld_sums(cells: Sequence[Cell], curves: Curves) -> bytes | None:
         for (name, tally), pair in zip(tallies.items(), axes.reshape(-1, 2), strict=False):
             for axis, sign in zip(pair, "+-", strict=True):
                 image = _draw_sums(axis, *tally[sign], with_counts=num_columns == 2)
-                told = [name[0] if len({task for task, *_ in tallies}) > 1 else "", *name[2].split(", ")]
+                lines = [name[0] if len({task for task, *_ in tallies}) > 1 else "", *name[2].split(", ")]
                 axis.set_title(
-                    label_text("\n".join([*filter(None, told), f"{name[1]}: a {sign} b"])),
+                    label_text("\n".join([*filter(None, lines), f"{name[1]}: a {sign} b"])),
                     fontsize=18 / num_columns + 4,
                 )
         for axis in axes[2 * len(tallies) :]:

@@ -1,0 +1,39 @@
+"""What tables and figures call tasks, models and values, from records."""
+
+import hashlib
+import re
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any
+
+from ..config.model import label_of
+
+
+def task_label(record: dict[str, Any]) -> str:
+    """What tables and figures call the training set of a run: the task, and its config if it is not the study's."""
+    task = record["config"]["task"]
+    return without_folders(task["path"]) + (
+        "" if task["name"] in (None, "paper") else f" ({task['name'].replace('_', ' ')})"
+    )
+
+
+def without_folders(path: str) -> str:
+    """The name of a folder that was given by its place on a machine; any other path as it is."""
+    return re.split(r"[/\\]", path.rstrip("/\\"))[-1] if _is_on_a_machine(path) else path
+
+
+def model_label(record: dict[str, Any]) -> str:
+    """What tables and figures call the model of a run."""
+    return label_of(record["config"]["model"])
+
+
+def spelled(value: Any) -> str:
+    """A setting's value as tables show it."""
+    if value is None or value == []:
+        return "-"
+    if isinstance(value, str) and _is_on_a_machine(value):  # two folders of one name stay two
+        return f"{without_folders(value)} ({hashlib.sha256(value.encode()).hexdigest()[:8]})"
+    return f"{value:.6g}" if isinstance(value, float) else " ".join(str(value).split())
+
+
+def _is_on_a_machine(path: str) -> bool:
+    return PurePosixPath(path).is_absolute() or PureWindowsPath(path).is_absolute() or path.startswith("~")
