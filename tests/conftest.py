@@ -1,5 +1,6 @@
 """What all tests share: no Hub, a cache of their own, one thread, and a small run to look at."""
 
+import gc
 import os
 import tempfile
 from pathlib import Path
@@ -10,6 +11,14 @@ _cache = tempfile.TemporaryDirectory(prefix="hf-capacity-tests-")
 os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HOME": _cache.name, "OMP_NUM_THREADS": "1", "HF_UPDATE_DOWNLOAD_COUNTS": "0"}
 
 import pytest  # noqa: E402
+
+
+def pytest_collection_finish() -> None:
+    """Takes what is imported by now for no garbage: every run ends with a look through it all, longer than the run."""
+    import hypothesis  # noqa: F401  # finds what it registers among what is not frozen
+
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
