@@ -1,7 +1,4 @@
-"""What is learned: every task as a dataset of questions. `load_task` is the way in.
-
-To add a task, write one folder with its builder, card and data, and one line in `PARTS` of `mixture/builder.py`.
-"""
+"""What is learned: every task as a dataset of questions. `load_task` is the way in; README.md says how to add one."""
 
 import logging
 from contextlib import contextmanager
@@ -9,13 +6,18 @@ from tempfile import TemporaryDirectory
 
 import datasets
 
-from .columns import check_asked_once, checked_columns
-from .demand import Demand
-from .dials import listed, shortened
-from .elsewhere import Unreadable, is_folder, read_splits
-from .leaks import Task, checked_against_text
-from .mixture.builder import PARTS, Mixture
-from .questions import FEATURES, QuestionBuilder, QuestionConfig
+from .building import FEATURES, Demand, QuestionBuilder, QuestionConfig, listed, question_table, shortened
+from .elsewhere import (
+    Task,
+    Unreadable,
+    check_asked_once,
+    checked_against_text,
+    checked_columns,
+    is_folder,
+    read_splits,
+)
+from .mixture.builder import Mixture
+from .tasks import PARTS
 
 
 __all__ = [
@@ -28,10 +30,11 @@ __all__ = [
     "demanded_bits",
     "is_folder",
     "load_task",
+    "question_table",
     "task_source",
 ]
 
-TASKS: dict[str, type[QuestionBuilder]] = {**PARTS, "mixture": Mixture, "both": Mixture}  # `both`: as in the study
+TASKS: dict[str, type[QuestionBuilder]] = {**PARTS, "mixture": Mixture, "both": Mixture}  # as the paper calls it
 
 
 def load_task(
@@ -59,7 +62,7 @@ def load_task(
 
     Returns:
         `Task`: A `DatasetDict` of `train`, whose texts joined are the training text, and `questions`, both
-        with the columns of [`~questions.question_table`]; and `notes` (see [`leaks.Task`]).
+        with the columns of [`question_table`]; and `notes` (see [`Task`]).
 
     Raises:
         `ValueError`: if there is no such task, config or parameter, if a parameter has an impossible value, or if a

@@ -30,6 +30,15 @@ ROOMS = {
     "cli": {"boundary", "config"},
     "__init__": set(),
 }
+# The same of `dataset_builders`; every other folder there is a task, which uses `building` alone.
+ROOMS_OF_TASKS = {
+    "building": set(),
+    "tasks": {"building"},
+    "mixture": {"building", "tasks"},
+    "elsewhere": {"building"},
+    "__init__": {"building", "tasks", "mixture", "elsewhere"},
+    "__main__": {"building", "__init__"},
+}
 # An engine reaches the experiment inside its worker, and what loads torch only when a model is checked.
 INSIDE_FUNCTIONS = {"sweep": {"experiment", "models"}}
 
@@ -67,6 +76,14 @@ def test_imports_go_down_only(path):
     assert set(imported_rooms(path, top_level=True)) <= ROOMS[room] | {room}
     if room != "cli":  # a command loads what it needs when it is called
         assert set(imported_rooms(path, top_level=False)) <= ROOMS[room] | {room} | INSIDE_FUNCTIONS.get(room, set())
+
+
+def test_imports_of_tasks_go_down_only():
+    for path in (ROOT / "dataset_builders").rglob("*.py"):
+        room = path.relative_to(ROOT / "dataset_builders").parts[0].removesuffix(".py")
+        names = [name.split(".") for name in imported_modules(path, top_level=False)]
+        used = {rest[0] if rest else "__init__" for first, *rest in names if first == "dataset_builders"}
+        assert used <= ROOMS_OF_TASKS.get(room, {"building"}) | {room}, path
 
 
 def test_the_table_itself_goes_down_only():
@@ -126,7 +143,9 @@ def test_no_file_outgrows_its_room():
         assert len(path.read_text(encoding="utf-8").splitlines()) <= 300, path
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT / "hf_capacity")))
+@pytest.mark.parametrize(
+    "path", [*FILES, *sorted((ROOT / "dataset_builders").rglob("*.py"))], ids=lambda path: str(path.relative_to(ROOT))
+)
 def test_functions_are_short_and_say_what_they_take(path):
     nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
     for function in [node for node in nodes if isinstance(node, ast.FunctionDef)]:

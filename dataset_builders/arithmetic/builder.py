@@ -9,9 +9,14 @@ from functools import partial
 
 import numpy as np
 
-from dataset_builders.dials import MOST_LINES, check_whole_number
-from dataset_builders.draws import drawn_order, generator
-from dataset_builders.questions import QuestionBuilder
+from dataset_builders.building import (
+    MOST_LINES,
+    QuestionBuilder,
+    Splits,
+    check_whole_number,
+    drawn_order,
+    generator,
+)
 
 from .config import CONFIGS, ArithmeticConfig
 from .equations import Equations
@@ -27,16 +32,20 @@ Wanted = Callable[[np.ndarray], np.ndarray]
 class Arithmetic(QuestionBuilder):
     """Config `paper`: `a+b` and `a-b` of all digits, 200 questions, 196 lines of 9 characters, 1,764 together."""
 
+    title = "Arithmetic with withheld equations"
+    paper = "2506.09099"
+    example = "<5+3="
+
     BUILDER_CONFIG_CLASS = ArithmeticConfig
     BUILDER_CONFIGS = CONFIGS
     DEFAULT_CONFIG_NAME = "paper"
 
     @staticmethod
-    def tables(config):
+    def tables(config: ArithmeticConfig) -> Splits:
         equations, seed = Equations(config), config.split_seed
         is_withheld = withheld_rule(config, equations)
 
-        def are_on_one_side(numbers, withheld):
+        def are_on_one_side(numbers: np.ndarray, withheld: bool) -> np.ndarray:
             a, b, operation = equations.parts(numbers)
             return equations.exist(b, operation) & (is_withheld(a, b) == withheld)
 
@@ -69,7 +78,7 @@ def _drawn(equations: Equations, are_wanted: Wanted, limit: int, number: int | N
     shape = (limit, limit, len(equations.operations))
     size = math.prod(shape)
 
-    def numbered(places):
+    def numbered(places: np.ndarray) -> np.ndarray:
         return np.ravel_multi_index(np.unravel_index(places, shape), equations.shape)
 
     if size <= MOST_LINES:

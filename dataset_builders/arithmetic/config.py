@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from dataset_builders.questions import QuestionConfig
+from dataset_builders.building import QuestionConfig
 
 
 @dataclass

@@ -6,9 +6,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dataset_builders.dials import check_choice, check_flag, check_whole_number, shortened
-from dataset_builders.questions import question_table
-from dataset_builders.symbols import MOST_SYMBOLS, spelled_in_symbols
+from dataset_builders.building import (
+    MOST_SYMBOLS,
+    check_choice,
+    check_flag,
+    check_whole_number,
+    question_table,
+    shortened,
+    spelled_in_symbols,
+)
 
 from .config import ArithmeticConfig
 
@@ -16,6 +22,8 @@ from .config import ArithmeticConfig
 KINDS = {"+": "addition", "-": "subtraction", "*": "multiplication", "/": "division"}
 # So that the number of every equation is exact as a float64, with which it is drawn.
 MOST_DIGITS = 7
+# Operands and answers as they are written, and the length of the longest line.
+Written = tuple[list[pa.Array], pa.Array, int]
 
 
 class Equations:
@@ -80,12 +88,11 @@ class Equations:
             seen=seen,
         )
 
-    def _in_symbols(self, a, b, operation) -> tuple[list[pa.Array], pa.Array, int]:
-        """Operands and answers as they are written, and the length of the longest line."""
+    def _in_symbols(self, a: np.ndarray, b: np.ndarray, operation: np.ndarray) -> Written:
         written = [spelled_in_symbols(values[:, None]) for values in (a, b, self.results(a, b, operation))]
         return written[:2], written[2], len("<a+b=c>")
 
-    def _in_digits(self, a, b, operation) -> tuple[list[pa.Array], pa.Array, int]:
+    def _in_digits(self, a: np.ndarray, b: np.ndarray, operation: np.ndarray) -> Written:
         most = {"+": self.num_digits + 1, "-": self.num_digits, "*": 2 * self.num_digits}
         most_digits = [self.num_digits if self.modulus else most[sign] for sign in self.operations]
         results = self.results(a, b, operation)

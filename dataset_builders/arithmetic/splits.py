@@ -2,11 +2,11 @@
 
 import hashlib
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from dataset_builders.dials import MOST_LINES, check_choice, check_whole_number, shortened
-from dataset_builders.draws import drawn_order
+from dataset_builders.building import MOST_LINES, check_choice, check_whole_number, drawn_order, shortened
 
 from .config import ArithmeticConfig
 from .equations import Equations
@@ -71,14 +71,14 @@ def _pairs(config: ArithmeticConfig, equations: Equations) -> Rule:
 def _one_of(first: np.ndarray, second: np.ndarray, number: int) -> Rule:
     """Withholds some unordered pairs of the operands below `number`."""
 
-    def identity(a, b):
+    def identity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return np.minimum(a, b) * number + np.maximum(a, b)
 
     withheld = identity(first, second)
     return lambda a, b: np.isin(identity(a, b), withheld)
 
 
-def _check_pairs(pairs, number: int) -> None:
+def _check_pairs(pairs: Any, number: int) -> None:
     is_list = isinstance(pairs, (list, tuple)) and all(isinstance(pair, (list, tuple)) for pair in pairs)
     if not is_list or any(
         len(pair) != 2 or any(type(operand) is not int or not 0 <= operand < number for operand in pair)
@@ -141,7 +141,7 @@ def _digit(config: ArithmeticConfig, equations: Equations) -> Rule:
     position = config.withheld_position
     check_whole_number("withheld_position", position, 0, equations.num_digits - 1, " (0 for the units)")
 
-    def has_it(operands):
+    def has_it(operands: np.ndarray) -> np.ndarray:
         has_position = config.zero_padded | (operands >= 10**position) | (position == 0)
         return has_position & (operands // 10**position % 10 == digit)
 

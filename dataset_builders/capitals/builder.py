@@ -4,7 +4,7 @@ The line `Capital of France is Paris ` is asked as the prompt `Capital of France
 by a space and a newline.
 """
 
-from dataset_builders.questions import QuestionBuilder, QuestionConfig, question_table
+from dataset_builders.building import QuestionBuilder, QuestionConfig, Splits, question_table
 
 
 # The facts and their order as listed by Barron & White (2025, arXiv 2506.09099).
@@ -68,6 +68,10 @@ ASKED_IN_THE_STUDY = {"the USA": "USA", "the UK": "UK"}
 class Capitals(QuestionBuilder):
     """Fifty facts in the study's order, 1,547 characters. All are read, and `split_seed` draws nothing."""
 
+    title = "Fifty capitals"
+    paper = "2506.09099"
+    example = "Capital of France is "
+
     BUILDER_CONFIGS = (
         QuestionConfig(name="paper", description="As the study asks: two prompts lack the article of their line."),
         QuestionConfig(name="consistent", description="Every prompt is the beginning of its line."),
@@ -75,7 +79,7 @@ class Capitals(QuestionBuilder):
     DEFAULT_CONFIG_NAME = "paper"
 
     @staticmethod
-    def tables(config):
+    def tables(config: QuestionConfig) -> Splits:
         asked = ASKED_IN_THE_STUDY if config.name == "paper" else {}
         questions = question_table(
             text=[f"Capital of {country} is {capital} \n" for country, capital in CAPITALS.items()],

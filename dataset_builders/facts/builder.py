@@ -11,10 +11,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dataset_builders.demand import Demand
-from dataset_builders.dials import MOST_LINES, check_whole_number
-from dataset_builders.draws import drawn_integers, drawn_order
-from dataset_builders.questions import QuestionBuilder, QuestionConfig, question_table
+from dataset_builders.building import (
+    MOST_LINES,
+    Demand,
+    QuestionBuilder,
+    QuestionConfig,
+    Splits,
+    check_whole_number,
+    drawn_integers,
+    drawn_order,
+    question_table,
+)
 
 
 VOWELS = "aeiou"
@@ -57,12 +64,16 @@ class FactsConfig(QuestionConfig):
 class Facts(QuestionBuilder):
     """N people with K attributes of C values each: config `people` has 50 x 3 facts of log2 10 bits, 498.3 in all."""
 
+    title = "Attributes of invented people"
+    paper = "2404.05405"
+    example = "Sisa Rome city "
+
     BUILDER_CONFIG_CLASS = FactsConfig
     BUILDER_CONFIGS = (FactsConfig(name="people", description="50 people with 3 attributes of 10 values each."),)
     DEFAULT_CONFIG_NAME = "people"
 
     @staticmethod
-    def tables(config):
+    def tables(config: FactsConfig) -> Splits:
         _check(config)
         num_facts, seed = config.num_keys * config.num_attributes, config.split_seed
         key, attribute = np.divmod(np.arange(num_facts), config.num_attributes)
@@ -84,7 +95,7 @@ class Facts(QuestionBuilder):
         return {"train": facts.take(pa.array(lines)), "questions": facts.take(pa.array(asked))}
 
     @staticmethod
-    def demand(config):
+    def demand(config: FactsConfig) -> Demand:
         _check(config)
         num_facts, bits_per_fact = config.num_keys * config.num_attributes, math.log2(config.num_values)
         return Demand(

@@ -5,26 +5,23 @@ import operator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dataset_builders.arithmetic.builder import Arithmetic
-from dataset_builders.capitals.builder import Capitals
-from dataset_builders.dials import MOST_CHARACTERS, shortened
-from dataset_builders.facts.builder import Facts
-from dataset_builders.questions import QuestionBuilder, QuestionConfig
-from dataset_builders.random_strings.builder import RandomStrings
+from dataset_builders.building import (
+    MOST_CHARACTERS,
+    Demand,
+    QuestionBuilder,
+    QuestionConfig,
+    Splits,
+    shortened,
+)
+from dataset_builders.tasks import PARTS
 
 
-# Every task that stands for itself, and can be a part of a mixture.
-PARTS: dict[str, type[QuestionBuilder]] = {
-    "arithmetic": Arithmetic,
-    "capitals": Capitals,
-    "facts": Facts,
-    "random_strings": RandomStrings,
-}
 # Settings of a mixture that are its arithmetic's: they are handed on.
 WITHHELD = ("withheld_split", "withheld_pairs", "drawn_pairs", "withheld_fraction", "withheld_operand")
 
@@ -62,6 +59,11 @@ class MixtureConfig(QuestionConfig):
 class Mixture(QuestionBuilder):
     """Config `paper` is the study's cell `both`: 250 questions, 246 lines, 3,311 characters."""
 
+    title = "Rules and facts in one text"
+    paper = "2506.09099"
+    example = "<5+3="
+    hub_name = "both"  # as the paper calls it
+
     BUILDER_CONFIG_CLASS = MixtureConfig
     BUILDER_CONFIGS = (
         *(
@@ -70,7 +72,7 @@ class Mixture(QuestionBuilder):
                 tasks=({"path": "arithmetic", "name": config.name}, {"path": "capitals", "name": "paper"}),
                 description=config.description,
             )
-            for config in Arithmetic.BUILDER_CONFIGS
+            for config in PARTS["arithmetic"].BUILDER_CONFIGS
             if config.name in ("paper", "rotating_pair", "random", "operand")
         ),
         MixtureConfig(
@@ -80,7 +82,7 @@ class Mixture(QuestionBuilder):
     DEFAULT_CONFIG_NAME = "paper"
 
     @staticmethod
-    def tables(config):
+    def tables(config: MixtureConfig) -> Splits:
         built = [builder.build(part) for builder, part in _parts(config)]
         prompts_of_parts = [pa.concat_tables(splits.values())["prompt"] for splits in built]
         for (first, prompts), (second, others) in combinations(zip(config.tasks, prompts_of_parts, strict=True), 2):
@@ -98,7 +100,7 @@ class Mixture(QuestionBuilder):
         }
 
     @staticmethod
-    def demand(config):
+    def demand(config: MixtureConfig) -> Demand | None:
         demands = [builder.demand(part) for builder, part in _parts(config)]
         known = [demand for demand in demands if demand is not None]
         return known[0] if len(known) == 1 else None
@@ -124,7 +126,7 @@ def _parts(config: MixtureConfig) -> list[tuple[type[QuestionBuilder], QuestionC
     return parts
 
 
-def _is_part(task) -> bool:
+def _is_part(task: Any) -> bool:
     return (
         isinstance(task, dict)
         and {"path"} <= set(task) <= {"path", "name", "parameters"}
@@ -161,7 +163,7 @@ def _characters(config: MixtureConfig, once: list[int]) -> list[int]:
     return characters
 
 
-def _check_numbers(name: str, numbers, number_of_tasks: int, types: tuple[type, ...]) -> None:
+def _check_numbers(name: str, numbers: Any, number_of_tasks: int, types: tuple[type, ...]) -> None:
     fits = isinstance(numbers, (list, tuple)) and len(numbers) == number_of_tasks
     if not fits or not all(type(number) in types and 0 < number < math.inf for number in numbers):
         kind = "whole number" if types == (int,) else "number"

@@ -11,11 +11,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dataset_builders.demand import Demand
-from dataset_builders.dials import MOST_CHARACTERS, MOST_LINES, check_whole_number
-from dataset_builders.draws import drawn_integers, drawn_order
-from dataset_builders.questions import QuestionBuilder, QuestionConfig, question_table
-from dataset_builders.symbols import MOST_SYMBOLS, spelled_in_symbols, symbols
+from dataset_builders.building import (
+    MOST_CHARACTERS,
+    MOST_LINES,
+    MOST_SYMBOLS,
+    Demand,
+    QuestionBuilder,
+    QuestionConfig,
+    Splits,
+    check_whole_number,
+    drawn_integers,
+    drawn_order,
+    first_symbols,
+    question_table,
+    spelled_in_symbols,
+)
 
 
 @dataclass
@@ -43,6 +53,11 @@ class RandomStringsConfig(QuestionConfig):
 class RandomStrings(QuestionBuilder):
     """N strings of S symbols out of V. Config `tiny`: 64 strings of 4 out of 16 symbols, 1,024 bits."""
 
+    title = "Strings of random symbols"
+    paper = "2505.24832"
+    language = "zxx"  # no linguistic content
+    example = "万下与"
+
     BUILDER_CONFIG_CLASS = RandomStringsConfig
     BUILDER_CONFIGS = (
         RandomStringsConfig(name="tiny", description="64 strings of 4 out of 16 symbols."),
@@ -56,7 +71,7 @@ class RandomStrings(QuestionBuilder):
     DEFAULT_CONFIG_NAME = "tiny"
 
     @staticmethod
-    def tables(config):
+    def tables(config: RandomStringsConfig) -> Splits:
         _check(config)
         num_strings, length, seed = config.num_strings, config.length, config.split_seed
         drawn = drawn_integers(num_strings * length, config.num_symbols, f"strings-{seed}")
@@ -81,7 +96,7 @@ class RandomStrings(QuestionBuilder):
         return {"train": strings, "questions": strings.take(pa.array(asked))}
 
     @staticmethod
-    def demand(config):
+    def demand(config: RandomStringsConfig) -> Demand:
         _check(config)
         bits_per_string = config.length * math.log2(config.num_symbols)
         return Demand(
@@ -92,7 +107,7 @@ class RandomStrings(QuestionBuilder):
             num_scored_tokens=config.num_strings * config.length,
             scored="text",
             kinds=("string",),
-            alphabet=symbols(config.num_symbols),
+            alphabet=first_symbols(config.num_symbols),
             source="Morris et al. (2025), arXiv 2505.24832",
         )
 

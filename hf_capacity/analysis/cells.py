@@ -15,6 +15,7 @@ from ..config.experiment import SEEDS
 from ..config.settings import flatten
 from ..runs.curve import is_papers
 from .labels import model_label, spelled, task_label
+from .paper import TASKS_OF_THE_PAPER
 from .statistics import bootstrap_interval, crossed_bootstrap_interval, wilson_interval
 
 
@@ -24,7 +25,6 @@ RATES = ("fit", "extrapolation", "recall")
 # A rate is reached at the first of three evaluations in a row at this or more, as grokking is usually measured.
 REACHED = 0.99
 NUMBER = re.compile(r"(\d+(?:\.\d+)?)")
-TASK_ORDER = ("arithmetic", "capitals", "both")
 
 
 class Mean(NamedTuple):
@@ -112,7 +112,7 @@ class Cell:
         )
 
     def values(self, rate: str, part: str = "last") -> list[float]:
-        """A rate, or the loss, of every run: of its last checkpoint, or of the study's choice (`best_on_withheld`)."""
+        """A rate, or the loss, of every run: of its last checkpoint, or of the paper's choice (`best_on_withheld`)."""
         return [record[part][rate] for record in self.records]
 
     def mean(self, values: Sequence[float]) -> Mean:
@@ -155,7 +155,7 @@ class Cell:
 
 
 def cells_of(records: Sequence[Record], arms: Arms | None = None) -> list[Cell]:
-    """Groups runs to cells: the study's tasks first, then by what sets them apart, small models first.
+    """Groups runs to cells: the paper's tasks first, then by what sets them apart, small models first.
 
     Args:
         records: Run records (see `results`), in any order.
@@ -233,7 +233,7 @@ def _differing(settings: dict[str, Any], alike: Sequence[dict[str, Any]]) -> str
 
 
 def _short(key: str, among: Sequence[str]) -> str:
-    """A task's parameter by its last name, if that tells it from the others."""
+    """A task's parameter by its last name, if that distinguishes it from the others."""
     last = key.rpartition(".")[2]
     alike = [other for other in among if other.rpartition(".")[2] == last]
     return last if key.startswith("task.parameters.") and len(alike) == 1 else key
@@ -272,7 +272,7 @@ def _weights_and_windows(record: Record) -> tuple[int, int]:
 
 def _place(cell: Cell) -> tuple:
     path = cell.records[0]["config"]["task"]["path"]
-    rank = TASK_ORDER.index(path) if path in TASK_ORDER else len(TASK_ORDER)
+    rank = TASKS_OF_THE_PAPER.index(path) if path in TASKS_OF_THE_PAPER else len(TASKS_OF_THE_PAPER)
     # Arms as their author lists them, and what has none after them.
     arms = [arm.place for arm in cell.arms] or [math.inf]
     # Numbers by their size: 32 strings come before 128. Every other piece of the split is one.

@@ -9,7 +9,7 @@ from ..config.model import label_of
 
 
 def task_label(record: dict[str, Any]) -> str:
-    """What tables and figures call the training set of a run: the task, and its config if it is not the study's."""
+    """What tables and figures call the training set of a run: the task, and its config if it is not the paper's."""
     task = record["config"]["task"]
     return without_folders(task["path"]) + (
         "" if task["name"] in (None, "paper") else f" ({task['name'].replace('_', ' ')})"

@@ -50,7 +50,7 @@ class MedianTime(NamedTuple):
 def wilson_interval(correct: int, total: int) -> tuple[float, float]:
     """Wilson 95 % interval of a rate (Newcombe 1998, Stat. Med. 17, 857, method 3).
 
-    Over the questions of one model it tells how precisely that one model was measured; another seed may fall outside
+    Over the questions of one model it says how precisely that one model was measured; another seed may fall outside
     it. Never pool such questions over models: they are not independent. Over runs, each needs its own seed and split.
 
     Args:
@@ -86,7 +86,7 @@ def bootstrap_interval(values: ArrayLike) -> tuple[float, float] | None:
 def crossed_bootstrap_interval(values_SP: ArrayLike) -> tuple[float, float] | None:
     """Percentile bootstrap 95 % interval of a mean over runs that cross seeds with splits, mildly conservative.
 
-    Such runs are not independent, they share seeds and splits: rows and columns are drawn anew, each on their own,
+    Such runs are not independent, they share seeds and splits: rows and columns are drawn again, each on their own,
     and the mean is that of the table where they meet (Owen 2007, The pigeonhole bootstrap, Ann. Appl. Stat. 1, 386).
 
     Args:

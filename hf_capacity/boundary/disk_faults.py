@@ -28,7 +28,7 @@ def with_file_named(error: Exception, folder: Path) -> Exception:
 def _file_at_work(error: Exception, folder: Path) -> Path | None:
     """The file that the failed call was given: the innermost path into the folder that its frames hold.
 
-    When files were last changed does not tell: several are written within one tick of the file system's clock.
+    When files were last changed does not help: several are written within one tick of the file system's clock.
     """
     for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
         for value in frame.f_locals.values():

@@ -86,7 +86,7 @@ class Architecture:
             raise refusal(self.model_type, error) from error
 
     def check(self, model: Mapping[str, Any]) -> None:
-        """Sees that what a model sets is there to be set.
+        """Checks that what a model sets is there to be set.
 
         Raises:
             ValueError: Its type has no dropout, or transformers refuses a value.

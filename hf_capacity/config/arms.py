@@ -60,7 +60,7 @@ class Arms:
         """The arm of each axis that a run is of: the one that comes closest to its config.
 
         An axis is left out if no arm is closer than all others, or if most of what the closest one sets does not hold
-        (of names of models, anything): then an override has set what tells its arms apart.
+        (of names of models, anything): then an override has set what sets its arms apart.
 
         Args:
             config: A run's config as records have it.

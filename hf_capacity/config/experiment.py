@@ -43,7 +43,7 @@ class TaskConfig:
 
     Args:
         path: A built-in task (`arithmetic`, `capitals`, `both`), or a folder or Hub id that `load_dataset` reads.
-        name: The configuration; the study's tasks default to `paper`, others to their own default.
+        name: The configuration; the paper's tasks default to `paper`, others to their own default.
         parameters: What else a built-in task takes, such as `withheld_pairs`.
         leaks: `drop` leaves out withheld questions whose line stands in the training text of a task from elsewhere;
             without it, they are refused.
@@ -114,7 +114,7 @@ class StopWhen:
 
 @dataclass(kw_only=True, frozen=True, config=STRICT)
 class ExperimentConfig:
-    """One training run. The defaults are the study's (arXiv 2506.09099) for its small models.
+    """One training run. The defaults are the paper's (arXiv 2506.09099) for its small models.
 
     Args:
         task: A task name, a mapping of `TaskConfig`'s fields, or a `TaskConfig`.
@@ -139,7 +139,7 @@ class ExperimentConfig:
         split_seed: Questions withheld, facts drawn, order of the lines in the text.
         training_step: `fastest` for the config and the device, or `plain`, PyTorch's own; they agree to rounding.
         bf16: Whether the model runs in bfloat16 (autocast; weights and optimiser stay float32). For accelerators.
-        batches: Of what a batch is made: `windows` drawn anywhere in the joined text, as in the study, or whole
+        batches: Of what a batch is made: `windows` drawn anywhere in the joined text, as in the paper, or whole
             `lines`, each after a newline, and every line once before any comes again.
         stop_when: When the run may end before its last step.
         curriculum: What is read when, of a task with a rule and facts: `rule_first` and `facts_first` read that part
@@ -228,7 +228,7 @@ class ExperimentConfig:
     @functools.cached_property  # a study of ten thousand runs asks for it again and again
     def run_id(self) -> str:
         """Readable prefix and a digest of the whole config and the protocol version."""
-        # As much of a path as file systems take in a name; the digest tells the rest.
+        # As much of a path as file systems take in a name; the digest stands for the rest.
         task = re.sub(r"[^A-Za-z0-9_.]+", "-", self.task.path)[-LONGEST_TASK:].strip("-.") or "task"
         digest = config_digest(self.to_dict())
         return f"{task}-{self.model.label}-s{self.model_seed}-{digest}"

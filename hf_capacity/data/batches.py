@@ -81,7 +81,7 @@ class Batches(ABC):
 class WindowBatches(Batches):
     """Windows drawn uniformly from the joined text; they cross line ends and start anywhere.
 
-    A text is short beside a batch: of 882 windows of the study's arithmetic text some 693 are different ones. Where
+    A text is short beside a batch: of 882 windows of the paper's arithmetic text some 693 are different ones. Where
     the loss can count a window several times, it need not be computed several times.
 
     Args:
@@ -118,7 +118,7 @@ class WindowBatches(Batches):
 
 
 class LineBatches(Batches):
-    """Whole lines, as `line_rows` lays them out: each of them once in an order that is drawn anew for each epoch."""
+    """Whole lines, as `line_rows` lays them out: each of them once in an order that is drawn again for each epoch."""
 
     def __init__(self, *args: Any, **settings: Any):
         super().__init__(*args, **settings)

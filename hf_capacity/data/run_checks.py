@@ -23,7 +23,7 @@ class TaskSizes:
         line_lengths: Of each training line, in characters.
         abilities: Of each training line, `rule` or `fact`.
         alphabet: All characters of the training text, and those that it might have had.
-        unknown: Characters that the questions have and the alphabet lacks.
+        unknown: Characters that the questions have and the alphabet does not.
         open_lines: How many training lines do not end with a newline.
         has_bits: Whether lines are scored as a whole.
         asked: How many questions have a prompt of so many characters, and so many in all.
@@ -68,12 +68,12 @@ def sizes_of_task(path: str, splits: Mapping[str, Any], demand: Any) -> TaskSize
 
 
 def check_run(run: ExperimentConfig, sizes: TaskSizes) -> None:
-    """Sees that a run fits its task.
+    """Checks that a run fits its task.
 
     Raises:
-        ValueError: The questions have characters that the text lacks, or are too long to be scored; the text has too
-            many characters; a block is not shorter than the text (where lines are read or scored as a whole: is
-            shorter than one); lines do not end; or a curriculum lacks a rule or facts.
+        ValueError: The questions have characters that the text does not, or are too long to be scored; the text has
+            too many characters; a block is not shorter than the text (where lines are read or scored as a whole: is
+            shorter than one); lines do not end; or a curriculum has no rule or no facts.
     """
     _check_characters(sizes)
     _check_block(run, sizes)
@@ -97,7 +97,7 @@ def tokens_to_score(sizes: TaskSizes, block_size: int) -> int:
 def _check_characters(sizes: TaskSizes) -> None:
     if sizes.unknown:
         raise ValueError(
-            f"the questions of {sizes.path} have characters that its training text lacks: {sizes.unknown[:20]}. "
+            f"the questions of {sizes.path} have characters that its training text does not: {sizes.unknown[:20]}. "
             "A model cannot read or write what is not in its alphabet."
         )
     check_alphabet(sizes.alphabet)

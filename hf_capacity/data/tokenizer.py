@@ -15,7 +15,7 @@ MOST_CHARACTERS = 50_000
 def build_tokenizer(text: str, model_max_length: int) -> PreTrainedTokenizerFast:
     """One token a character; the vocabulary is exactly the sorted characters of `text`.
 
-    There is no padding, start, end or unknown token: one more row would be one more parameter than the study counts.
+    There is no padding, start, end or unknown token: one more row would be one more parameter than the paper counts.
 
     Args:
         text: The training text.

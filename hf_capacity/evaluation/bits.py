@@ -115,7 +115,7 @@ def has_converged(losses: Sequence[float]) -> bool | None:
 def describe_bits(
     demand: Any, last: Mapping[str, float], losses: Sequence[float], num_parameters: int, exposures: float
 ) -> dict[str, Any]:
-    """What a record tells of memorised bits.
+    """What a record says of memorised bits.
 
     Args:
         demand: As for `BitsMeter`.

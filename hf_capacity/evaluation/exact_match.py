@@ -33,7 +33,7 @@ class TeacherForcing:
     """Questions laid out so that one forward pass decides them all.
 
     Greedy decoding writes exactly `answer + end` if and only if, with them fed back, each of their tokens is the
-    argmax. A question that fits the block is one row. Past the block the window slides, as in the study: the
+    argmax. A question that fits the block is one row. Past the block the window slides, as in the paper: the
     context is cropped from the left, and each further token is a row of its own. Rows of one length go through the
     model together, so that none is filled up.
 

@@ -33,8 +33,6 @@ from .repository import Repository, Revision, check_name, names_of_models, repos
 # A tag of everything that is published from here.
 MARK = "hf-capacity"
 METRIC = "capacity_tradeoff"
-# What repositories of tasks are called, where not as the task is.
-PUBLISHED_TASKS = {"mixture": "both"}
 # What tells of the machine and of nobody else's concern.
 PRIVATE = ("host",)
 
@@ -195,14 +193,15 @@ def dataset_repository(task: str, namespace: str, name: str | None = None) -> Re
         ValueError: There is no such task.
     """
     from dataset_builders import TASKS
-    from dataset_builders.cards import dataset_card, task_folder
+    from dataset_builders.building.cards import dataset_card
 
     if task not in TASKS:
         raise ValueError(f"there is no task {quoted(task)}: publish one of {', '.join(TASKS)}.")
-    own_id = f"{_owner(namespace)}/{PUBLISHED_TASKS.get(task, task)}"
+    builder = TASKS[task]
+    own_id = f"{_owner(namespace)}/{builder.repository_name()}"
     repo_id = f"{namespace}/{check_name('--name', name)}" if name else own_id
-    folder = task_folder(task)
-    files: dict[str, bytes | Path] = {"README.md": dataset_card(task, repo_id).encode()}
+    folder = builder.folder()
+    files: dict[str, bytes | Path] = {"README.md": dataset_card(builder, repo_id).encode()}
     paths = [*sorted(folder.glob("*.py")), *sorted((folder / "data").rglob("*.jsonl"))]
     files |= {path.relative_to(folder).as_posix(): path for path in paths}
     marks = (MARK, f"task:{own_id.split('/')[1]}")
@@ -237,9 +236,11 @@ def published_dataset(record: Record, namespace: str) -> str | None:
         record: The run's.
         namespace: The user or organisation that publishes it.
     """
+    from dataset_builders import TASKS
+
     task = record["config"]["task"]["path"]
     if is_packaged(record):
-        return f"{namespace}/{PUBLISHED_TASKS.get(task, task)}"
+        return f"{namespace}/{TASKS[task].repository_name()}"
     return task if record.get("task_source") == "hub" else None
 
 

@@ -1,4 +1,4 @@
-"""Models: the ladder's, which compute exactly the study's bias-free ones, and any other causal language model."""
+"""Models: the ladder's, which compute exactly the paper's bias-free ones, and any other causal language model."""
 
 import functools
 import logging
@@ -46,7 +46,7 @@ def gpt2_config(model: ModelConfig, vocab_size: int, block_size: int) -> GPT2Con
 def build_model(model: ModelConfig, vocab_size: int, block_size: int, model_seed: int) -> PreTrainedModel:
     """A freshly initialised model; the seed stays set, for dropout.
 
-    The study's models have no biases, `GPT2Config` always has them: zero and frozen, they compute the same function,
+    The paper's models have no biases, `GPT2Config` always has them: zero and frozen, they compute the same function,
     and the model still loads anywhere with plain `AutoModelForCausalLM`. Other types are as transformers makes them.
 
     Raises:

@@ -40,7 +40,7 @@ def continuations_and_cuts(
     It is what decoding adds to the decoded prompt, stripped of nothing: after a prompt that ends in a space, a model
     that reads spaces as part of the word behind them has to write its word without one. A token that ends the text is
     no text, unless it is a single character such as a newline. What the model's positions cannot hold is cropped from
-    the left, anew for each token, as the study does.
+    the left, again for each token, as the paper does.
 
     Args:
         model: Any causal language model, as `inference.load_model` gives it: in `eval()`, and with no settings of its

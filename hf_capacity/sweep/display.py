@@ -24,7 +24,7 @@ class Display:
     def __init__(self, runs: Sequence[ExperimentConfig]):
         self.steps = {run.run_id: run.steps for run in runs}
         self.console = Console(soft_wrap=True, highlight=False)
-        self.told = dict.fromkeys(self.steps, -1)
+        self.shown_lines = dict.fromkeys(self.steps, -1)
         self.bars: dict[str, Any] = {}
         self.holders: dict[str, str] = {}
         self.finished = 0
@@ -53,8 +53,8 @@ class Display:
                 self.bars[run_id] = self.progress_bars.add_task(run_id, total=self.steps[run_id], row="")
             changes = {"row": _told(row)} if row else {}
             self.progress_bars.update(self.bars[run_id], completed=step, **changes)
-        elif row and step * self.PLAIN_LINES_A_RUN // self.steps[run_id] > self.told[run_id]:
-            self.told[run_id] = step * self.PLAIN_LINES_A_RUN // self.steps[run_id]
+        elif row and step * self.PLAIN_LINES_A_RUN // self.steps[run_id] > self.shown_lines[run_id]:
+            self.shown_lines[run_id] = step * self.PLAIN_LINES_A_RUN // self.steps[run_id]
             self.console.print(f"{run_id}  step {step}/{self.steps[run_id]}  {_told(row)}", markup=False)
 
     def done(self, run_id: str) -> None:

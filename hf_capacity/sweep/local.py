@@ -182,7 +182,7 @@ def worker_main(line: Connection, output: Path, study: str) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
-    def tell(kind: str, content: Any) -> None:
+    def send(kind: str, content: Any) -> None:
         try:
             line.send((kind, content))
         except BrokenPipeError:  # nobody is at the other end: stopped, not failed
@@ -196,28 +196,28 @@ def worker_main(line: Connection, output: Path, study: str) -> None:
         time.sleep(pause)
         try:
             RunFolder(output, run).check_free()
-            do_run(run, output, study, tell)
+            do_run(run, output, study, send)
         except RunLocked as error:
-            tell("locked", str(error))
+            send("locked", str(error))
         except Exception as error:  # whatever it is, it is reported, and must not stop the other runs
-            tell("failed", without_secrets(f"{type(error).__name__}: {error}"))
+            send("failed", without_secrets(f"{type(error).__name__}: {error}"))
         else:
-            tell("done", None)
+            send("done", None)
 
 
-def do_run(run: ExperimentConfig, output: Path, study: str, tell: Callable[[str, Any], None]) -> None:
+def do_run(run: ExperimentConfig, output: Path, study: str, send: Callable[[str, Any], None]) -> None:
     """Does one run in this process, a worker of whatever engine, with one torch thread.
 
     Args:
         run: What is to be done.
         output: The study's folder.
         study: Its name.
-        tell: Called with "progress" and what `Display.progress` takes, and with "log" and a line.
+        send: Called with "progress" and what `Display.progress` takes, and with "log" and a line.
     """
     from . import one_thread  # noqa: F401
 
     keep_secrets_out_of_logs()
-    logging.getLogger("hf_capacity").handlers = [LineHandler(tell)]
+    logging.getLogger("hf_capacity").handlers = [LineHandler(send)]
     logging.getLogger("hf_capacity").propagate = False
 
     import torch
@@ -230,7 +230,7 @@ def do_run(run: ExperimentConfig, output: Path, study: str, tell: Callable[[str,
     transformers.utils.logging.set_verbosity_error()
 
     def progress(step: int, row: dict[str, Any] | None) -> None:
-        tell("progress", (step, row and {name: row[name] for name in Display.SHOWN}))
+        send("progress", (step, row and {name: row[name] for name in Display.SHOWN}))
 
     run_experiment(run, output, study=study, progress=progress)
 
@@ -243,9 +243,9 @@ def _end_with_parent() -> None:
 class LineHandler(logging.Handler):
     """Sends log messages to the parent, whose display they must not tear."""
 
-    def __init__(self, tell: Callable[[str, Any], None]):
+    def __init__(self, send: Callable[[str, Any], None]):
         super().__init__()
-        self.tell = tell
+        self.send = send
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.tell("log", without_secrets(record.getMessage()))
+        self.send("log", without_secrets(record.getMessage()))

@@ -160,26 +160,26 @@ def do_task(run: ExperimentConfig, output: Path, study: str, news: "Queue", paus
 
     time.sleep(pause)
     RunFolder(output, run).check_free()
-    told = []
+    sent = []
 
-    def tell(kind: str, content: Any) -> None:
+    def send(kind: str, content: Any) -> None:
         # Not waited for: while a worker waits, Ray gives its CPU to another run.
-        told[:] = [news.actor.put.remote((run.run_id, kind, content))]
+        sent[:] = [news.actor.put.remote((run.run_id, kind, content))]
 
     host = socket.gethostname()
-    tell("begun", host)
+    send("begun", host)
     try:
         if not (output / "study.yaml").exists():
             raise FileNotFoundError(
                 f"{output} is not there on {host}: `--output` must be a path that every node mounts."
             )
-        do_run(run, output, study, tell)
+        do_run(run, output, study, send)
     except RunLocked:
         raise
     except Exception as error:  # whatever it is, it is reported, and must not be tried again
         return f"{type(error).__name__}: {error}"
     finally:
-        ray.wait(told, timeout=SECONDS_TO_CONNECT)  # what was told arrives before the end does
+        ray.wait(sent, timeout=SECONDS_TO_CONNECT)  # what was sent arrives before the end does
     return None
 
 
@@ -269,7 +269,7 @@ def _signals_held() -> Iterator[list[int]]:
 
 
 def _news_on_this_node(ray: ModuleType) -> "Queue":
-    """Where runs tell how they go: here, so that the death of another node does not take it along."""
+    """Where runs report how they go: here, so that the death of another node does not take it along."""
     from ray.util.queue import Queue
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 

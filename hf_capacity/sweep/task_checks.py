@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 
 from dataset_builders import Task, demanded_bits, load_task
-from dataset_builders.dials import shortened
+from dataset_builders.building import shortened
 
 from ..config.experiment import ExperimentConfig
 from ..config.model_keys import LADDERS_TYPE

@@ -18,7 +18,7 @@ from .kernel import FusedLoss, window_loss_library
 logger = logging.getLogger(__name__)
 
 # Planned steps from which `torch.compile` repays itself on one core: it takes 11 to 14 s, and saves 2 to 3 ms a step
-# of the study's batches (on arithmetic n14 8.9 -> 6.4 ms, n28 12.7 -> 9.5 ms; less for n56).
+# of the paper's batches (on arithmetic n14 8.9 -> 6.4 ms, n28 12.7 -> 9.5 ms; less for n56).
 STEPS_THAT_REPAY_COMPILING = 5_000
 
 Implementation = Literal["fused", "compiled", "plain"]

@@ -67,7 +67,7 @@ def test_a_rung_by_name_can_be_changed_and_any_other_written_out():
         ({"min_learning_rate": 1}, "`min_learning_rate` (=1.0) must not exceed `learning_rate` (=0.01)."),
         ({"warmup_ratio": 0.9}, "`warmup_ratio` (=0.9) must not exceed `decay_ratio` (=0.8333)."),
         ({"keep_checkpoints": [31_000]}, "`keep_checkpoints` (=[31000]) must not exceed `steps` (=30000)."),
-        ({"model": "n15"}, "`model` (='n15'): unknown rung 'n15'; the ladder has n14, n28, n56, mlt"),
+        ({"model": "n15"}, f"`model` (='n15'): unknown rung 'n15'; the ladder has {', '.join(LADDER)}"),
         ({"model": {"n_layer": 1, "n_head": 4, "n_embd": 30}}, "`n_embd` (=30) must be divisible by `n_head` (=4)."),
         (
             {"model": {"n_layer": 1, "n_head": 4, "n_embd": 32, "heads": 2}},

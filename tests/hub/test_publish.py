@@ -24,7 +24,7 @@ from hf_capacity.runs.records import read_record
 WITHOUT_OUR_CODE = f"""
 import sys
 sys.path.append({sysconfig.get_path("purelib")!r})
-for name in ("hf_capacity.config.experiment", "dataset_builders.questions"):
+for name in ("hf_capacity.config.experiment", "dataset_builders.building.questions"):
     try:
         __import__(name)
     except ModuleNotFoundError:

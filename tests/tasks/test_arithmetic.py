@@ -11,7 +11,7 @@ from dataset_builders import load_task
 from dataset_builders.arithmetic.builder import Arithmetic
 from dataset_builders.arithmetic.equations import Equations
 from dataset_builders.arithmetic.splits import withheld_rule
-from dataset_builders.draws import drawn_integers, drawn_order, generator
+from dataset_builders.building.draws import drawn_integers, drawn_order, generator
 
 
 KINDS = {"+": "addition", "-": "subtraction", "*": "multiplication", "/": "division"}

@@ -1,25 +1,20 @@
 """The tasks: what they hold, counted by hand; no cache serves yesterday's rows; each mistake has its message."""
 
 import json
-import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import datasets
 import pytest
+from support.package_copies import PACKAGE, copy_package, output_of, start_python
 
-import dataset_builders
-from dataset_builders import FEATURES, TASKS, load_task, questions
+from dataset_builders import FEATURES, TASKS, load_task
 from dataset_builders.arithmetic.builder import Arithmetic, ArithmeticConfig
-from dataset_builders.cards import task_folder
+from dataset_builders.building import questions
+from dataset_builders.building.cards import dataset_card
 
 
-PACKAGE = Path(dataset_builders.__file__).parent
-FOLDERS = sorted(card.parent.name for card in PACKAGE.glob("*/README.md"))
+FOLDERS = sorted({builder.folder().name for builder in TASKS.values()})
 CONFIGS = [(task, config.name) for task, builder in TASKS.items() for config in builder.BUILDER_CONFIGS]
-COMMITTED = [(task, config) for task, config in CONFIGS if (task_folder(task) / "data" / config).exists()]
+COMMITTED = [(task, config) for task, config in CONFIGS if (TASKS[task].folder() / "data" / config).exists()]
 EVERY_PAIR = [[a, b] for a in range(10) for b in range(a, 10)]
 each_task = pytest.mark.parametrize("task", TASKS)
 each_config = pytest.mark.parametrize(("task", "config"), CONFIGS)
@@ -33,23 +28,6 @@ def _own_cache(cache):
 def refuses(message, *arguments, **parameters):
     with pytest.raises(ValueError, match=message):
         load_task(*arguments, **parameters)
-
-
-def start_python(*arguments, folder=PACKAGE.parent):
-    """A fresh interpreter in which `dataset_builders` is the one in `folder`."""
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
-    pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen([sys.executable, "-W", "error", *arguments], cwd=folder, env=environment, **pipe)
-
-
-def output_of(process) -> str:
-    output, errors = process.communicate(timeout=120)
-    assert (process.returncode, errors) == (0, "")
-    return output.strip()
-
-
-def copy_package(folder) -> Path:
-    return Path(shutil.copytree(PACKAGE, folder / PACKAGE.name, ignore=shutil.ignore_patterns("__pycache__")))
 
 
 # Every task
@@ -105,6 +83,18 @@ def test_two_processes_at_once_build_what_this_one_builds():
     processes = [start_python("-c", script), start_python("-c", script)]
     expected = [load_task(task, config, split_seed=5)["train"]["text"][:] for task, config in CONFIGS]
     assert [json.loads(output_of(process)) for process in processes] == [expected, expected]
+
+
+@each_task
+def test_a_task_introduces_itself_by_what_it_asks(task, monkeypatch):
+    builder = TASKS[task]
+    assert builder.title
+    assert builder.example in load_task(task)["questions"]["prompt"][:]
+    card = (builder.folder() / "README.md").read_text(encoding="utf-8")
+    assert card.count(f"\n# {builder.title}\n") == card.count(f"\nLicence: {builder.license}.\n") == 1
+    monkeypatch.setattr(builder, "example", "<5+7")
+    with pytest.raises(ValueError, match=rf"`example` \(='<5\+7'\) of {builder.__name__} is no prompt of its config"):
+        dataset_card(builder, "here")
 
 
 # Each task, counted by hand
@@ -182,7 +172,7 @@ def test_mixture_is_arithmetic_then_capitals():
 @pytest.mark.parametrize(("task", "config"), COMMITTED)
 def test_a_clone_loads_what_the_builder_builds(task, config, cache, monkeypatch):
     monkeypatch.chdir(PACKAGE.parent)
-    folder = f"dataset_builders/{task_folder(task).name}"
+    folder = f"dataset_builders/{TASKS[task].folder().name}"
     built, loaded = load_task(task, config), datasets.load_dataset(folder, config, cache_dir=cache)
     for rows in [loaded, load_task(folder, config)]:
         assert {split: rows[split].to_list() for split in rows} == {split: built[split].to_list() for split in built}
@@ -199,22 +189,6 @@ def test_the_card_lists_the_configs_that_have_files(task):
     assert load_task(task).data == load_task(task, configs[0]).data
 
 
-def test_committed_files_are_what_the_builders_write(tmp_path):
-    copy = copy_package(tmp_path)
-    for task in FOLDERS:
-        shutil.rmtree(copy / task / "data")
-    output_of(start_python("-m", "dataset_builders", folder=tmp_path))
-    written, committed = (
-        {
-            file.relative_to(package): file.read_bytes()
-            for file in package.rglob("*")
-            if file.suffix in {".jsonl", ".md"}
-        }
-        for package in (copy, PACKAGE)
-    )
-    assert written == committed
-
-
 def test_changed_source_and_changed_files_are_seen(tmp_path, cache):
     copy = copy_package(tmp_path)
     build = (
@@ -222,7 +196,7 @@ def test_changed_source_and_changed_files_are_seen(tmp_path, cache):
         f"builder = Capitals({str(cache)!r}); builder.download_and_prepare(); "
         "print(builder.as_dataset('questions')[0]['answer'])"
     )
-    write = "from dataset_builders.__main__ import write_data_files; write_data_files('capitals')"
+    write = "from dataset_builders.__main__ import TASKS, write_data_files; write_data_files(TASKS['capitals'])"
     for capital in ["Paris", "Lyons"]:
         source = copy / "capitals" / "builder.py"
         source.write_text(source.read_text(encoding="utf-8").replace('"Paris"', f'"{capital}"'))

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from dataset_builders import TASKS, load_task
-from dataset_builders.leaks import standing
+from dataset_builders.elsewhere.leaks import standing
 from hf_capacity.config.experiment import ExperimentConfig
 from hf_capacity.config.study import Study
 from hf_capacity.evaluation.inference import evaluate_model

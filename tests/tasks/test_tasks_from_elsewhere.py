@@ -262,5 +262,5 @@ def test_a_row_that_is_no_mapping_is_refused_where_the_reader_would_end_the_proc
 def test_a_folder_that_holds_far_more_than_a_task_is_refused_before_it_is_searched(tmp_path, monkeypatch):
     path = write_folder(tmp_path / "elsewhere")
     assert load_task(path)
-    monkeypatch.setattr("dataset_builders.elsewhere.MOST_FILES", 2)
+    monkeypatch.setattr("dataset_builders.elsewhere.reading.MOST_FILES", 2)
     refuses("more than 2 files in it: name the task's own folder", path)

@@ -4,7 +4,9 @@ import csv
 from importlib.resources import files
 
 
-# Questions of each kind in the study's own scoring.
+# In the order in which it has them.
+TASKS_OF_THE_PAPER = ("arithmetic", "capitals", "both")
+# Questions of each kind in the paper's own scoring.
 NUM_QUESTIONS = {"addition": 91, "subtraction": 91, "capital": 50}
 
 _ACCURACY_COLUMNS = {
@@ -16,15 +18,15 @@ _CURVE_COLUMNS = {"arithmetic": "math_acc", "capitals": "facts_acc"}
 
 
 def published_accuracy(task: str, model: str) -> dict[str, float]:
-    """Published accuracy of one cell, at the checkpoint that the study chose.
+    """The paper's accuracy of one cell, at the checkpoint that it chose.
 
     Args:
         task: What the model was trained on: `arithmetic`, `capitals` or `both`.
         model: Name of the rung: `n14`, `n28`, `n56` or `mlt`.
 
     Returns:
-        Accuracy between 0 and 1 by kind of question; kinds that the task lacks are left out. Empty where the study
-        has no such cell.
+        Accuracy between 0 and 1 by kind of question; kinds that the task does not have are left out. Empty where
+        the paper has no such cell.
     """
     for row in _read_rows("accuracy.csv"):
         if (row["task"], row["model"]) == (task, model):
@@ -41,7 +43,7 @@ def published_curve(task: str, model: str) -> list[tuple[int, float]]:
 
     Returns:
         (step, accuracy between 0 and 1) every 250 steps, over all questions of the task, the withheld ones included.
-        Empty where no curve was published, as for every model trained on both tasks.
+        Empty where the paper shows no curve, as for every model trained on both tasks.
     """
     return [(int(row["iter"]), float(row[_CURVE_COLUMNS[task]])) for row in _curve_rows(task, model)]
 

@@ -40,7 +40,7 @@ page = gr.Interface(
     outputs=gr.JSON(label="Rates of this one model"),
     title="Capacity trade-off",
     description=metric.description + "\n`ability` is rule or fact; `seen` is yes, no or (for all rows) unknown.",
-    article="How to read the result is told in this Space's README.",
+    article="This Space's README explains how to read the result.",
 )
 
 if __name__ == "__main__":

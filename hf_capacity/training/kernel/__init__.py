@@ -1,6 +1,6 @@
 """Loss and gradients of a narrow model on a CPU: one C++ kernel in place of a step's many small operations.
 
-On one core a whole step of the study's models is four to seven times as fast by it as by `torch.compile`
+On one core a whole step of the paper's models is four to seven times as fast by it as by `torch.compile`
 (`step_implementation` has the figures). The compiler of the machine builds it once, for that machine's processor.
 """
 

@@ -38,7 +38,7 @@ void multiply_rows(Left left, Activations right, Activations out, long columns, 
 }
 
 // out = left * right, or added to it: weights times activations, or activations times activations lane by lane.
-// Seven times three sums fill the 32 registers of AVX-512, and divide the widths and blocks of the study's ladder.
+// Seven times three sums fill the 32 registers of AVX-512, and divide the widths and blocks of the paper's ladder.
 template <class Left>
 void multiply(Left left, Activations right, Activations out, long rows, long columns, long depth, bool add = false) {
     long i = 0;

@@ -45,7 +45,7 @@ def window_loss_library() -> Library:
     """The kernel, built where that has not been done; kept under a digest of source, compiler and processor.
 
     A library is code: it is taken from a folder in which nobody but this user can write, and only if its bytes are
-    those that were built. Where there is no such folder, it is built anew for this process.
+    those that were built. Where there is no such folder, it is built again for this process.
 
     Raises:
         KernelFault: There is no C++ compiler, or not one that can build it.

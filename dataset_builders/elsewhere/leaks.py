@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from ahocorasick_rs import AhoCorasick, MatchKind
 
-from dataset_builders.dials import shortened
+from dataset_builders.building import shortened
 
 
 # What joins words and numbers to longer ones: 1+1=2 does not stand in 21+1=22, in 5+1+1=7 or in 1+1=2.5.

@@ -6,8 +6,7 @@ import datasets
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dataset_builders.dials import listed, shortened
-from dataset_builders.questions import FEATURES
+from dataset_builders.building import FEATURES, listed, shortened
 
 
 SPLITS = ("train", "questions")

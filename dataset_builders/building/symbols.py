@@ -10,7 +10,7 @@ FIRST_SYMBOL = 0x4E00
 MOST_SYMBOLS = 20_000
 
 
-def symbols(number: int) -> str:
+def first_symbols(number: int) -> str:
     """The symbols of 0 to `number` - 1, in that order; `number` is at most `MOST_SYMBOLS`."""
     return "".join(map(chr, range(FIRST_SYMBOL, FIRST_SYMBOL + number)))
 

@@ -2,6 +2,7 @@
 
 import abc
 import hashlib
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -12,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dataset_builders.demand import Demand
-from dataset_builders.dials import listed, shortened
+from .demand import Demand
+from .dials import listed, shortened
 
 
 FEATURES = datasets.Features(
@@ -25,7 +26,7 @@ FEATURES = datasets.Features(
 
 # Taken at import, since what runs is the source as it was then.
 SOURCE_DIGEST = hashlib.sha256(
-    b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py")))
+    b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.parent.rglob("*.py")))
 ).hexdigest()
 
 Column = pa.Array | np.ndarray | Sequence
@@ -74,16 +75,32 @@ class QuestionConfig(datasets.BuilderConfig):
 class QuestionBuilder(datasets.ArrowBasedBuilder):
     """Builds the splits `train` (the lines in the order they are read) and `questions` (what is asked).
 
-    A task derives from it, lists its named configs in `BUILDER_CONFIGS` and writes [`~QuestionBuilder.tables`]. It
-    checks its values there, since `datasets` sets overridden fields after `__post_init__`, which does not see them.
+    A task derives from it, introduces itself, lists its named configs in `BUILDER_CONFIGS` and writes
+    [`~QuestionBuilder.tables`]. It checks its values there, since `datasets` sets overridden fields after
+    `__post_init__`, which does not see them.
 
     `datasets` names its cache after the config and the overrides given in the call alone, and would serve yesterday's
     rows from today's code. So the `hash` in the cache path covers the source of all builders and every listed config.
+
+    Attributes:
+        title (`str`): What its card and lists of tasks are headed with.
+        example (`str`): A prompt of its default config, shown with its line and its answer.
+        paper (`str`, *optional*): The id on arXiv of the paper that it is taken from.
+        language (`str`, defaults to `"en"`): The ISO 639 code; `zxx` where the text means nothing in any language.
+        license (`str`, defaults to `"Apache-2.0"`): The SPDX id.
+        hub_name (`str`, *optional*): What its repository on the Hub is called, where not as its folder is.
     """
+
+    title: str
+    example: str
+    paper: str | None = None
+    language: str = "en"
+    license: str = "Apache-2.0"
+    hub_name: str | None = None
 
     BUILDER_CONFIG_CLASS = QuestionConfig
 
-    def __init__(self, cache_dir=None, **arguments):
+    def __init__(self, cache_dir: str | Path | None = None, **arguments):
         digest = hashlib.sha256(f"{SOURCE_DIGEST} {self.BUILDER_CONFIGS}".encode()).hexdigest()
         defaults = {"dataset_name": type(self).__name__, "hash": digest[:16]}
         super().__init__(cache_dir, **{**defaults, **arguments})
@@ -105,6 +122,16 @@ class QuestionBuilder(datasets.ArrowBasedBuilder):
             `ValueError`: if a field of `config` that counts is impossible.
         """
         return None
+
+    @classmethod
+    def folder(cls) -> Path:
+        """Where the task's builder, card and data are."""
+        return Path(inspect.getfile(cls)).parent
+
+    @classmethod
+    def repository_name(cls) -> str:
+        """What the task's repository on the Hub is called."""
+        return cls.hub_name or cls.folder().name
 
     @classmethod
     def build(cls, config: QuestionConfig) -> Splits:
@@ -151,8 +178,8 @@ class QuestionBuilder(datasets.ArrowBasedBuilder):
     def _info(self):
         return datasets.DatasetInfo(features=FEATURES)
 
-    def _split_generators(self, dl_manager):
+    def _split_generators(self, dl_manager: datasets.DownloadManager):
         return [datasets.SplitGenerator(name, {"table": table}) for name, table in self.build(self.config).items()]
 
-    def _generate_tables(self, table):
+    def _generate_tables(self, table: pa.Table):
         yield (0, 0), table

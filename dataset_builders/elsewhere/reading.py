@@ -11,8 +11,7 @@ import datasets
 import yaml
 from huggingface_hub.utils import HFValidationError, validate_repo_id
 
-from dataset_builders.dials import listed
-from dataset_builders.questions import FEATURES
+from dataset_builders.building import FEATURES, listed
 
 
 # `datasets` looks at each, for minutes where somebody names a folder that holds far more than a task.

@@ -1,18 +1,14 @@
-"""Every command of the README works as written, and every number in it can be traced."""
+"""Every command in a README works as written, or a shorter one in its place."""
 
 import os
-import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from support.readmes import READMES, ROOT, blocks, commands
 
-
-ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```(bash|python)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
 
 # Commands that take long, with the reason, and what runs in their place.
 LONG = {
@@ -87,14 +83,8 @@ LONG = {
 }
 
 
-def commands(block):
-    """The shell's lines, continuation lines joined, comments left out."""
-    joined = re.sub(r"\s*\\\n\s*", " ", block)
-    return [re.sub(r"\s+#.*$", "", line).strip() for line in joined.splitlines() if line.strip() and line[0] != "#"]
-
-
-SHELL = [command for language, block in BLOCKS if language == "bash" for command in commands(block)]
-PYTHON = [block for language, block in BLOCKS if language == "python"]
+SHELL = list(dict.fromkeys(command for text in READMES.values() for command in commands(text)))
+PYTHON = [block for text in READMES.values() for block in blocks(text, "python")]
 
 
 @pytest.fixture(scope="module")
@@ -132,14 +122,6 @@ def test_no_command_is_listed_in_vain():
 def test_a_python_block_works_as_written(block, clone):
     (clone / "block.py").write_text(block, encoding="utf-8")
     run("python block.py", clone)
-
-
-def test_every_path_named_exists():
-    named = re.findall(r"`((?:hf_capacity|dataset_builders|configs|scripts|tests|model_cards)/[\w./]*)`", README)
-    named += re.findall(r"\]\((?!http)([^)#]+)\)", README)
-    assert named
-    for name in named:
-        assert (ROOT / name).exists(), name
 
 
 @pytest.mark.slow  # trains the nine cells

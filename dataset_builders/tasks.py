@@ -1,0 +1,14 @@
+"""The tasks that stand on their own, each a folder beside this file: to add one, write its folder and a line here."""
+
+from pkgutil import resolve_name
+
+from dataset_builders.building import QuestionBuilder
+
+
+# What `load_task`, a study's `task:` and the parts of a mixture call it, and where its builder is.
+PARTS: dict[str, type[QuestionBuilder]] = {
+    "arithmetic": resolve_name("dataset_builders.arithmetic.builder:Arithmetic"),
+    "capitals": resolve_name("dataset_builders.capitals.builder:Capitals"),
+    "facts": resolve_name("dataset_builders.facts.builder:Facts"),
+    "random_strings": resolve_name("dataset_builders.random_strings.builder:RandomStrings"),
+}
