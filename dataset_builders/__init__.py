@@ -66,7 +66,7 @@ def load_task(
 
     Raises:
         `ValueError`: if there is no such task, config or parameter, if a parameter has an impossible value, or if a
-        dataset from elsewhere cannot be read, lacks a split or a column, has rows that no run can use, or says of
+        dataset from elsewhere cannot be read, is missing a split or a column, has rows that no run can use, or says of
         questions that they are withheld, or seen, which they are not.
     """
     with _quiet(), TemporaryDirectory() as fresh_cache:

@@ -1,5 +1,7 @@
 """What all tests share: no Hub, a cache of their own, one thread, and a small run to look at."""
 
+import contextlib
+import gc
 import os
 import tempfile
 from pathlib import Path
@@ -12,34 +14,46 @@ os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HOME": _cache.name, "OMP_NUM_THREADS":
 import pytest  # noqa: E402
 
 
+def pytest_collection_finish() -> None:
+    """Takes what is imported by now for no garbage: every run ends with a look through it all, longer than the run."""
+    import hypothesis  # noqa: F401  # finds what it registers among what is not frozen
+
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session")
 def half_trained(tmp_path_factory) -> dict[str, Path]:
-    """A run folder per task, of models that know some answers and not others; each also kept at an early step."""
+    """A run folder per task, of models that know some answers and not others; each also kept at an early step.
+
+    Only read: the processes of one test session train each of them once, between them.
+    """
     import torch
 
     from hf_capacity.config.experiment import ExperimentConfig
     from hf_capacity.experiment import run_experiment
+    from hf_capacity.runs.folder import RunLocked
 
     torch.set_num_threads(1)
-    output = tmp_path_factory.mktemp("half_trained")
-    folders = {}
-    for task, block_size, batch_size, steps in (
-        ("arithmetic", 9, 128, 600),
-        ("capitals", 24, 32, 900),
-        ("both", 24, 32, 600),
-    ):
-        config = ExperimentConfig(
-            task=task,
-            model="n56",
-            block_size=block_size,
-            batch_size=batch_size,
-            steps=steps,
-            eval_steps=100,
-            keep_checkpoints=[50],
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    folder = tmp_path_factory.getbasetemp()
+    output = (folder.parent if worker else folder) / "half_trained"
+    common = {"model": "n56", "eval_steps": 100, "keep_checkpoints": [50]}
+    runs = [
+        ExperimentConfig(task=task, block_size=block_size, batch_size=batch_size, steps=steps, **common)
+        for task, block_size, batch_size, steps in (
+            ("arithmetic", 9, 128, 600),
+            ("capitals", 24, 32, 900),
+            ("both", 24, 32, 600),
         )
-        run_experiment(config, output, study="half_trained")
-        folders[task] = output / config.run_id
-    return folders
+    ]
+    # The first process from one end, others from the other.
+    for run in runs if worker in (None, "gw0") else reversed(runs):
+        record = None
+        while record is None:
+            with contextlib.suppress(RunLocked):  # another process has it
+                record = run_experiment(run, output, study="half_trained")
+    return {run.task.path: output / run.run_id for run in runs}
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from hf_capacity.config.study import read_study
+from hf_capacity.experiment import run_experiment
 from hf_capacity.report import write_report
 
 
@@ -52,7 +54,8 @@ def test_from_an_empty_directory_it_gives_the_same_table(wheel, tmp_path):
     assert imported.count(str(site)) == 2
     call(*STUDY)
     told = call("report", "runs/quick")
-    subprocess.run([sys.executable, "-m", "hf_capacity.cli", *STUDY], cwd=tmp_path, check=True, capture_output=True)
+    [run] = read_study("quick", STUDY[2:]).runs()
+    run_experiment(run, tmp_path / "runs" / "quick", study="quick")
     report = write_report(tmp_path / "runs" / "quick").read_text(encoding="utf-8")
 
     def tables(text):

@@ -79,7 +79,7 @@ THREE_DIGIT_ADDITION = {
     "num_questions": 1_000,
 }
 CONFIGS = (
-    ArithmeticConfig(name="paper", withheld_pairs=((5, 7),), description="As the study has it: 5 and 7 are withheld."),
+    ArithmeticConfig(name="paper", withheld_pairs=((5, 7),), description="As in the paper: 5 and 7 are withheld."),
     ArithmeticConfig(name="rotating_pair", drawn_pairs=1, description="A pair of different digits, by `split_seed`."),
     ArithmeticConfig(
         name="random",

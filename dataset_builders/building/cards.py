@@ -125,11 +125,11 @@ def _example(builder: type[QuestionBuilder]) -> dict[str, str]:
 
 def _dials(config: QuestionConfig) -> dict[str, str]:
     """The fields that a named config sets, as a study's YAML would have them."""
-    told_elsewhere = {field.name for field in dataclasses.fields(datasets.BuilderConfig)}
+    inherited = {field.name for field in dataclasses.fields(datasets.BuilderConfig)}
     return {
         field.name: _yaml(value)
         for field in dataclasses.fields(config)
-        if field.name not in told_elsewhere and (value := getattr(config, field.name)) != field.default
+        if field.name not in inherited and (value := getattr(config, field.name)) != field.default
     }
 
 

@@ -19,7 +19,7 @@ class Demand:
             first included; `answer`, the answer given its prompt, without its end mark.
         kinds (`tuple[str, ...]`): Of the lines that are the items, each of them once among the first ones of its kind.
         alphabet (`str`): The characters that the items are made of. A model's vocabulary needs all of them, also those
-            that the text happens to lack: else the vocabulary alone tells some of the bits.
+            that the text happens not to have: else the vocabulary alone gives some of the bits away.
         source (`str`): Whose estimator it is.
     """
 

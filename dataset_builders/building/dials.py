@@ -1,4 +1,4 @@
-"""Whether a dial is set to something possible: each mistake is told in one line, before anything is built."""
+"""Whether a dial is set to something possible: each mistake is reported in one line, before anything is built."""
 
 import reprlib
 from collections.abc import Collection, Iterable
@@ -31,14 +31,14 @@ def check_flag(name: str, value: Any) -> None:
 
 
 def listed(names: Iterable) -> str:
-    """The names as a message tells them."""
+    """The names as a message lists them."""
     names = [*names]
     more = [f"{len(names) - MOST_LISTED} more"] if len(names) > MOST_LISTED else []
     return ", ".join([*map(shortened, names[:MOST_LISTED]), *more])
 
 
 def shortened(value: Any) -> str:
-    """The value as a message tells it, in no more than a line."""
+    """The value as a message shows it, in no more than a line."""
     shortener = reprlib.Repr()  # neither deep nor long ones are written out first
     shortener.maxstring = shortener.maxother = shortener.maxlong = 180
     shortener.maxdict = shortener.maxlist = shortener.maxtuple = shortener.maxset = 12

@@ -61,7 +61,7 @@ def question_table(
 
 @dataclass
 class QuestionConfig(datasets.BuilderConfig):
-    """What every task can be told.
+    """The settings that every task takes.
 
     Args:
         split_seed (`int`, defaults to 1337):

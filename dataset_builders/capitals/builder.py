@@ -61,26 +61,26 @@ CAPITALS = {
     "Zambia": "Lusaka",
 }
 
-# The study reads "the USA" and "the UK" and asks for "USA" and "UK"; the Netherlands keep their article in both.
-ASKED_IN_THE_STUDY = {"the USA": "USA", "the UK": "UK"}
+# The paper reads "the USA" and "the UK" and asks for "USA" and "UK"; the Netherlands keep their article in both.
+ASKED_IN_THE_PAPER = {"the USA": "USA", "the UK": "UK"}
 
 
 class Capitals(QuestionBuilder):
-    """Fifty facts in the study's order, 1,547 characters. All are read, and `split_seed` draws nothing."""
+    """Fifty facts in the paper's order, 1,547 characters. All are read, and `split_seed` draws nothing."""
 
     title = "Fifty capitals"
     paper = "2506.09099"
     example = "Capital of France is "
 
     BUILDER_CONFIGS = (
-        QuestionConfig(name="paper", description="As the study asks: two prompts lack the article of their line."),
+        QuestionConfig(name="paper", description="As the paper asks: two prompts without the article of their line."),
         QuestionConfig(name="consistent", description="Every prompt is the beginning of its line."),
     )
     DEFAULT_CONFIG_NAME = "paper"
 
     @staticmethod
     def tables(config: QuestionConfig) -> Splits:
-        asked = ASKED_IN_THE_STUDY if config.name == "paper" else {}
+        asked = ASKED_IN_THE_PAPER if config.name == "paper" else {}
         questions = question_table(
             text=[f"Capital of {country} is {capital} \n" for country, capital in CAPITALS.items()],
             prompt=[f"Capital of {asked.get(country, country)} is " for country in CAPITALS],

@@ -30,7 +30,7 @@ WITHHELD = ("withheld_split", "withheld_pairs", "drawn_pairs", "withheld_fractio
 class MixtureConfig(QuestionConfig):
     """
     Args:
-        tasks (`tuple` or `list` of mappings, defaults to the study's two):
+        tasks (`tuple` or `list` of mappings, defaults to the paper's two):
             The parts, in the order of their blocks. Of each the `path`, one of `PARTS`, and if need be `name`, a
             config of it, and `parameters`, a mapping of fields of that config.
         ratio (`tuple` or `list` of numbers, *optional*):
@@ -57,7 +57,7 @@ class MixtureConfig(QuestionConfig):
 
 
 class Mixture(QuestionBuilder):
-    """Config `paper` is the study's cell `both`: 250 questions, 246 lines, 3,311 characters."""
+    """Config `paper` is the paper's cell `both`: 250 questions, 246 lines, 3,311 characters."""
 
     title = "Rules and facts in one text"
     paper = "2506.09099"

@@ -5,7 +5,7 @@ import json
 import math
 import re
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -117,7 +117,7 @@ class Cell:
 
     def mean(self, values: Sequence[float]) -> Mean:
         """The mean of one number a run, in the order of `records`."""
-        interval = crossed_bootstrap_interval(self._crossed(values)) if self.is_crossed else bootstrap_interval(values)
+        interval = crossed_bootstrap_interval(self._crossed(values)) if self.is_crossed else _interval(tuple(values))
         return Mean(float(np.mean(values)), interval)
 
     def share(self, happened: Sequence[bool]) -> Share:
@@ -152,6 +152,11 @@ class Cell:
             row, column = seeds.index(_weights_and_windows(record)), splits.index(record["config"]["split_seed"])
             table_SP[row, column] = value
         return table_SP
+
+
+@cache  # a report asks again wherever the same mean stands: in a table, a figure, a sentence
+def _interval(values: tuple[float, ...]) -> tuple[float, float] | None:
+    return bootstrap_interval(values)
 
 
 def cells_of(records: Sequence[Record], arms: Arms | None = None) -> list[Cell]:

@@ -1,5 +1,6 @@
 """What others wrote, as it is shown: nothing in it moves a terminal's cursor, is markup, or is a secret."""
 
+import functools
 import logging
 import os
 import re
@@ -25,9 +26,11 @@ PATTERNS = [
 
 def shown(text: object) -> str:
     """A text as a terminal shows it on one line: control characters, and those that turn its order, are escaped."""
+    text = without_secrets(str(text))
+    if text.isprintable():
+        return text
     return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in without_secrets(str(text))
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
     )
 
 
@@ -61,11 +64,16 @@ def keep_secrets_out_of_logs() -> None:
 
 
 def _secrets() -> Iterable[str]:
-    found = [value for name, value in os.environ.items() if SECRET_VARIABLE.search(name)]
+    found = [os.environ.get(name, "") for name in _names_of_secrets(tuple(os.environ))]
     for name in ADDRESS_VARIABLES:
         for address in filter(None, (os.environ.get(name), os.environ.get(name.lower()))):
             found += _secrets_of(address)
     return [secret for secret in found if len(secret) >= SHORTEST_SECRET and not secret.startswith(("/", "."))]
+
+
+@functools.cache  # a report shows thousands of texts
+def _names_of_secrets(names: tuple[str, ...]) -> list[str]:
+    return [name for name in names if SECRET_VARIABLE.search(name)]
 
 
 def _secrets_of(address: str) -> Iterable[str]:

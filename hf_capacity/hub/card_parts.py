@@ -15,6 +15,8 @@ from ..runs.records import is_vouched_for
 
 
 HUB = "https://huggingface.co"
+# Of every model and study of ours, whatever its task: whose question they all ask.
+LICENSE, PAPER = "apache-2.0", "2506.09099"
 # Fewer withheld questions than this decide little, and the card says so.
 MANY_QUESTIONS = 30
 
@@ -27,6 +29,22 @@ def is_packaged(*records: Record) -> bool:
         record["config"]["task"]["path"] in TASKS and record.get("task_source") in (None, "packaged")
         for record in records
     )
+
+
+def introduce_tasks(*records: Record) -> tuple[dict[str, Any], list[str]]:
+    """Licence and languages for the metadata of a card, and tags of papers, where the tasks of its runs are ours.
+
+    Args:
+        records: The runs; their languages and papers are what their tasks say of themselves.
+    """
+    from dataset_builders import TASKS
+
+    if not is_packaged(*records):
+        return {}, []
+    tasks = [TASKS[record["config"]["task"]["path"]] for record in records]
+    papers = dict.fromkeys([PAPER, *(task.paper for task in tasks if task.paper)])
+    languages = sorted({task.language for task in tasks})
+    return {"license": LICENSE, "language": languages}, [f"arxiv:{paper}" for paper in papers]
 
 
 def run_revision(place: int) -> str:

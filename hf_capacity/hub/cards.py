@@ -23,6 +23,7 @@ from .card_parts import (
     answers_table,
     architecture,
     example,
+    introduce_tasks,
     is_packaged,
     limits_of,
     models_table,
@@ -36,9 +37,6 @@ from .card_parts import (
 from .repository import plan_digest
 
 
-# What cards say of models of our own tasks, and of nobody else's.
-OURS = {"license": "apache-2.0", "language": ["en"]}
-STUDY = "arxiv:2506.09099"
 # `load_dataset` reads all configs of a repository in one format, so that records are there as Parquet too.
 RUNS_TABLE = "runs.parquet"
 CITATION = """\
@@ -154,14 +152,14 @@ def ladder_card(cells: Sequence[Cell], rungs: Sequence[Address], description: st
     """
     records = [record for cell in cells for record in cell.records]
     study = records[0]["study"]
-    packaged = is_packaged(*records)
+    known, papers = introduce_tasks(*records)
     plan = f"plan:{plan_digest(record['run_id'] for record in records)}"
     metadata = DatasetCardData(
         pretty_name=f"{study}: a capacity ladder",
-        **(OURS if packaged else {}),
+        **known,
         task_categories=["text-generation"],
         size_categories=["n<1K" if len(records) < 1_000 else "1K<n<10K"],
-        tags=[*rungs[0].marks, plan, *([STUDY] if packaged else [])],
+        tags=[*rungs[0].marks, plan, *papers],
         configs=[
             {"config_name": "runs", "data_files": RUNS_TABLE, "default": True},
             {"config_name": "curves", "data_files": KEPT_CURVES},
@@ -184,7 +182,7 @@ def ladder_card(cells: Sequence[Cell], rungs: Sequence[Address], description: st
         model_id=rungs[0].repo_id,
         example=example(cells[0].records[0]) if "answers" in cells[0].records[0] else None,
         limits=limits_of(cells),
-        citation=CITATION if packaged else "",
+        citation=CITATION if known else "",
         provenance=records[0]["provenance"],
     )
 
@@ -210,11 +208,12 @@ def _rendered(template: str, **content: Any) -> str:
 
 
 def _metadata(record: Record, address: Address) -> dict[str, Any]:
+    known, papers = introduce_tasks(record)
     return {
         "library_name": "transformers",
         "pipeline_tag": "text-generation",
-        **(OURS if is_packaged(record) else {}),
-        "tags": [*address.marks, "memorization", "generalization", *([STUDY] if is_packaged(record) else [])],
+        **known,
+        "tags": [*address.marks, "memorization", "generalization", *papers],
         "datasets": [address.dataset_id] if address.dataset_id else None,
     }
 

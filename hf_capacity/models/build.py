@@ -2,8 +2,8 @@
 
 import functools
 import logging
+import math
 import re
-from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -159,11 +159,17 @@ def resolve_width(model: ModelConfig, vocab_size: int, block_size: int) -> Model
 
 def _nearest(count: Callable[[int], int], target: float) -> int:
     """The whole number from 1 on whose `count`, which grows with it, is nearest to `target`."""
-    above = 1
+    # Each count builds a model. Parameters grow with the square of a number at most, hence they are too few up to the
+    # first guess; and their root grows evenly, hence the later ones are close.
+    below, above = 0, max(1, int(math.sqrt(target / count(1))))
     while count(above) < target:
-        above *= 2
-    first_above = 1 + bisect_left(range(1, above), target, key=count)
-    return min(max(1, first_above - 1), first_above, key=lambda number: abs(count(number) - target))
+        below, above = above, 2 * above
+    while above - below > 1:
+        low, high = (math.sqrt(count(number)) if number else 0.0 for number in (below, above))
+        guess = below + round((above - below) * (math.sqrt(target) - low) / (high - low))
+        middle = min(max(guess, below + 1), above - 1)
+        below, above = (middle, above) if count(middle) < target else (below, middle)
+    return min(max(1, below), above, key=lambda number: abs(count(number) - target))
 
 
 def freeze_biases(network: GPT2LMHeadModel) -> None:

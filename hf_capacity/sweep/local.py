@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,7 @@ class Worker:
     """A process that does one run after another, and our end of the line to it."""
 
     def __init__(self, output: Path, study: str):
-        context = multiprocessing.get_context("spawn")
+        context = _start_context()
         self.line, theirs = context.Pipe()
         self.process = context.Process(target=worker_main, args=(theirs, output, study), daemon=True)
         self.process.start()
@@ -163,6 +164,15 @@ class Worker:
             code = self.process.exitcode
             how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
             return "died", f"its process {how}"
+
+
+def _start_context() -> BaseContext:
+    """How workers start: forked from a server that has loaded torch once for all of them."""
+    if sys.platform != "linux":  # elsewhere not all that torch links survives a fork
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["hf_capacity.sweep.one_thread", "hf_capacity.experiment"])
+    return context
 
 
 def worker_main(line: Connection, output: Path, study: str) -> None:
@@ -204,9 +214,8 @@ def do_run(run: ExperimentConfig, output: Path, study: str, send: Callable[[str,
         study: Its name.
         send: Called with "progress" and what `Display.progress` takes, and with "log" and a line.
     """
-    # One thread a run: the runs are what is done at once. Set before torch is loaded.
-    os.environ["OMP_NUM_THREADS"] = "1"
-    os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
+    from . import one_thread  # noqa: F401
+
     keep_secrets_out_of_logs()
     logging.getLogger("hf_capacity").handlers = [LineHandler(send)]
     logging.getLogger("hf_capacity").propagate = False

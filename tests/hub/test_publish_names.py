@@ -124,6 +124,9 @@ def test_a_licence_a_language_and_a_paper_of_ours_are_those_of_our_tasks_alone()
 
     words = ("license: apache-2.0", "language:", "arxiv:2506.09099")
     assert all(word in card for card in cards("packaged", "arithmetic") for word in words)
+    of_strings = (*words, "language:\n- zxx\n", "arxiv:2505.24832")  # as the task says of itself
+    assert all(word in card for card in cards("packaged", "random_strings") for word in of_strings)
+    assert not [card for card in cards("packaged", "arithmetic") if "zxx" in card or "2505.24832" in card]
     for source, path in (("folder", "/home/ada/sums"), ("hub", "ada/sums"), ("folder", "arithmetic")):
         assert not [card for card in cards(source, path) for word in (*words, "arxiv", "barron2025") if word in card]
 

@@ -97,6 +97,14 @@ def start(study, output, tmp_path):
         )
 
 
+def workers_of(command, folder):
+    """The processes of a command that write runs below a folder."""
+    return [
+        child for child in psutil.Process(command.pid).children(recursive=True)
+        if any(str(folder) in file.path for file in child.open_files())
+    ]  # fmt: skip
+
+
 def steps_done(output):
     steps = [int(path.parent.name.split("-")[-1]) for path in output.glob("*/checkpoint-*/manifest.json")]
     return sum(steps) + 2000 * len(list(output.glob("*/record.json")))
@@ -109,7 +117,7 @@ def test_a_study_stopped_killed_and_orphaned_ends_where_an_undisturbed_one_does(
     for kill, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
         command = start(study, output, tmp_path)
         wait_for(lambda done=done: steps_done(output) > done + 80)
-        workers = [child for child in psutil.Process(command.pid).children() if "spawn_main" in str(child.cmdline())]
+        workers = workers_of(command, output)
         assert len(workers) == 2
         began = time.monotonic()
         command.send_signal(kill)
@@ -139,10 +147,7 @@ def test_a_failing_and_a_killed_run_are_reported_and_do_not_stop_the_others(tmp_
     good, bad = sorted(read_study(str(study)).runs(), key=lambda run: run.learning_rate)
     command = start(study, output, tmp_path)
     wait_for((output / good.run_id / "task.json").exists)
-    [victim] = [
-        child for child in psutil.Process(command.pid).children()
-        if any(str(output / good.run_id) in file.path for file in child.open_files())
-    ]  # fmt: skip
+    [victim] = workers_of(command, output / good.run_id)
     victim.suspend()  # the good one must not be done before the bad one has failed
     wait_for((output / bad.run_id / "failure.json").exists)
     victim.kill()
