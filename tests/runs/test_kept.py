@@ -117,7 +117,7 @@ def column(table, name, values):
 
 
 FIRST, LAST = (load_records(QUICK)[place]["run_id"] for place in (0, -1))
-COUNTS = dict.fromkeys(("exact_match", "recall", "fit", "extrapolation"), {"correct": 90, "questions": 4})
+COUNTS = {key: {"correct": 90, "questions": 4} for key in ("exact_match", "recall", "fit", "extrapolation")}
 FAULTS = {
     "a torn line": (change_lines(lambda lines: [*lines[:-1], lines[-1][:100]]), "line 9 of .*is not readable as JSON"),
     "a changed number": (
