@@ -10,7 +10,7 @@ reproduce: $(VENV)/installed
 	$(VENV)/bin/hf-capacity report runs/$(STUDY)
 
 test: $(VENV)/installed
-	HF_HUB_OFFLINE=1 $(VENV)/bin/python -m pytest --numprocesses 2 --dist worksteal
+	HF_HUB_OFFLINE=1 $(VENV)/bin/python -m pytest --numprocesses 2
 
 slow-test: $(VENV)/installed
 	HF_HUB_OFFLINE=1 $(VENV)/bin/python -m pytest -m slow

@@ -168,7 +168,7 @@ def build_batches(
     if config.curriculum:
         settings["curriculum"] = Curriculum(config.curriculum, config.steps, _ability_of_rows(task, config))
     if config.batches == "lines":
-        lines = [encode(tokenizer, line) for line in task.lines["text"]]
+        lines = [encode(tokenizer, line) for line in task.lines["text"][:]]
         rows_WT = line_rows(lines, *encode(tokenizer, "\n"), config.block_size).to(device)
         return LineBatches(rows_WT, config.batch_size, **settings)
     ids_N = torch.tensor(encode(tokenizer, task.text), device=device)
@@ -180,7 +180,7 @@ def _ability_of_rows(task: Task, config: ExperimentConfig) -> Sequence[str]:
     abilities = task.lines["ability"][:]
     if config.batches == "lines":
         return abilities
-    return ability_of_windows(abilities, list(map(len, task.lines["text"])), config.block_size)
+    return ability_of_windows(abilities, list(map(len, task.lines["text"][:])), config.block_size)
 
 
 def line_rows(lines: Sequence[Sequence[int]], start: int, block_size: int) -> torch.Tensor:

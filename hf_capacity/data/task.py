@@ -59,7 +59,7 @@ class Task:
         """
         splits = load_task(config.path, config.name, split_seed=split_seed, leaks=config.leaks, **config.parameters)
         demand = demanded_bits(config.path, config.name, split_seed=split_seed, **config.parameters)
-        text, source = "".join(splits["train"]["text"]), task_source(config.path)
+        text, source = "".join(splits["train"]["text"][:]), task_source(config.path)
         questions = {column: splits["questions"][column][:] for column in splits["questions"].column_names}
         content = json.dumps([text, questions], sort_keys=True).encode()
         identity = {
@@ -92,7 +92,7 @@ class Task:
     @property
     def lines_per_item(self) -> float:
         """How many training lines each item to be memorised has, on average."""
-        return sum(kind in self.demand.kinds for kind in self.lines["kind"]) / self.demand.num_items
+        return sum(kind in self.demand.kinds for kind in self.lines["kind"][:]) / self.demand.num_items
 
     def write_identity(self, folder: Path) -> None:
         """Writes `task.json`, so that whoever finds the model knows what it has seen."""

@@ -203,7 +203,7 @@ def test_a_processor_with_shorter_vectors_computes_the_same(another_compiler):
 
 
 BUILD = """
-from hf_capacity import kernel
+from hf_capacity.training import kernel
 kernel.window_loss_library()
 """
 
