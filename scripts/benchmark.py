@@ -49,7 +49,7 @@ def measure_evaluation(config: ExperimentConfig, rounds: int) -> dict[str, Any]:
     """(e): every question of the task, ours and by writing the answers out: to the last token that a question needs.
 
     Equations are written by `generate` with its cache. Facts outgrow the block, where every cached position would have
-    to move: they are written with the window slid, as the study does.
+    to move: they are written with the window slid, as the paper does.
     """
     cell = Cell(config)
     exam, tokenizer, model, block_size = cell.exam, cell.tokenizer, cell.model().eval(), config.block_size
@@ -154,8 +154,8 @@ def measure_start() -> dict[str, float]:
 
 
 def surroundings() -> dict[str, Any]:
-    told = Path("/proc/cpuinfo")
-    processor = re.search(r"model name\s*:\s*(.+)", told.read_text(encoding="utf-8")) if told.exists() else None
+    cpuinfo = Path("/proc/cpuinfo")
+    processor = re.search(r"model name\s*:\s*(.+)", cpuinfo.read_text(encoding="utf-8")) if cpuinfo.exists() else None
     return {
         "processor": processor[1] if processor else platform.processor(),
         "cores": num_cores(),

@@ -56,7 +56,7 @@ def main(
         explained_errors = translate_hub_errors(hub_model_id)
 
         def publish(folder: Path) -> None:
-            upload([model_repository(folder, *hub_model_id.split("/"))], public=False, tell=typer.echo)
+            upload([model_repository(folder, *hub_model_id.split("/"))], public=False, report=typer.echo)
 
     with Display(runs) if is_main else contextlib.nullcontext() as display:
 

@@ -31,7 +31,7 @@ RATES = ("fit", "extrapolation")
 
 def page() -> str:
     """The table, as Markdown."""
-    header = ["what", "published", "ours", "runs", "command"]
+    header = ["what", "outside figure", "ours", "runs", "command"]
     return (
         "# Against outside figures\n\n"
         f"{markdown_table(header, list(_rows()), num_texts=5)}\n\n"
@@ -46,37 +46,37 @@ def page() -> str:
 
 
 def _rows() -> Iterator[list[str]]:
-    for model, published in (("n14", "1/1"), ("n28", "0/1"), ("n56", "0/1")):
+    for model, outside in (("n14", "1/1"), ("n28", "0/1"), ("n56", "0/1")):
         [cell] = [cell for cell in _cells("seeds") if cell.model == model and cell.task == "arithmetic"]
         best = cell.share(cell.all_right("extrapolation", "best_on_withheld"))
         last = cell.share(cell.all_right("extrapolation"))
         what = f"all withheld sums right, {model} (Barron & White 2025)"
         ours = f"{share_text(best)} at the paper's choice, {share_text(last)} at the end"
-        yield [what, published, ours, str(cell.num_runs), "`hf-capacity run seeds task=arithmetic seeds=5`"]
+        yield [what, outside, ours, str(cell.num_runs), "`hf-capacity run seeds task=arithmetic seeds=5`"]
     for cell in _cells("reversed_addition"):
         answers = "reversed" if "reversed" in cell.task else "plain"
         ours = mean_text(cell.mean(cell.values("extrapolation")))
         steps = cell.records[0]["config"]["steps"]
         what = f"three-digit sums held out, {answers} answers, {steps:,} steps"
-        published = "1.000" if answers == "reversed" and steps == OUTSIDE_STEPS else "-"
+        outside = "1.000" if answers == "reversed" and steps == OUTSIDE_STEPS else "-"
         command = _command(cell) if steps == OUTSIDE_STEPS else f"{_command(cell)[:-1]} steps={steps}`"
-        yield [what, published, ours, str(cell.num_runs), command]
+        yield [what, outside, ours, str(cell.num_runs), command]
     for cell in _cells("random_strings"):
         bits = [record["bits"] for record in cell.records]
-        published = "173,000 of 180,224"
+        outside = "173,000 of 180,224"
         free = mean_text(cell.mean([one["raw"] + one["first_symbols"] for one in bits]), "{:,.0f}")
         counted = mean_text(cell.mean([one["raw"] for one in bits]), "{:,.0f}")
         what = "memorised bits of 4,096 strings of 4 out of 2,048 symbols (Morris et al. 2025)"
-        yield [what, published, f"{counted}; {free} if first symbols were free", str(cell.num_runs), _command(cell)]
+        yield [what, outside, f"{counted}; {free} if first symbols were free", str(cell.num_runs), _command(cell)]
     found = capacities(_cells("bits_per_parameter"))
     means = [one.best.mean([record["bits"]["per_parameter"] for record in one.best.records]) for one in found]
     sizes = [
         f"{mean_text(mean, '{:.2f}')} at {one.best.num_parameters:,}" for mean, one in zip(means, found, strict=True)
     ]
     what = "capacity for random strings, bits per parameter (Morris et al. 2025)"
-    published = f"{MORRIS_FP32} in float32 ({MORRIS_RANGE[0]} to {MORRIS_RANGE[1]})"
+    outside = f"{MORRIS_FP32} in float32 ({MORRIS_RANGE[0]} to {MORRIS_RANGE[1]})"
     num_runs = str(sum(one.best.num_runs for one in found))
-    yield [what, published, "; ".join(sizes), num_runs, _command(found[0].best)]
+    yield [what, outside, "; ".join(sizes), num_runs, _command(found[0].best)]
     grokking = _cells("mod_grokking")
     curves = load_curves(KEPT / "mod_grokking", [record for cell in grokking for record in cell.records])
     for cell in grokking:
@@ -84,8 +84,8 @@ def _rows() -> Iterator[list[str]]:
         reached = {rate: "; ".join(_first(curves[run["run_id"]], rate) for run in cell.records) for rate in RATES}
         ours = f"fit at {reached['fit']}; extrapolation at {reached['extrapolation']}"
         what = f"a / b mod 97, weight decay {decay:g}: steps to 99 % (Power et al. 2022)"
-        published = "fit by 1,000, extrapolation later" if decay else "-"
-        yield [what, published, ours, str(cell.num_runs), _command(cell)]
+        outside = "fit by 1,000, extrapolation later" if decay else "-"
+        yield [what, outside, ours, str(cell.num_runs), _command(cell)]
 
 
 def _by_operation() -> str:

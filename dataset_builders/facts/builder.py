@@ -123,7 +123,7 @@ def _values(numbers: np.ndarray, num_syllables: int) -> pa.Array:
 
 
 def _syllables_of_values(config: FactsConfig) -> int:
-    """How many syllables a value has: as few as are enough to tell all values apart, but two at least."""
+    """How many syllables a value has: as few as are enough for all values to differ, but two at least."""
     lengths = range(2, LONGEST_VALUE)
     enough = (n for n in lengths if len(VALUE_SYLLABLES) ** n >= config.num_attributes * config.num_values)
     return next(enough, LONGEST_VALUE)
@@ -143,10 +143,10 @@ def _spelled(numbers: np.ndarray, syllables: list[str], length: int) -> pa.Array
 
 
 def _check(config: FactsConfig) -> None:
-    check_whole_number("num_keys", config.num_keys, 1, MOST_KEYS, ", so many names can be told apart")
+    check_whole_number("num_keys", config.num_keys, 1, MOST_KEYS, ", so many different names there are")
     check_whole_number("num_attributes", config.num_attributes, 1, len(ATTRIBUTES), ", so many attributes have a word")
     high = MOST_VALUES // config.num_attributes
-    check_whole_number("num_values", config.num_values, 2, high, ", so many values can be told apart")
+    check_whole_number("num_values", config.num_values, 2, high, ", so many different values there are")
     num_facts = config.num_keys * config.num_attributes
     if num_facts > MOST_LINES:
         raise ValueError(

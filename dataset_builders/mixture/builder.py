@@ -90,7 +90,7 @@ class Mixture(QuestionBuilder):
             if len(shared):
                 raise ValueError(
                     f"`tasks` {first!r} and {second!r} both have the prompt {shortened(shared[0].as_py())}: mix tasks "
-                    "that can be told apart by their prompts."
+                    "whose prompts differ."
                 )
         lines = [splits["train"] for splits in built]
         characters = _characters(config, [int(_num_characters(part)[-1]) for part in lines])

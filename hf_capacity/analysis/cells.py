@@ -192,7 +192,7 @@ def cells_of(records: Sequence[Record], arms: Arms | None = None) -> list[Cell]:
 def setting_titles(cells: Sequence[Cell]) -> list[str]:
     """Of each cell, what it was trained on, and how that differs from others on the same, whatever their models.
 
-    A cell's own `settings` compare it with cells of the same model only; what they say of it is told here too.
+    A cell's own `settings` compare it with cells of the same model only; what they say of it is included here too.
     """
     settings = [
         {key: value for key, value in _settings(cell.records[0]).items() if not key.startswith("model.")}

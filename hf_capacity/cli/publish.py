@@ -29,7 +29,7 @@ def _publish(
     from ..hub import log_in, upload, write_to_disk
 
     if not dry_run:
-        upload(make(namespace or log_in()), public=public, tell=echo)
+        upload(make(namespace or log_in()), public=public, report=echo)
         return
     for folder in write_to_disk(make(namespace or "YOUR-NAME"), output):
         echo(f"Written: {folder}")

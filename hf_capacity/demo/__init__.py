@@ -16,7 +16,7 @@ def serve(folder: Path, port: int | None, announce: Callable[[str], None]) -> No
     Args:
         folder: The study's folder, such as `runs/quick`.
         port: Where; by default the first free one from 7860 on.
-        announce: Is told the page's address as soon as it can be opened.
+        announce: Called with the page's address as soon as it can be opened.
 
     Raises:
         ValueError: The folder has no study that can be shown, the port cannot be had, or Gradio is missing.

@@ -13,7 +13,7 @@ from .rendering import answers_html, style, tradeoff_html
 from .study import Study, example_prompts, find_questions
 
 
-# Gradio brings these files along. (Its own choice for bold type, weight 600, lacks letters.)
+# Gradio brings these files along. (Its own choice for bold type, weight 600, has not all letters.)
 TEXT_FONT = (gr.themes.LocalFont("IBM Plex Sans", weights=(400, 700)), "sans-serif")
 CODE_FONT = (gr.themes.LocalFont("IBM Plex Mono", weights=(400, 700)), "monospace")
 
@@ -29,7 +29,7 @@ def launch(page: gr.Blocks, host: str, port: int | None) -> str:
     Raises:
         OSError: No port is free.
     """
-    # Gradio asks its page once whether it is up; the environment's proxy, if there is one, could not tell.
+    # Gradio asks its page once whether it is up; the environment's proxy, if there is one, does not know.
     without_proxy = os.environ.get("no_proxy", os.environ.get("NO_PROXY", ""))
     os.environ["no_proxy"] = f"{without_proxy},{host}"
     # All that could leave this machine is off, whatever the environment says.

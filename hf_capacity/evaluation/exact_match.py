@@ -23,10 +23,10 @@ CUT = "…"
 
 @dataclass(frozen=True)
 class Verdicts:
-    """What one pass decided, per question: `correct_Q` is the exact match, `published_Q` the paper's reading of it."""
+    """What one pass decided, per question: `correct_Q` is the exact match, `papers_Q` the paper's reading of it."""
 
     correct_Q: torch.Tensor
-    published_Q: torch.Tensor
+    papers_Q: torch.Tensor
 
 
 class TeacherForcing:
@@ -124,13 +124,13 @@ def verdicts_on_text(
     _check(questions)
     targets = [answer + end for answer, end in zip(questions["answer"], questions["end"], strict=True)]
     texts = write(questions["prompt"], [len(target.encode()) for target in targets])
-    correct, published = [], []
+    correct, papers = [], []
     for text, target, answer in zip(texts, targets, questions["answer"], strict=True):
         correct.append(text.startswith(target))
         following = text.removeprefix(answer)[:1]  # none where the model ends its text
         closed = following in ("", "\n") if target.endswith("\n") else following not in tuple("0123456789")
-        published.append(correct[-1] or (text.startswith(answer) and closed))
-    return Verdicts(torch.tensor(correct), torch.tensor(published))
+        papers.append(correct[-1] or (text.startswith(answer) and closed))
+    return Verdicts(torch.tensor(correct), torch.tensor(papers))
 
 
 @torch.no_grad()

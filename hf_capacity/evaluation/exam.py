@@ -32,7 +32,7 @@ class Exam:
         self.task, self.questions = task, task.questions
         self._labels = {column: self.questions[column] for column in ("kind", "ability", "seen")}
         self._floors = floors(self.questions["prompt"], self.questions["answer"], **self._labels)
-        self._published = papers_questions(self.questions)
+        self._is_papers = papers_questions(self.questions)
 
     def sheet(self, encode: Callable[[str], list[int]], block_size: int, device: torch.device | str) -> TeacherForcing:
         """The questions laid out for one forward pass."""
@@ -47,18 +47,18 @@ class Exam:
         prompt is asked for several; it is empty where they are too many to be listed.
         """
         correct = verdicts.correct_Q.tolist()
-        published: dict[str, list[int]] = {}
+        papers: dict[str, list[int]] = {}
         for kind, right, counted in zip(
-            self.questions["kind"], verdicts.published_Q.tolist(), self._published, strict=True
+            self.questions["kind"], verdicts.papers_Q.tolist(), self._is_papers, strict=True
         ):
             if counted:
-                tally = published.setdefault(kind, [0, 0])
+                tally = papers.setdefault(kind, [0, 0])
                 tally[0] += right
                 tally[1] += 1
         withheld = {name: correct[place] for name, place in self.withheld.items()}
         return {
             **score(correct, **self._labels, floors=self._floors),
-            "published_scoring": published,
+            "published_scoring": papers,
             "withheld": withheld if len(withheld) <= WITHHELD_SHOWN else {},
         }
 

@@ -58,7 +58,7 @@ def step_revision(place: int, step: int) -> str:
 
 
 def example(record: Record) -> dict[str, Any]:
-    """A prompt that, with its answer, fits the model's positions: the first that the record tells of, cut at words.
+    """A prompt that, with its answer, fits the model's positions: the first in the record, cut at words.
 
     `prompt` is what plain libraries have to give the model, `asked` what `hf-capacity ask` does.
     """
@@ -85,19 +85,19 @@ def ability(counts: dict[str, list[int]]) -> str:
         "extrapolation": ("works out", "rule questions that were withheld from it"),
         "recall": ("knows", "facts that it has read"),
     }
-    told = [
+    parts = [
         f"{verb} {'none' if right == 0 else f'all {asked}' if right == asked else right} of the"
         f"{'' if right == asked else f' {asked}'} {questions}"
         for rate, (verb, questions) in deeds.items()
         for right, asked in [counts.get(rate, (0, 0))]
         if asked
     ]
-    listed = told[0] if len(told) == 1 else f"{', '.join(told[:-1])}, and {told[-1]}"
+    listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])}, and {parts[-1]}"
     return f"Of what it was asked, it {listed}. Of what its training text has no line, nothing can be expected."
 
 
 def rates_table(record: Record) -> str:
-    """Every rate of a model at its last checkpoint, with its count, interval, floor and the study's choice."""
+    """Every rate of a model at its last checkpoint, with its count, interval, floor and the paper's choice."""
     last, best = record["last"], record["best_on_withheld"]
     rows = []
     for rate in RATES:

@@ -57,7 +57,7 @@ class Address:
         repo_id: Their repository.
         index_id: The dataset repository of their study; None for a run that is published by itself.
         dataset_id: The dataset that they were trained on; None where it is not published.
-        marks: Tags that tell whose the repository is.
+        marks: Tags that say whose the repository is.
     """
 
     repo_id: str
@@ -77,8 +77,8 @@ def model_card(cell: Cell, place: int, address: Address) -> str:
     record = cell.records[place]
     config, index_id = record["config"], address.index_id
     revision = run_revision(place)
-    told = record["answers"]
-    withheld = [row for row in told if row["seen"] is False]
+    answers = record["answers"]
+    withheld = [row for row in answers if row["seen"] is False]
     num_withheld = record["last"]["counts"].get("extrapolation", [0, 0])[1]
     metadata = ModelCardData(
         **_metadata(record, address),
@@ -103,7 +103,7 @@ def model_card(cell: Cell, place: int, address: Address) -> str:
         rates=rates_table(record),
         withheld=answers_table(withheld),
         withheld_told=f"The first {len(withheld)} of {num_withheld}" if len(withheld) < num_withheld else "The",
-        seen=answers_table([row for row in told if row["seen"]]),
+        seen=answers_table([row for row in answers if row["seen"]]),
         revisions=revisions_table(cell),
         over_runs=over_runs(cell),
         kept_steps=config["keep_checkpoints"],

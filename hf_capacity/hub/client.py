@@ -39,7 +39,7 @@ def log_in() -> str:
     return _with_retries(lambda: HfApi().whoami()["name"], "your account")
 
 
-def upload(repositories: Sequence[Repository], *, public: bool, tell: Callable[[str], Any]) -> None:
+def upload(repositories: Sequence[Repository], *, public: bool, report: Callable[[str], Any]) -> None:
     """Publishes repositories one after another, each revision in one commit and `main` last.
 
     All are private while this goes on, and stay so unless `public`. What is there already is left alone, so that a
@@ -48,7 +48,7 @@ def upload(repositories: Sequence[Repository], *, public: bool, tell: Callable[[
     Args:
         repositories: What to publish, in this order.
         public: Whether to make them public, after the last is whole.
-        tell: Hears a line for each repository.
+        report: Called with a line for each repository.
 
     Raises:
         PublishError: A repository's name is taken, or the Hub refused; says how far it came.
@@ -65,14 +65,14 @@ def upload(repositories: Sequence[Repository], *, public: bool, tell: Callable[[
         for revision in repository.revisions:
             name = f"{repository.repo_id} ({revision.name})"
             _with_retries(partial(_publish_revision, api, where, revision), name, so_far)
-        tell(f"{without_secrets(url)}  {', '.join(revision.name for revision in reversed(repository.revisions))}")
+        report(f"{without_secrets(url)}  {', '.join(revision.name for revision in reversed(repository.revisions))}")
     for repository in repositories:
         if public and private[repository.repo_id]:
             where = {"repo_id": repository.repo_id, "repo_type": repository.repo_type}
             so_far = f" All are complete, but not all are public yet. {GOES_ON}"
             _with_retries(partial(api.update_repo_settings, **where, private=False), repository.repo_id, so_far)
         elif not public and not private[repository.repo_id]:
-            tell(f"{repository.repo_id} was public already, and is left so.")
+            report(f"{repository.repo_id} was public already, and stays public.")
 
 
 def _free_or_ours(api: HfApi, repository: Repository) -> bool:
@@ -128,7 +128,7 @@ def _publish_revision(api: HfApi, where: dict[str, str], revision: Revision) -> 
 def _changes(
     api: HfApi, where: dict[str, str], revision: Revision, at: str
 ) -> list[CommitOperationAdd | CommitOperationDelete]:
-    """What of the files that are there has to be written or taken away."""
+    """Which files have to be written or deleted."""
     there = {
         file.path: file.lfs.sha256 if file.lfs else file.blob_id
         for file in api.list_repo_tree(**where, revision=at, recursive=True)
@@ -176,7 +176,7 @@ def translate_hub_errors(what: str, so_far: str = "") -> Iterator[None]:
 
 
 def _cause(error: BaseException) -> BaseException:
-    """What is behind an error: the client tells of a large file's failure in a bare `RuntimeError`."""
+    """What is behind an error: the client reports a large file's failure in a bare `RuntimeError`."""
     return _cause(error.__cause__) if isinstance(error, RuntimeError) and error.__cause__ else error
 
 

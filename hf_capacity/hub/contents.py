@@ -34,7 +34,7 @@ from .repository import Repository, Revision, check_name, names_of_models, repos
 # A tag of everything that is published from here.
 MARK = "hf-capacity"
 METRIC = "capacity_tradeoff"
-# What tells of the machine and of nobody else's concern.
+# What says something of the machine, and is nobody else's concern.
 PRIVATE = ("host",)
 
 
@@ -74,7 +74,7 @@ def study_repositories(folder: Path, namespace: str, name: str | None = None) ->
     """A finished study as a model repository for each of its cells and, last, a dataset repository that lists them.
 
     Args:
-        folder: The study's folder. Its report is made anew.
+        folder: The study's folder. Its report is made again.
         namespace: The user or organisation that publishes it.
         name: The name of the last repository, with which those of the models begin; by default the study's.
 
@@ -264,7 +264,7 @@ def _checked(records: list[Record]) -> list[Record]:
         folder, run_id = record["folder"], record["run_id"]
         if "answers" not in record:
             raise ValueError(
-                f"{folder} is of an earlier version, whose records tell too little for a card: train anew."
+                f"{folder} is of an earlier version, whose records hold too little for a card: train again."
             )
         if not (folder / "model.safetensors").exists():
             raise ValueError(f"{folder} has a record but no model.safetensors: publish the folder that was trained.")

@@ -17,7 +17,7 @@ from ..config.arms import name_in_repository, spell_for_the_hub
 LONGEST_NAME = 96  # of a repository on the Hub
 LONGEST_OWN_NAME = 60  # of one that nobody has named: a person can still read it
 REFUSED_ENDINGS = (".git", ".ipynb")
-# Lies in a folder that dry runs may write anew.
+# Lies in a folder that dry runs may write again.
 DRY_RUN = ".hf-capacity-dry-run"
 
 
@@ -47,7 +47,7 @@ class Repository:
     Args:
         repo_id: `namespace/name`.
         repo_type: What the Hub calls its kind.
-        marks: Tags of its card that tell whose it is: only a repository with them is ever written over.
+        marks: Tags of its card that say whose it is: only a repository with them is ever written over.
         revisions: All of them.
         run_ids: The runs that it holds, where it holds any: one with other runs is never written over.
     """
@@ -131,7 +131,7 @@ def with_digest(name: str, original: str) -> str:
 
 
 def distinct_names(names: Sequence[str], originals: Sequence[str]) -> list[str]:
-    """The names, with digests where two are the same to the Hub, which does not tell capitals from small letters."""
+    """The names, with digests where two are the same to the Hub, to which capitals and small letters are one."""
     count = Counter(name.lower() for name in names)
     distinct = [
         name if count[name.lower()] == 1 else with_digest(name, original)
@@ -156,7 +156,7 @@ def check_name(option: str, name: str) -> str:
 
 
 def plan_digest(run_ids: Iterable[str]) -> str:
-    """What tells one plan from another: a digest of its runs, whatever they are called by and in whatever order."""
+    """A digest of the runs of a plan, which no other plan has, whatever they are called and in whatever order."""
     return digest_of("\n".join(sorted(run_ids)))[:12]
 
 

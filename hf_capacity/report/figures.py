@@ -42,7 +42,7 @@ STYLE = {
     "grid.linewidth": 0.7,
 }
 
-# Okabe and Ito's colours, told apart by colour-blind readers; markers and dashes tell them apart without any colour.
+# Okabe and Ito's colours, which colour-blind readers distinguish; markers and dashes do without any colour.
 MEASURES = {
     "fit": {"label": "seen rule questions (fit)", "color": "#0072B2", "marker": "o", "linestyle": "-"},
     "extrapolation": {
@@ -55,7 +55,7 @@ MEASURES = {
 }
 # A panel narrower than a quarter of the page shows nothing.
 MOST_COLUMNS = 4
-# One look for each size of a demand: told apart without colour too.
+# One look for each size of a demand, distinct without colour too.
 MARKERS = "o^sDvP*Xh<>"
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 

@@ -29,7 +29,7 @@ def settings_table(records: Sequence[Record], settings: Sequence[dict[str, Any]]
 
 
 def _where(values: Sequence[str], records: Sequence[Record]) -> str:
-    """One value for all runs; else each value with the names that tell which runs have it, or with their number."""
+    """One value for all runs; else each value with the names of the runs that have it, or with their number."""
     if len(set(values)) == 1:
         return values[0]
     for name in (task_label, model_label, lambda record: f"{task_label(record)} {model_label(record)}"):

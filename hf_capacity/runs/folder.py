@@ -75,7 +75,7 @@ class RunFolder:
             yield
 
     def check_free(self) -> None:
-        """Sees at once whether the folder can be written now, and changes nothing.
+        """Checks at once that the folder can be written now, and changes nothing.
 
         Raises:
             RunLocked: Another process holds it, and says which.
@@ -106,7 +106,7 @@ class RunFolder:
         return True
 
     def begin(self, session: dict[str, Any]) -> list[dict[str, Any]]:
-        """Writes the config, takes an earlier failure away and notes the session; gives all sessions so far."""
+        """Writes the config, deletes an earlier failure and notes the session; gives all sessions so far."""
         write_atomically(
             self.path / "config.yaml", yaml.safe_dump(self.config.to_dict(), sort_keys=False, allow_unicode=True)
         )
@@ -119,7 +119,7 @@ class RunFolder:
         return sessions
 
     def clear(self) -> None:
-        """Takes everything away but the lock."""
+        """Deletes everything but the lock."""
         self._curve_file.forget()
         self._kept = {}
         for path in self.path.iterdir():
@@ -138,7 +138,7 @@ class RunFolder:
         self._kept |= _digests(kept)
 
     def seal_checkpoint(self, step: int) -> None:
-        """Declares the checkpoint of `step` whole, vouches for what the run has come to, and takes older ones away.
+        """Declares the checkpoint of `step` whole, vouches for what the run has come to, and deletes older ones.
 
         The one before is not kept: what makes a sealed checkpoint unreadable, another version of torch say, would make
         that one unreadable too, and a run that starts again costs less than twice the disk for all of them.
@@ -150,14 +150,14 @@ class RunFolder:
                 shutil.rmtree(other)
 
     def last_checkpoint(self) -> tuple[Path, int] | None:
-        """The newest whole checkpoint and its step; half-written and damaged ones are taken away."""
+        """The newest whole checkpoint and its step; half-written and damaged ones are deleted."""
         whole = []
         for checkpoint in self.path.glob("checkpoint-*"):
             step = checkpoint.name.removeprefix("checkpoint-")
             if step.isdecimal() and read_seal(checkpoint):
                 whole.append((int(step), checkpoint))
             else:
-                logger.warning("%s was not written to its end or is damaged: it is taken away.", checkpoint)
+                logger.warning("%s was not written to its end or is damaged: it is deleted.", checkpoint)
                 _remove(checkpoint)
         if not whole:
             return None
@@ -176,11 +176,11 @@ class RunFolder:
         return self.cut_curve(step, seal.curve)
 
     def remove_checkpoint(self, checkpoint: Path) -> None:
-        """Takes one away that the run cannot go on from."""
+        """Deletes one that the run cannot go on from."""
         _remove(checkpoint)
 
     def remove_checkpoints(self) -> None:
-        """Takes the checkpoints to resume from away: the run is done."""
+        """Deletes the checkpoints to resume from: the run is done."""
         for checkpoint in self.path.glob("checkpoint-*"):
             shutil.rmtree(checkpoint)
 

@@ -37,7 +37,7 @@ def read_record(run_folder: Path) -> dict[str, Any]:
     """Reads a run's record, as it was written and with all that anybody needs of it.
 
     Raises:
-        Damaged: It is not JSON, not a record of a version that is known, lacks something or holds what cannot be, or
+        Damaged: It is not JSON, not a record of a version that is known, something is missing or cannot be, or
             has changed since it was written.
     """
     path = Path(run_folder) / "record.json"
@@ -230,7 +230,7 @@ def claim_folder(output: Path, study: str, description: str = "", arms: Arms | N
 
 
 def read_description(folder: Path) -> str:
-    """What a study's folder says that the study asks; nothing if it does not say."""
+    """What the study of a folder asks, as its `study.yaml` says; nothing if it does not say."""
     try:
         return str(read_yaml(Path(folder) / CLAIM).get("description") or "").strip()
     except (OSError, ValueError, AttributeError):
@@ -250,7 +250,7 @@ def read_arms(folder: Path) -> Arms:
 
 
 def check_folder(output: Path, study: str) -> None:
-    """Sees whether `output` is free for `study`, and writes nothing.
+    """Checks that `output` is free for `study`, and writes nothing.
 
     Raises:
         ValueError: It is another study's or an earlier protocol's, or holds something else.

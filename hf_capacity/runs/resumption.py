@@ -35,7 +35,7 @@ def where_to_go_on(
     """The checkpoint to resume from, if any, its step, and the rows of the learning curve up to it.
 
     Args:
-        folder: The run's; what a run cannot go on from is taken away, and the log says so.
+        folder: The run's; what a run cannot go on from is deleted, and the log says so.
         task: What the run trains on.
         model: The run's model, as it is at the start.
 

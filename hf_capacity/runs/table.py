@@ -60,9 +60,9 @@ def load_results(folder: str | Path) -> "pandas.DataFrame":
 
 
 def _told(record: dict[str, Any], arms: Arms) -> dict[str, Any]:
-    told = {key: value for key, value in record.items() if key not in ("files", "digest", "folder")}
+    row = {key: value for key, value in record.items() if key not in ("files", "digest", "folder")}
     names = {axis: arm.name for axis, arm in arms.find(record["config"]).items()}
-    return told | {"vouched_for": is_vouched_for(record), "folder": str(record["folder"]), "arms": names}
+    return row | {"vouched_for": is_vouched_for(record), "folder": str(record["folder"]), "arms": names}
 
 
 def _cells(record: dict[str, Any]) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def _fill(row: dict[str, Any], content: dict[str, Any], prefix: str, pair: Seque
 
 
 def _column(values: list[Any]) -> "pandas.Series":
-    """A column of one type: where runs have values of several, each is told as JSON."""
+    """A column of one type: where runs have values of several, each is written as JSON."""
     import pandas
 
     types = {type(value) for value in values}

@@ -104,13 +104,13 @@ def test_a_kept_checkpoint_answers_for_itself(study, half_trained):
 # What the page says when there is nothing to answer
 
 
-def told(study, prompt, checkpoint=2):
+def status_of(study, prompt, checkpoint=2):
     return answers_html(study, prompt, "arithmetic", SEEDS, checkpoint)
 
 
-def test_what_cannot_be_asked_is_told_in_a_line(study):
-    assert "The prompt is empty: type the beginning of a line, or take an example." in told(study, "")
-    stranger = told(study, "<b>é")
+def test_what_cannot_be_asked_is_said_in_a_line(study):
+    assert "The prompt is empty: type the beginning of a line, or take an example." in status_of(study, "")
+    stranger = status_of(study, "<b>é")
     assert "outside the alphabet" in stranger
     assert "&lt;b&gt;" in stranger  # what was typed is text, not HTML
     assert "<b>" not in stranger
@@ -118,7 +118,7 @@ def test_what_cannot_be_asked_is_told_in_a_line(study):
 
 
 def test_of_a_long_prompt_it_says_what_the_models_read(study):
-    page = told(study, "<1+1=2> \n" * 1_000 + "<5+7=")
+    page = status_of(study, "<1+1=2> \n" * 1_000 + "<5+7=")
     assert "The models read its last 9 characters of 9,005." in page
     assert len(page) < 5_000
 
@@ -127,10 +127,10 @@ def test_a_model_that_is_gone_or_damaged_leaves_the_others_to_answer(copied):
     [run] = copied.iterdir()
     study = Study(copied)
     (run / "step-50" / "model.safetensors").write_bytes(b"cut short")
-    assert "model.safetensors is not the file that the record vouches for" in told(study, "<5+7=", checkpoint=1)
-    assert "withheld in training" in told(study, "<5+7=")
+    assert "model.safetensors is not the file that the record vouches for" in status_of(study, "<5+7=", checkpoint=1)
+    assert "withheld in training" in status_of(study, "<5+7=")
     (run / "task.json").write_text("{}", encoding="utf-8")
-    assert "names another task" in told(study, "<5+7=")
+    assert "names another task" in status_of(study, "<5+7=")
 
 
 # Runs to ladders

@@ -100,8 +100,8 @@ class Page:
 
 def test_a_prompt_is_answered_character_by_character(page):
     page.ask("<3+4=")
-    page.wait_until(lambda: "<3+4=" in page.text(".told"))
-    assert "has the right answer 7" in page.text(".told")
+    page.wait_until(lambda: "<3+4=" in page.text(".status"))
+    assert "has the right answer 7" in page.text(".status")
     assert "n56" in page.text(".rung header")
     assert "seen in training" in page.text(".verdict")
     assert page.text(".verdict strong") in ("✓ right", "✗ wrong")
@@ -149,7 +149,7 @@ def test_another_training_set_brings_its_own_questions_and_figure(page):
 )
 def test_what_cannot_be_answered_is_told_on_the_page(page, prompt, words):
     page.ask(prompt)
-    page.wait_until(lambda: words in page.text(".fault") + page.text(".told"))
+    page.wait_until(lambda: words in page.text(".fault") + page.text(".status"))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -157,7 +157,15 @@ def test_text_stands_out_from_its_ground(chrome, address, scheme):
     preferred = [{"name": "prefers-color-scheme", "value": scheme}]
     chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": preferred})
     Page(chrome, address)
-    for text in (".told", ".when", ".rung h3", ".rung header span", ".written span", ".verdict strong", "figcaption"):
+    for text in (
+        ".status",
+        ".when",
+        ".rung h3",
+        ".rung header span",
+        ".written span",
+        ".verdict strong",
+        "figcaption",
+    ):
         assert chrome.execute_script(CONTRAST, text) > 4.5, text
 
 

@@ -113,7 +113,7 @@ def test_whole_answers_by_generate_where_they_fit_the_block(half_trained):
         expected = exam.questions["answer"][index]
         assert text.startswith(expected + ">") == verdicts.correct_Q[index].item()
         integer = text[: len(text) - len(text.lstrip("-0123456789"))]
-        assert (integer == expected) == verdicts.published_Q[index].item()
+        assert (integer == expected) == verdicts.papers_Q[index].item()
 
 
 def test_mean_loss_is_the_cross_entropy_over_every_target_by_hand(half_trained):
@@ -169,7 +169,7 @@ def test_a_number_written_on_is_wrong_for_the_study_too_but_a_missing_mark_is_no
     forcing = TeacherForcing(questions, letters, 9)
     verdicts = forcing.verdicts(partial(predict, model))
     assert verdicts.correct_Q.tolist() == [True, False, False]
-    assert verdicts.published_Q.tolist() == [True, True, False]
+    assert verdicts.papers_Q.tolist() == [True, True, False]
 
 
 def test_a_question_without_an_answer_is_named():

@@ -76,7 +76,7 @@ def test_writing_decides_as_the_one_pass_does(half_trained, task):
     one_pass = exam.sheet(partial(encode, tokenizer), num_positions(model), "cpu").verdicts(partial(predict, model))
     writing = verdicts_on_text(exam.questions, partial(continuations, model, tokenizer))
     assert writing.correct_Q.tolist() == one_pass.correct_Q.tolist()
-    assert writing.published_Q.tolist() == one_pass.published_Q.tolist()
+    assert writing.papers_Q.tolist() == one_pass.papers_Q.tolist()
     assert 0 < sum(writing.correct_Q) < len(writing.correct_Q)
     is_slid = max(map(len, exam.questions["prompt"])) > num_positions(model)
     assert is_slid == (task != "arithmetic"), "prompts beyond the block are to be among them"
@@ -193,12 +193,12 @@ def test_verdicts_on_text_read_as_the_study_reads():
     questions = {"prompt": ["<1+1="], "answer": ["2"], "end": [">"], "kind": ["addition"]}
     for text, expected in written.items():
         verdicts = verdicts_on_text(questions, lambda prompts, enough, text=text: [text])
-        assert (verdicts.correct_Q.item(), verdicts.published_Q.item()) == expected, text
+        assert (verdicts.correct_Q.item(), verdicts.papers_Q.item()) == expected, text
     written = {"Oslo \n": (True, True), "Oslo": (False, True), "Oslo\n": (False, True), "Oslo x": (False, False)}
     questions = {"prompt": ["is "], "answer": ["Oslo"], "end": [" \n"], "kind": ["capital"]}
     for text, expected in written.items():
         verdicts = verdicts_on_text(questions, lambda prompts, enough, text=text: [text])
-        assert (verdicts.correct_Q.item(), verdicts.published_Q.item()) == expected, text
+        assert (verdicts.correct_Q.item(), verdicts.papers_Q.item()) == expected, text
     with pytest.raises(ValueError, match="question 0 needs a prompt, an answer and an end"):
         verdicts_on_text(questions | {"answer": [""]}, lambda prompts, enough: [""])
 

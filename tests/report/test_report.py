@@ -15,7 +15,7 @@ from support.made_records import ARITHMETIC, BOTH, CAPITALS, add_run, add_runs, 
 
 from hf_capacity.analysis.cells import cells_of
 from hf_capacity.analysis.labels import model_label
-from hf_capacity.analysis.paper import published_accuracy, published_curve
+from hf_capacity.analysis.paper import papers_accuracy, papers_curve
 from hf_capacity.config.experiment import ExperimentConfig
 from hf_capacity.report import sections, write_report
 from hf_capacity.report.page import SECTIONS
@@ -70,11 +70,11 @@ def test_published_figures_are_those_of_the_files():
         rows = list(csv.DictReader(file))
     assert len(rows) == 12
     for row in rows:
-        looked_up = published_accuracy(row["task"], row["model"])
+        looked_up = papers_accuracy(row["task"], row["model"])
         named = {"addition": "addition_accuracy", "subtraction": "subtraction_accuracy", "capital": "facts_accuracy"}
         assert {kind: str(looked_up.get(kind, "")) for kind in named} == {kind: row[named[kind]] for kind in named}
 
-        curve = published_curve(row["task"], row["model"])
+        curve = papers_curve(row["task"], row["model"])
         assert bool(curve) == (row["task"] != "both")
         if row["task"] == "arithmetic":  # the mean of the two operations, recounted
             with open(PUBLISHED / "curves" / f"arithmetic_{row['model']}.csv", encoding="utf-8") as file:
@@ -82,12 +82,12 @@ def test_published_figures_are_those_of_the_files():
             correct = [int(line["add_correct"]) + int(line["sub_correct"]) for line in counted]
             assert [accuracy for _, accuracy in curve] == pytest.approx([number / 1820 for number in correct])
         assert [step for step, _ in curve] == (list(range(0, 30_001, 250)) if curve else [])
-    assert published_accuracy("arithmetic", "n15") == {}
-    assert published_curve("capitals", "n15") == []
+    assert papers_accuracy("arithmetic", "n15") == {}
+    assert papers_curve("capitals", "n15") == []
 
 
 def test_n14_is_at_full_accuracy_in_27_published_evaluations():
-    assert sum(accuracy == 1 for _, accuracy in published_curve("arithmetic", "n14")) == 27
+    assert sum(accuracy == 1 for _, accuracy in papers_curve("arithmetic", "n14")) == 27
 
 
 def test_the_figures_show_something_and_come_out_the_same_again(study):

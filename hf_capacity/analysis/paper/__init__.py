@@ -17,7 +17,7 @@ _ACCURACY_COLUMNS = {
 _CURVE_COLUMNS = {"arithmetic": "math_acc", "capitals": "facts_acc"}
 
 
-def published_accuracy(task: str, model: str) -> dict[str, float]:
+def papers_accuracy(task: str, model: str) -> dict[str, float]:
     """The paper's accuracy of one cell, at the checkpoint that it chose.
 
     Args:
@@ -34,8 +34,8 @@ def published_accuracy(task: str, model: str) -> dict[str, float]:
     return {}
 
 
-def published_curve(task: str, model: str) -> list[tuple[int, float]]:
-    """Published learning curve of one cell.
+def papers_curve(task: str, model: str) -> list[tuple[int, float]]:
+    """The paper's learning curve of one cell.
 
     Args:
         task: What the model was trained on.
@@ -48,7 +48,7 @@ def published_curve(task: str, model: str) -> list[tuple[int, float]]:
     return [(int(row["iter"]), float(row[_CURVE_COLUMNS[task]])) for row in _curve_rows(task, model)]
 
 
-def published_loss(task: str, model: str) -> str | None:
+def papers_loss(task: str, model: str) -> str | None:
     """The paper's training loss of one cell, in nats a character, with the digits known; None where there is none.
 
     At the last step where there is a curve; else as the results files of the joint models have it.
@@ -61,7 +61,7 @@ def published_loss(task: str, model: str) -> str | None:
 
 
 def _curve_rows(task: str, model: str) -> list[dict[str, str]]:
-    if task not in _CURVE_COLUMNS or not published_accuracy(task, model):
+    if task not in _CURVE_COLUMNS or not papers_accuracy(task, model):
         return []
     return _read_rows(f"curves/{task}_{model}.csv")
 

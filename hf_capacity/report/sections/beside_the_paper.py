@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ...analysis.cells import Cell
-from ...analysis.paper import NUM_QUESTIONS, published_accuracy, published_loss
+from ...analysis.paper import NUM_QUESTIONS, papers_accuracy, papers_loss
 from ...boundary.shown import ABSENT
 from ..markdown import markdown_table, render
 from ..study import StudyResults
@@ -35,11 +35,11 @@ def section(study: StudyResults) -> Section | None:
 
 def comparison_table(cells: Sequence[Cell]) -> str:
     """Ours in the paper's scoring beside the paper's figures; empty where no cell is one of the paper's."""
-    known = [cell for cell in cells if cell.is_papers and published_accuracy(cell.task, cell.rung)]
-    kinds = [kind for kind in KIND_NAMES if any(kind in published_accuracy(cell.task, cell.rung) for cell in known)]
+    known = [cell for cell in cells if cell.is_papers and papers_accuracy(cell.task, cell.rung)]
+    kinds = [kind for kind in KIND_NAMES if any(kind in papers_accuracy(cell.task, cell.rung) for cell in known)]
     rows = []
     for cell in known:
-        papers = published_accuracy(cell.task, cell.rung)
+        papers = papers_accuracy(cell.task, cell.rung)
         row = names(cell)
         for kind in kinds:
             if kind not in papers:
@@ -50,7 +50,7 @@ def comparison_table(cells: Sequence[Cell]) -> str:
                 mean = mean_text(cell.mean([right for right, _ in counts]), "{:.1f}").removesuffix(".0")
                 row.append(f"{mean}/{counts[0][1]}" if cell.num_runs == 1 else mean)
             row.append(_papers_fraction(papers[kind], NUM_QUESTIONS[kind]))
-        loss = published_loss(cell.task, cell.rung)
+        loss = papers_loss(cell.task, cell.rung)
         rows.append([*row, mean_text(cell.mean(cell.values("loss")), "{:.4f}"), loss or ABSENT])
     columns = [column for kind in kinds for column in (f"{KIND_NAMES[kind]}: last", "best", "paper")]
     header = ["trained on", "model", "differs in", *columns, "loss: last", "paper"]

@@ -72,7 +72,7 @@ def capacities(cells: Sequence[Cell]) -> list[Capacity]:
         for cell in group:
             for seeds, record in zip(cell.seeds, cell.records, strict=True):
                 by_seeds.setdefault(seeds, []).append(record)
-        # A seed that lacks a demand has fewer to pick from than the others.
+        # A seed without some demand has fewer to pick from than the others.
         picked = [max(runs, key=_memorised) for _, runs in sorted(by_seeds.items()) if len(runs) == len(demands)]
         if len(demands) > 1 and picked:
             best = dataclasses.replace(group[0], records=tuple(picked))

@@ -124,7 +124,7 @@ def _draw_yardstick(axis: Axes, estimator: str, cells: Sequence[Cell]) -> None:
 
 
 def _labels(series: dict[str, list[Cell]]) -> dict[str, str]:
-    """Each series by its demand, or by its whole title where the demand does not tell them apart."""
+    """Each series by its demand, or by its whole title where several have the same demand."""
     demands = {}
     for title, rungs in series.items():
         bits = rungs[0].records[0]["bits"]

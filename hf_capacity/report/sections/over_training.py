@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ...analysis.cells import Cell, Ladder
-from ...analysis.paper import published_curve
+from ...analysis.paper import papers_curve
 from ..figures import DPI, MEASURES, MOST_COLUMNS, STYLE, WIDTH, label_text, png, rates_of
 from ..markdown import render
 from ..study import Curves, StudyResults
@@ -123,7 +123,7 @@ def _draw_cell(axis: Axes, cell: Cell, curves: Curves, papers: list[tuple[int, f
 
 
 def _papers_curve(cell: Cell) -> list[tuple[int, float]]:
-    return published_curve(cell.task, cell.rung) if cell.is_papers else []
+    return papers_curve(cell.task, cell.rung) if cell.is_papers else []
 
 
 def _side_by_side(curves: Sequence[Sequence[float]]) -> np.ndarray:
