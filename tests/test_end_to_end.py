@@ -62,7 +62,7 @@ def test_a_task_that_asks_for_characters_it_never_shows_is_refused(tmp_path):
     lines = (task / "questions.jsonl").read_text(encoding="utf-8")
     (task / "questions.jsonl").write_text(lines.replace('"prompt": "ac="', '"prompt": "a?="'), encoding="utf-8")
     run = ExperimentConfig(task=str(task), model="n28", block_size=6, batch_size=64)
-    with pytest.raises(ValueError, match=r"have characters that its training text lacks: \['\?'\]"):
+    with pytest.raises(ValueError, match=r"have characters that its training text does not: \['\?'\]"):
         check_tasks([run])
 
 

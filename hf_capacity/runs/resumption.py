@@ -29,7 +29,7 @@ NO_MEMORY = ("out of memory", "allocate memory")
 OF_THE_CONTENT = (None, errno.EINVAL, errno.ENOENT)
 
 
-def where_to_go_on(
+def find_checkpoint(
     folder: RunFolder, task: Task, model: torch.nn.Module
 ) -> tuple[Path | None, int, list[dict[str, Any]]]:
     """The checkpoint to resume from, if any, its step, and the rows of the learning curve up to it.

@@ -19,7 +19,7 @@ from ..data.task import Task
 from .folder import RunFolder
 from .provenance import describe_surroundings, now
 from .records import claim_folder, read_record
-from .resumption import where_to_go_on
+from .resumption import find_checkpoint
 
 
 logger = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class Session:
             task: What the run trains on.
             model: Its model, as it is at the start.
         """
-        found = where_to_go_on(self.folder, task, model) if self.is_writer else None
+        found = find_checkpoint(self.folder, task, model) if self.is_writer else None
         [(self.checkpoint, step, self.curve)] = broadcast_object_list([found])
         self.args.eval_on_start = self.checkpoint is None
         if self.is_writer:
