@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 import datasets
 
-from .building import FEATURES, Demand, QuestionBuilder, QuestionConfig, listed, question_table, shortened
+from .building import FEATURES, Demand, QuestionBuilder, QuestionConfig, listed, question_table, shorten
 from .elsewhere import (
     Task,
     Unreadable,
@@ -73,7 +73,7 @@ def load_task(
         if path in TASKS:
             if leaks is not None:
                 raise ValueError(
-                    f"`leaks` (={shortened(leaks)}) is for tasks from elsewhere, and {shortened(path)} is one of ours."
+                    f"`leaks` (={shorten(leaks)}) is for tasks from elsewhere, and {shorten(path)} is one of ours."
                 )
             parameters["split_seed"] = split_seed
             TASKS[path].configured(path, name, parameters)  # where `datasets` would take what is not there
@@ -84,13 +84,13 @@ def load_task(
         given = [*parameters, *(["split_seed"] if split_seed != QuestionConfig.split_seed else [])]
         if given:
             raise ValueError(
-                f"{shortened(path)} is loaded as it is: leave out {listed(given)}, or load one of {listed(TASKS)}."
+                f"{shorten(path)} is loaded as it is: leave out {listed(given)}, or load one of {listed(TASKS)}."
             )
         try:
             splits = read_splits(path, name, fresh_cache)
         except Unreadable as fault:
             raise ValueError(
-                f"Could not load the task {shortened(path)}: {fault} Give one of {listed(TASKS)}, a local folder or a "
+                f"Could not load the task {shorten(path)}: {fault} Give one of {listed(TASKS)}, a local folder or a "
                 "dataset on the Hub that can be reached."
             ) from fault
         task = checked_against_text(checked_columns(splits, path), path, leaks)

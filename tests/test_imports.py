@@ -125,7 +125,7 @@ def test_public_names_exist_and_load_lazily():
         "import importlib, sys, hf_capacity\n"
         "assert 'torch' not in sys.modules\n"
         "import hf_capacity.config, hf_capacity.runs, hf_capacity.sweep\n"
-        "hf_capacity.config.ExperimentConfig, hf_capacity.runs.read_records, hf_capacity.sweep.estimated_minutes\n"
+        "hf_capacity.config.ExperimentConfig, hf_capacity.runs.read_records, hf_capacity.sweep.estimate_minutes\n"
         "assert 'torch' not in sys.modules\n"
         f"rooms = [hf_capacity, *(importlib.import_module('hf_capacity.' + room) for room in {public})]\n"
         "for room in rooms:\n"

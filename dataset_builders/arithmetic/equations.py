@@ -12,7 +12,7 @@ from dataset_builders.building import (
     check_flag,
     check_whole_number,
     question_table,
-    shortened,
+    shorten,
     spelled_in_symbols,
 )
 
@@ -132,8 +132,7 @@ def _check(config: ArithmeticConfig) -> None:
     is_list = isinstance(signs, (list, tuple)) and all(sign in known for sign in signs)
     if not is_list or not 1 <= len(signs) == len(set(signs)):
         raise ValueError(
-            f"`operations` must list some of {', '.join(known)}, each once, such as ['+', '-']; got "
-            f"{shortened(signs)}."
+            f"`operations` must list some of {', '.join(known)}, each once, such as ['+', '-']; got {shorten(signs)}."
         )
     if config.modulus is None:
         _check_without_modulus(config)
@@ -153,7 +152,7 @@ def _check_without_modulus(config: ArithmeticConfig) -> None:
 def _check_with_modulus(config: ArithmeticConfig) -> None:
     if config.digits != ArithmeticConfig.digits:
         raise ValueError(
-            f"`digits` (={config.digits}) and `modulus` (={shortened(config.modulus)}) both say how large operands "
+            f"`digits` (={config.digits}) and `modulus` (={shorten(config.modulus)}) both say how large operands "
             "are: leave one of them out."
         )
     if config.notation == "symbols":

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from dataset_builders.building import MOST_LINES, check_choice, check_whole_number, drawn_order, shortened
+from dataset_builders.building import MOST_LINES, check_choice, check_whole_number, drawn_order, shorten
 
 from .config import ArithmeticConfig
 from .equations import Equations
@@ -35,7 +35,7 @@ def withheld_rule(config: ArithmeticConfig, equations: Equations) -> Rule:
         for name in settings:
             if split != config.withheld_split and getattr(config, name) is not None:
                 raise ValueError(
-                    f"`{name}` (={shortened(getattr(config, name))}) is for the split {split!r}, but "
+                    f"`{name}` (={shorten(getattr(config, name))}) is for the split {split!r}, but "
                     f"`withheld_split` is {config.withheld_split!r}: leave one of them out, or name another config "
                     f"than {config.name!r}."
                 )
@@ -52,8 +52,8 @@ def _pairs(config: ArithmeticConfig, equations: Equations) -> Rule:
         )
     if (config.withheld_pairs is None) == (config.drawn_pairs is None):
         raise ValueError(
-            f"`withheld_pairs` (={shortened(config.withheld_pairs)}) names the pairs, and `drawn_pairs` "
-            f"(={shortened(config.drawn_pairs)}) has `split_seed` draw them: give one of the two. The config "
+            f"`withheld_pairs` (={shorten(config.withheld_pairs)}) names the pairs, and `drawn_pairs` "
+            f"(={shorten(config.drawn_pairs)}) has `split_seed` draw them: give one of the two. The config "
             "'paper' has the first, 'rotating_pair' the second."
         )
     if config.withheld_pairs is not None:
@@ -86,12 +86,12 @@ def _check_pairs(pairs: Any, number: int) -> None:
     ):
         raise ValueError(
             f"`withheld_pairs` must list pairs of operands from 0 to {number - 1:,}, such as [[0, 1]]; got "
-            f"{shortened(pairs)}."
+            f"{shorten(pairs)}."
         )
     distinct = {(min(pair), max(pair)) for pair in pairs}
     if len(distinct) < len(pairs):
         raise ValueError(
-            f"`withheld_pairs` must name a pair once, [5, 7] being [7, 5]; got {shortened(pairs)}. Drop the repeats."
+            f"`withheld_pairs` must name a pair once, [5, 7] being [7, 5]; got {shorten(pairs)}. Drop the repeats."
         )
     num_pairs = number * (number + 1) // 2
     if not 1 <= len(distinct) < num_pairs:
@@ -108,7 +108,7 @@ def _fraction(config: ArithmeticConfig, equations: Equations) -> Rule:
     if not 1 <= num_withheld < num_pairs:
         raise ValueError(
             f"`withheld_fraction` must withhold at least one of the {num_pairs:,} pairs and leave one, such as 0.1; "
-            f"got {shortened(fraction)}."
+            f"got {shorten(fraction)}."
         )
     if num_pairs > MOST_LINES:
         return lambda a, b: _hashed(np.minimum(a, b) * number + np.maximum(a, b), seed) < fraction

@@ -11,7 +11,7 @@ from .dials import (
     check_flag,
     check_whole_number,
     listed,
-    shortened,
+    shorten,
 )
 from .draws import drawn_integers, drawn_order, generator
 from .questions import FEATURES, QuestionBuilder, QuestionConfig, Splits, question_table
@@ -36,6 +36,6 @@ __all__ = [
     "generator",
     "listed",
     "question_table",
-    "shortened",
+    "shorten",
     "spelled_in_symbols",
 ]

@@ -15,29 +15,29 @@ MOST_LISTED = 30
 def check_whole_number(name: str, value: Any, low: int, high: int, reason: str = "") -> None:
     """A `ValueError` unless `value` is a whole number from `low` to `high`; `reason` says why these."""
     if type(value) is not int or not low <= value <= high:
-        raise ValueError(f"`{name}` must be a whole number from {low:,} to {high:,}{reason}; got {shortened(value)}.")
+        raise ValueError(f"`{name}` must be a whole number from {low:,} to {high:,}{reason}; got {shorten(value)}.")
 
 
 def check_choice(name: str, value: Any, choices: Collection[str]) -> None:
     """A `ValueError` unless `value` is one of `choices`."""
     if value not in tuple(choices):
-        raise ValueError(f"`{name}` must be one of {', '.join(choices)}; got {shortened(value)}.")
+        raise ValueError(f"`{name}` must be one of {', '.join(choices)}; got {shorten(value)}.")
 
 
 def check_flag(name: str, value: Any) -> None:
     """A `ValueError` unless `value` is true or false."""
     if type(value) is not bool:
-        raise ValueError(f"`{name}` must be true or false; got {shortened(value)}.")
+        raise ValueError(f"`{name}` must be true or false; got {shorten(value)}.")
 
 
 def listed(names: Iterable) -> str:
     """The names as a message lists them."""
     names = [*names]
     more = [f"{len(names) - MOST_LISTED} more"] if len(names) > MOST_LISTED else []
-    return ", ".join([*map(shortened, names[:MOST_LISTED]), *more])
+    return ", ".join([*map(shorten, names[:MOST_LISTED]), *more])
 
 
-def shortened(value: Any) -> str:
+def shorten(value: Any) -> str:
     """The value as a message shows it, in no more than a line."""
     shortener = reprlib.Repr()  # neither deep nor long ones are written out first
     shortener.maxstring = shortener.maxother = shortener.maxlong = 180

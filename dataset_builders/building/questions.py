@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from .demand import Demand
-from .dials import listed, shortened
+from .dials import listed, shorten
 
 
 FEATURES = datasets.Features(
@@ -141,7 +141,7 @@ class QuestionBuilder(datasets.ArrowBasedBuilder):
             `ValueError`: if a field of `config` is impossible.
         """
         if type(config.split_seed) is not int:
-            raise ValueError(f"`split_seed` must be an integer, such as 1337; got {shortened(config.split_seed)}.")
+            raise ValueError(f"`split_seed` must be an integer, such as 1337; got {shorten(config.split_seed)}.")
         splits = cls.tables(config)
         prompts, seen = splits["questions"]["prompt"], splits["questions"]["seen"]
         assert pc.count_distinct(prompts).as_py() == len(prompts), "a prompt is asked twice"
@@ -162,14 +162,12 @@ class QuestionBuilder(datasets.ArrowBasedBuilder):
         """
         configs = {config.name: config for config in cls.BUILDER_CONFIGS}
         if name is not None and name not in list(configs):
-            raise ValueError(f"The task {task!r} has no config {shortened(name)}; choose one of {listed(configs)}.")
+            raise ValueError(f"The task {task!r} has no config {shorten(name)}; choose one of {listed(configs)}.")
         inherited = {field.name for field in fields(datasets.BuilderConfig)}
         known = [field.name for field in fields(cls.BUILDER_CONFIG_CLASS) if field.name not in inherited]
         for parameter, value in parameters.items():
             if parameter not in known:
-                raise ValueError(
-                    f"The task {task!r} has no parameter {shortened(parameter)}; it takes {listed(known)}."
-                )
+                raise ValueError(f"The task {task!r} has no parameter {shorten(parameter)}; it takes {listed(known)}.")
             # `datasets` would take None for "not given" and use the default without a word.
             if value is None:
                 raise ValueError(f"`{parameter}` of the task {task!r} is None; give it a value or leave it out.")

@@ -6,7 +6,7 @@ import datasets
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dataset_builders.building import FEATURES, listed, shortened
+from dataset_builders.building import FEATURES, listed, shorten
 
 
 SPLITS = ("train", "questions")
@@ -26,8 +26,8 @@ def checked_columns(splits: datasets.DatasetDict, path: str) -> datasets.Dataset
     checked = datasets.DatasetDict()
     for split in SPLITS:
         if split not in splits:
-            raise ValueError(f"{shortened(path)} has no split {split!r}, only {listed(splits)}. {remedy}")
-        where = f"the split {split!r} of {shortened(path)}"
+            raise ValueError(f"{shorten(path)} has no split {split!r}, only {listed(splits)}. {remedy}")
+        where = f"the split {split!r} of {shorten(path)}"
         if not len(splits[split]):
             raise ValueError(f"There are no rows in {where}. {remedy}")
         columns = {column: _cast_column(splits[split], column, where, remedy) for column in FEATURES}
@@ -109,12 +109,12 @@ def check_asked_once(questions: datasets.Dataset, path: str) -> None:
     if len(counts):
         row = counts.slice(0, 1).to_pylist()[0]
         raise ValueError(
-            f"{len(counts)} questions of {shortened(path)} are there more than once, such as "
-            f"{shortened(row['prompt'] + row['answer'] + row['end'])} {row['count_all']} times: leave one "
+            f"{len(counts)} questions of {shorten(path)} are there more than once, such as "
+            f"{shorten(row['prompt'] + row['answer'] + row['end'])} {row['count_all']} times: leave one "
             "row of each."
         )
 
 
 def _first(table: pa.Table, odd: pa.ChunkedArray) -> str:
     place = pc.index(odd, True).as_py()
-    return f"row {place + 1}, {shortened(table.slice(place, 1).to_pylist()[0])}"
+    return f"row {place + 1}, {shorten(table.slice(place, 1).to_pylist()[0])}"

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from ahocorasick_rs import AhoCorasick, MatchKind
 
-from dataset_builders.building import shortened
+from dataset_builders.building import shorten
 
 
 # What joins words and numbers to longer ones: 1+1=2 does not stand in 21+1=22, in 5+1+1=7 or in 1+1=2.5.
@@ -66,18 +66,18 @@ def checked_against_text(splits: datasets.DatasetDict, path: str, leaks: str | N
     leaked, nowhere = ~seen & was_read, seen & ~stands
     if leaked.any() and leaks is None:
         raise ValueError(
-            f"{leaked.sum()} of {(~seen).sum()} withheld questions of {shortened(path)} (`seen` is false) stand in "
+            f"{leaked.sum()} of {(~seen).sum()} withheld questions of {shorten(path)} (`seen` is false) stand in "
             f"its training text, such as {_examples(asked, leaked)}: what was read shows no generalisation. Take "
             "their lines out of the text, or say `leaks: drop` beside the `path` of the task to leave them out."
         )
     if seen.any() and nowhere.sum() == seen.sum():
         raise ValueError(
-            f"None of {seen.sum()} questions of {shortened(path)} whose `seen` is true stands in its training text, "
+            f"None of {seen.sum()} questions of {shorten(path)} whose `seen` is true stands in its training text, "
             f"such as {_examples(asked, nowhere)}: prompt, answer and end together must be what the text has."
         )
     if leaked.all():
         raise ValueError(
-            f"All {len(leaked)} questions of {shortened(path)} are leaks: none is left when they are dropped."
+            f"All {len(leaked)} questions of {shorten(path)} are leaks: none is left when they are dropped."
         )
     task = Task(splits)
     if leaked.any():
@@ -100,7 +100,7 @@ def _look_up(splits: datasets.DatasetDict) -> tuple[list[str], np.ndarray, np.nd
 
 
 def _examples(asked: Sequence[str], marked: np.ndarray) -> str:
-    return ", ".join(shortened(asked[place]) for place in np.flatnonzero(marked)[:EXAMPLES])
+    return ", ".join(shorten(asked[place]) for place in np.flatnonzero(marked)[:EXAMPLES])
 
 
 def unified(texts: Sequence[str]) -> list[str]:

@@ -17,7 +17,7 @@ from dataset_builders.building import (
     QuestionBuilder,
     QuestionConfig,
     Splits,
-    shortened,
+    shorten,
 )
 from dataset_builders.tasks import PARTS
 
@@ -89,7 +89,7 @@ class Mixture(QuestionBuilder):
             shared = prompts.filter(pc.is_in(prompts, others))
             if len(shared):
                 raise ValueError(
-                    f"`tasks` {first!r} and {second!r} both have the prompt {shortened(shared[0].as_py())}: mix tasks "
+                    f"`tasks` {first!r} and {second!r} both have the prompt {shorten(shared[0].as_py())}: mix tasks "
                     "whose prompts differ."
                 )
         lines = [splits["train"] for splits in built]
@@ -111,7 +111,7 @@ def _parts(config: MixtureConfig) -> list[tuple[type[QuestionBuilder], QuestionC
     if not isinstance(tasks, (list, tuple)) or not tasks or not all(map(_is_part, tasks)):
         raise ValueError(
             f"`tasks` must list mappings of `path`, one of {', '.join(PARTS)}, and if need be `name` and "
-            f"`parameters`; got {shortened(tasks)}."
+            f"`parameters`; got {shorten(tasks)}."
         )
     handed_on = {name: getattr(config, name) for name in WITHHELD if getattr(config, name) is not None}
     if handed_on and "arithmetic" not in [task["path"] for task in tasks]:
@@ -152,7 +152,7 @@ def _characters(config: MixtureConfig, once: list[int]) -> list[int]:
         characters = list(config.tokens)
         if any(map(operator.lt, characters, once)):
             raise ValueError(
-                f"`tokens` (={shortened(config.tokens)}) must be at least {once!r}, what the tasks have in one "
+                f"`tokens` (={shorten(config.tokens)}) must be at least {once!r}, what the tasks have in one "
                 "reading: else lines that count as seen would never be read. Raise them, or take less of a task."
             )
     if sum(characters) > MOST_CHARACTERS:
@@ -168,7 +168,7 @@ def _check_numbers(name: str, numbers: Any, number_of_tasks: int, types: tuple[t
     if not fits or not all(type(number) in types and 0 < number < math.inf for number in numbers):
         kind = "whole number" if types == (int,) else "number"
         raise ValueError(
-            f"`{name}` must have a {kind} above 0 for each of the {number_of_tasks} `tasks`; got {shortened(numbers)}."
+            f"`{name}` must have a {kind} above 0 for each of the {number_of_tasks} `tasks`; got {shorten(numbers)}."
         )
 
 

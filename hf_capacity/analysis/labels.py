@@ -26,7 +26,7 @@ def model_label(record: dict[str, Any]) -> str:
     return label_of(record["config"]["model"])
 
 
-def spelled(value: Any) -> str:
+def spell(value: Any) -> str:
     """A setting's value as tables show it."""
     if value is None or value == []:
         return "-"

@@ -7,7 +7,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "reading": ["read_json", "read_text", "read_yaml"],
-        "shown": ["shown", "without_secrets"],
+        "shown": ["shown", "hide_secrets"],
         "writing": ["Damaged", "write_atomically"],
     },
 )

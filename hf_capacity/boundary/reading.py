@@ -48,7 +48,7 @@ class _StrictLoader(yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
             if event.anchor in self.anchors and event.anchor not in self.sizes:
                 raise yaml.MarkedYAMLError(
-                    problem=f"has the alias {quoted(event.anchor)} inside of what it stands for",
+                    problem=f"has the alias {quote(event.anchor)} inside of what it stands for",
                     problem_mark=event.start_mark,
                 )
             self._count(self.sizes.get(event.anchor, 1))
@@ -56,7 +56,7 @@ class _StrictLoader(yaml.SafeLoader):
         self._count(1)
         if event.tag is not None:  # `!!float 1_0` would be another number
             raise yaml.MarkedYAMLError(
-                problem=f"has the tag {quoted(event.tag)}; tags are not read here", problem_mark=event.start_mark
+                problem=f"has the tag {quote(event.tag)}; tags are not read here", problem_mark=event.start_mark
             )
         self.depth += 1
         if self.depth > DEEPEST:
@@ -83,13 +83,13 @@ class _StrictLoader(yaml.SafeLoader):
             if key_node.tag == "tag:yaml.org,2002:merge":
                 continue
             if key_node.tag != "tag:yaml.org,2002:str":
-                named = quoted(key_node.value) if isinstance(key_node, yaml.ScalarNode) else "that is a collection"
+                named = quote(key_node.value) if isinstance(key_node, yaml.ScalarNode) else "that is a collection"
                 raise yaml.MarkedYAMLError(
                     problem=f"has a key {named}, where a name is expected", problem_mark=key_node.start_mark
                 )
             if key_node.value in seen:
                 raise yaml.MarkedYAMLError(
-                    problem=f"has the key {quoted(key_node.value)} twice", problem_mark=key_node.start_mark
+                    problem=f"has the key {quote(key_node.value)} twice", problem_mark=key_node.start_mark
                 )
             seen.add(key_node.value)
         return super().construct_mapping(node, deep=deep)
@@ -109,7 +109,7 @@ for _tag, _pattern, _first in (
     _StrictLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), _first)
 
 
-def quoted(value: Any) -> str:
+def quote(value: Any) -> str:
     """A value as a message shows it: on one line, and cut in its middle where it is long."""
     shortener = reprlib.Repr()
     shortener.maxstring = shortener.maxother = shortener.maxlong = LONGEST_QUOTE
@@ -126,7 +126,7 @@ def check_spelling(name: str, value: object) -> None:
         ValueError: `value`, which messages call `name`, is no UTF-8.
     """
     if not _is_spelled(str(value)):
-        raise ValueError(f"`{name}` (={quoted(str(value))}) is not UTF-8: give a name that is.")
+        raise ValueError(f"`{name}` (={quote(str(value))}) is not UTF-8: give a name that is.")
 
 
 def check_plain(name: str, value: Any) -> None:
@@ -160,7 +160,7 @@ def _check_leaves(name: str, values: Iterable[Any]) -> None:
         is_number = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
         is_text = isinstance(value, str) and _is_spelled(value)
         if not (is_number or is_text or value is None):
-            raise ValueError(f"`{name}` holds {quoted(value)}, which is neither text nor a finite number.")
+            raise ValueError(f"`{name}` holds {quote(value)}, which is neither text nor a finite number.")
 
 
 def _is_spelled(text: str) -> bool:
@@ -276,4 +276,4 @@ def _check_depth(content: Any) -> None:
 
 
 def _in_a_line(words: str) -> str:
-    return quoted(" ".join(words.split()))[1:-1]
+    return quote(" ".join(words.split()))[1:-1]

@@ -26,7 +26,7 @@ PATTERNS = [
 
 def shown(text: object) -> str:
     """A text as a terminal shows it on one line: control characters, and those that turn its order, are escaped."""
-    text = without_secrets(str(text))
+    text = hide_secrets(str(text))
     if text.isprintable():
         return text
     return "".join(
@@ -39,7 +39,7 @@ def shown_lines(text: str) -> str:
     return "\n".join(map(shown, text.split("\n")))
 
 
-def without_secrets(text: str) -> str:
+def hide_secrets(text: str) -> str:
     """A text without the tokens and passwords that stand in its addresses, or in this process's environment."""
     for pattern, replacement in PATTERNS:
         text = pattern.sub(replacement, text)
@@ -56,7 +56,7 @@ def keep_secrets_out_of_logs() -> None:
 
     def make_without_secrets(*args, **kwargs) -> logging.LogRecord:
         record = make(*args, **kwargs)
-        record.msg, record.args = without_secrets(record.getMessage()), ()
+        record.msg, record.args = hide_secrets(record.getMessage()), ()
         return record
 
     make_without_secrets.keeps_secrets = True

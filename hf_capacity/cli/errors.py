@@ -9,7 +9,7 @@ from typing import ParamSpec, TypeVar
 import typer
 
 from ..boundary.reading import check_spelling
-from ..boundary.shown import keep_secrets_out_of_logs, shown, shown_lines, without_secrets
+from ..boundary.shown import hide_secrets, keep_secrets_out_of_logs, shown, shown_lines
 
 
 P = ParamSpec("P")
@@ -35,7 +35,7 @@ def refuses_mistakes(command: Callable[P, T]) -> Callable[P, T]:
             raise refuse(error) from None
         except Exception:  # a mistake of ours is shown whole, but for a secret in it
             trace = traceback.format_exc()
-            if without_secrets(trace) == trace:
+            if hide_secrets(trace) == trace:
                 raise
             echo(trace, err=True)
             raise typer.Exit(1) from None
@@ -50,11 +50,11 @@ def echo(text: str, err: bool = False) -> None:
 
 def refuse(error: Exception) -> typer.Exit:
     """Shows a user's mistake in a line, and gives the exit of one to raise."""
-    typer.echo(f"Error: {shown(shortened(without_secrets(str(error))))}", err=True)
+    typer.echo(f"Error: {shown(shorten(hide_secrets(str(error))))}", err=True)
     return typer.Exit(2)
 
 
-def shortened(message: str) -> str:
+def shorten(message: str) -> str:
     """A message on one line, cut in its middle where it quotes too much."""
     message = " ".join(message.split())
     half = LONGEST_MESSAGE // 2

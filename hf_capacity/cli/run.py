@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..boundary.shown import shown
-from .errors import echo, refuses_mistakes, shortened
+from .errors import echo, refuses_mistakes, shorten
 
 
 if TYPE_CHECKING:
@@ -112,13 +112,13 @@ def _estimate(
     finished: Sequence["ExperimentConfig"], to_do: Sequence["ExperimentConfig"], output: Path, workers: int | None
 ) -> None:
     from ..runs.records import read_record
-    from ..sweep.estimate import estimated_minutes, spelled_time
+    from ..sweep.estimate import estimate_minutes, spell_time
     from ..sweep.local import num_cores
 
     if to_do:
         num_workers = workers or num_cores()
         records = [read_record(output / config.run_id) for config in finished]
-        time = spelled_time(estimated_minutes(to_do, records, num_workers))
+        time = spell_time(estimate_minutes(to_do, records, num_workers))
         basis = f"the {len(finished)} finished runs here" if finished else "the steps of model_cards/benchmark"
         echo(f"about {time} with {num_workers} workers, by {basis}")
 
@@ -146,7 +146,7 @@ def _carry_out(
         echo("\nStopped. The same command goes on from the last checkpoints.", err=True)
         raise
     except OSError as error:
-        echo(f"Error: {shortened(str(error))}\nThe same command goes on from the last checkpoints.", err=True)
+        echo(f"Error: {shorten(str(error))}\nThe same command goes on from the last checkpoints.", err=True)
         raise typer.Exit(1) from None
     if failures:
         echo(f"{len(failures)} of {len(to_do)} runs failed; the same command tries them again:", err=True)

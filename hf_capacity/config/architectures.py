@@ -13,7 +13,7 @@ from transformers import PreTrainedConfig
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
-from ..boundary.reading import quoted
+from ..boundary.reading import quote
 from .model_keys import FIELDS, SET_BY_THE_RUN, STANDARD_NAMES
 
 
@@ -93,7 +93,7 @@ class Architecture:
         """
         for key, value in model["other_keys"].items():
             if COUNT.match(key) and isinstance(value, int) and value > MOST_COUNTED:
-                raise ValueError(f"`model.{key}` (={quoted(value)}) must not exceed {MOST_COUNTED:,}.")
+                raise ValueError(f"`model.{key}` (={quote(value)}) must not exceed {MOST_COUNTED:,}.")
         if model["dropout"] and not self.dropouts:
             raise ValueError(f"`model.dropout` (={model['dropout']}): {self.model_type} has none, leave it out.")
         if model["n_embd"]:
@@ -121,7 +121,7 @@ def architecture(model_type: str) -> Architecture:
         close = difflib.get_close_matches(str(model_type), MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, n=1, cutoff=0.8)
         hint = f"did you mean `{close[0]}`?" if close else f"known are {', '.join(WELL_KNOWN)} and many more."
         raise ValueError(
-            f"`model.model_type` (={quoted(model_type)}) is no causal language model of transformers: {hint}"
+            f"`model.model_type` (={quote(model_type)}) is no causal language model of transformers: {hint}"
         )
     config_class = CONFIG_MAPPING[model_type]
     keys = frozenset(inspect.signature(config_class).parameters) - set(inspect.signature(PreTrainedConfig).parameters)
@@ -130,7 +130,7 @@ def architecture(model_type: str) -> Architecture:
     sizes = {field: key for field, key in sizes.items() if key in keys}
     if "n_embd" not in sizes:
         raise ValueError(
-            f"`model.model_type` (={quoted(model_type)}) has no `hidden_size` of its own, it is made of several "
+            f"`model.model_type` (={quote(model_type)}) has no `hidden_size` of its own, it is made of several "
             f"models: take the one for text, such as `{model_type}_text` if there is one."
         )
     return Architecture(model_type, config_class, keys, sizes, tuple(filter(DROPOUT.fullmatch, sorted(keys))))

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ..boundary.reading import parse_yaml, quoted
+from ..boundary.reading import parse_yaml, quote
 from .experiment import SEEDS, ExperimentConfig
 from .model_keys import STANDARD_NAMES
 from .settings import NAME_KEYS, apply, flatten, is_key, settings_of
@@ -123,10 +123,10 @@ def check_axis(axis: str, entries: Any) -> None:
         ValueError: There is no entry, one is not what the axis takes, or a name is no plain text, too long, or that of
             another arm once it is spelled for a repository; two arms set the same; or they set seeds.
     """
-    where = f"`grid.{quoted(axis)[1:-1]}`"
+    where = f"`grid.{quote(axis)[1:-1]}`"
     if not isinstance(entries, list | dict) or not entries:
         raise ValueError(
-            f"{where} (={quoted(entries)}) must be a list with at least one entry, or a mapping of names to entries."
+            f"{where} (={quote(entries)}) must be a list with at least one entry, or a mapping of names to entries."
         )
     values = list(entries.values()) if isinstance(entries, dict) else entries
     if not is_key(axis) and not all(isinstance(entry, dict) for entry in values):
@@ -153,7 +153,7 @@ def _check_names(where: str, names: dict[str, Any]) -> None:
     for name in names:
         if len(name) > LONGEST_ARM or not ARM_NAME.fullmatch(name) or parse_yaml(name, where) != name:
             raise ValueError(
-                f"{where} calls an arm {quoted(name)}: take letters, digits, `-`, `_`, `.`, `+` and spaces, a letter "
+                f"{where} calls an arm {quote(name)}: take letters, digits, `-`, `_`, `.`, `+` and spaces, a letter "
                 f"or digit first, at most {LONGEST_ARM} in all, and no number by itself."
             )
         other = spelled.setdefault(name_in_repository(name).lower(), name)

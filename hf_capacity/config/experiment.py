@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 
-from ..boundary.reading import check_plain, quoted
-from ..boundary.shown import without_secrets
+from ..boundary.reading import check_plain, quote
+from ..boundary.shown import hide_secrets
 from .model import STRICT, ModelConfig, Number, PositiveInt, as_whole_number, left_out_at
 
 
@@ -65,7 +65,7 @@ class TaskConfig:
         for key in ("path", "name", "parameters"):
             check_plain(f"task.{key}", getattr(self, key))
         if "\0" in self.path:
-            raise ValueError(f"`task.path` (={quoted(self.path)}) has a null character, which no path has.")
+            raise ValueError(f"`task.path` (={quote(self.path)}) has a null character, which no path has.")
         if _holds_a_secret(self.path):
             raise ValueError(
                 "`task.path` holds a token or a password, which ids and records would show: leave it out, and log in "
@@ -198,7 +198,7 @@ class ExperimentConfig:
             )
         late = [step for step in self.keep_checkpoints if step > self.steps]
         if late:
-            raise ValueError(f"`keep_checkpoints` (={quoted(late)}) must not exceed `steps` (={self.steps}).")
+            raise ValueError(f"`keep_checkpoints` (={quote(late)}) must not exceed `steps` (={self.steps}).")
         return self
 
     @classmethod
@@ -242,7 +242,7 @@ def config_digest(settings: dict[str, Any]) -> str:
 
 @functools.cache  # thousands of runs have few tasks
 def _holds_a_secret(path: str) -> bool:
-    return without_secrets(path) != path
+    return hide_secrets(path) != path
 
 
 @functools.cache
@@ -252,7 +252,7 @@ def _adapter() -> TypeAdapter[ExperimentConfig]:
 
 def _explain(mistake: dict[str, Any]) -> str:
     place = [str(part) for part in mistake["loc"]]
-    key, kind = quoted(".".join(place))[1:-1], mistake["type"]
+    key, kind = quote(".".join(place))[1:-1], mistake["type"]
     if kind == "unexpected_keyword_argument":
         owner = {"task": TaskConfig, "stop_when": StopWhen}[place[0]] if len(place) > 1 else ExperimentConfig
         known = [field.name for field in dataclasses.fields(owner)]
@@ -263,4 +263,4 @@ def _explain(mistake: dict[str, Any]) -> str:
     message = mistake["msg"].removeprefix("Value error, ")
     if kind == "value_error" and message.startswith("`"):
         return message
-    return f"`{key}` (={quoted(mistake['input'])}): {message[0].lower() + message[1:]}"
+    return f"`{key}` (={quote(mistake['input'])}): {message[0].lower() + message[1:]}"

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, ConfigDict, Field, model_serializer, model_validator
 from pydantic.dataclasses import dataclass
 
-from ..boundary.reading import PLAIN_NUMBER, check_plain, quoted
+from ..boundary.reading import PLAIN_NUMBER, check_plain, quote
 from .model_keys import FIELDS, LADDERS_TYPE, SET_BY_THE_RUN, STANDARD_NAMES
 
 
@@ -83,10 +83,10 @@ class ModelConfig:
         if fields.get("name") is None:
             return fields
         if not isinstance(fields["name"], str) or fields["name"] not in LADDER:
-            raise ValueError(f"unknown rung {quoted(fields['name'])}; the ladder has {', '.join(LADDER)}")
+            raise ValueError(f"unknown rung {quote(fields['name'])}; the ladder has {', '.join(LADDER)}")
         if fields.get("model_type", LADDERS_TYPE) != LADDERS_TYPE or fields.get("num_parameters") is not None:
             raise ValueError(
-                f"`model.name` (={quoted(fields['name'])}) is a rung, whose type and width are given: leave out "
+                f"`model.name` (={quote(fields['name'])}) is a rung, whose type and width are given: leave out "
                 "`name`, or `model_type` and `num_parameters`."
             )
         return vars(LADDER[fields["name"]]) | fields
@@ -140,7 +140,7 @@ def _in_our_names(given: dict[str, Any]) -> dict[str, Any]:
     """The fields that a mapping sets, whatever name they have in it, and `other_keys`."""
     model_type = given.get("model_type", LADDERS_TYPE)
     if not isinstance(model_type, str):
-        raise ValueError(f"`model.model_type` (={quoted(model_type)}) must be the name of a type, such as llama.")
+        raise ValueError(f"`model.model_type` (={quote(model_type)}) must be the name of a type, such as llama.")
     if model_type == LADDERS_TYPE:
         names, others = STANDARD_NAMES | dict(zip(FIELDS, FIELDS, strict=True)), frozenset()
     else:
@@ -152,14 +152,14 @@ def _in_our_names(given: dict[str, Any]) -> dict[str, Any]:
     for key, value in given.items():
         if key in SET_BY_THE_RUN:
             raise ValueError(
-                f"`model.{key}` (={quoted(value)}) is decided by alphabet, block and protocol: leave it out."
+                f"`model.{key}` (={quote(value)}) is decided by alphabet, block and protocol: leave it out."
             )
         if key not in names and key not in others:
             close = difflib.get_close_matches(str(key), [*names, *others], n=1)
             hint = f"did you mean `{close[0]}`?" if close else f"it has {', '.join(sorted({*names, *others}))}."
-            raise ValueError(f"`model.{quoted(str(key))[1:-1]}` is no key of {model_type}: {hint}")
+            raise ValueError(f"`model.{quote(str(key))[1:-1]}` is no key of {model_type}: {hint}")
         if names.get(key) in fields:
-            raise ValueError(f"`model.{key}` (={quoted(value)}) is given under another name too: give one of them.")
+            raise ValueError(f"`model.{key}` (={quote(value)}) is given under another name too: give one of them.")
         (fields if key in names else other_keys)[names.get(key, key)] = value
     return fields | ({"other_keys": other_keys} if other_keys else {})
 

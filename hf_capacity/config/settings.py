@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
-from ..boundary.reading import quoted
+from ..boundary.reading import quote
 from .experiment import ExperimentConfig
 
 
@@ -53,7 +53,7 @@ def _apply_one(settings: dict[str, Any], path: list[str], value: Any) -> dict[st
             inner = {NAME_KEYS[key]: inner}
         if not isinstance(inner, dict):
             raise ValueError(
-                f"`{quoted('.'.join(path))[1:-1]}` cannot be set: `{quoted(key)[1:-1]}` (={quoted(inner)}) has no "
+                f"`{quote('.'.join(path))[1:-1]}` cannot be set: `{quote(key)[1:-1]}` (={quote(inner)}) has no "
                 "keys of its own."
             )
         value = _apply_one(inner, deeper, value)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..boundary.reading import parse_yaml, quoted, read_yaml
+from ..boundary.reading import parse_yaml, quote, read_yaml
 from .arms import Arms, check_axis
 from .experiment import SEEDS, ExperimentConfig
 from .packaged import packaged_path
@@ -123,10 +123,10 @@ def _find_file(source: str) -> Path:
         path = packaged_path("configs", f"{source}.yaml")
     if not os.path.lexists(path):  # False where a `Path` raises: of 10,000 letters, say
         packaged = sorted(file.stem for file in packaged_path("configs").glob("*.yaml"))
-        raise ValueError(f"study {quoted(source)} not found: give a YAML file, or one of {', '.join(packaged)}.")
+        raise ValueError(f"study {quote(source)} not found: give a YAML file, or one of {', '.join(packaged)}.")
     if not STUDY_NAME.fullmatch(path.stem):
         raise ValueError(
-            f"a study's file names its folder, and {quoted(path.name)} cannot: take letters, digits, `-`, `_`, `.`, "
+            f"a study's file names its folder, and {quote(path.name)} cannot: take letters, digits, `-`, `_`, `.`, "
             "`+` and spaces, a letter or digit first, at most 100 in all."
         )
     return path
@@ -139,13 +139,13 @@ def _read_blocks(path: Path) -> list[Any]:
     if not isinstance(content, dict) or not set(content) <= {"description", *blocks}:
         found = ", ".join(content) if isinstance(content, dict) else type(content).__name__
         raise ValueError(
-            f"{path} holds {quoted(found)[1:-1] or 'nothing'}: expected the keys "
+            f"{path} holds {quote(found)[1:-1] or 'nothing'}: expected the keys "
             f"description, {', '.join(blocks[:-1])} and {blocks[-1]}."
         )
     found = {block: content.get(block) or {} for block in blocks}
     for key, block in found.items():
         if not isinstance(block, dict):
-            raise ValueError(f"`{key}` (={quoted(block)}) must be a mapping.")
+            raise ValueError(f"`{key}` (={quote(block)}) must be a mapping.")
     for axis, entries in found["grid"].items():
         check_axis(axis, entries)
     return [content.get("description"), *found.values()]
@@ -186,7 +186,7 @@ def _check_no_name(key: str, value: Any, content: list[Any] | dict[str, Any] | N
         return
     takes_text = any(isinstance(entry, str | dict) for entry in content.values())
     if not is_key(key) or (isinstance(value, str) and not takes_text):
-        raise ValueError(f"`{quoted(key)[1:-1]}` has no arm {quoted(value)}; it has {', '.join(content)}.")
+        raise ValueError(f"`{quote(key)[1:-1]}` has no arm {quote(value)}; it has {', '.join(content)}.")
 
 
 def _seed_axes(seeds: dict[str, Any], taken: set[str]) -> dict[str, list[Any]]:
@@ -194,16 +194,14 @@ def _seed_axes(seeds: dict[str, Any], taken: set[str]) -> dict[str, list[Any]]:
     named = [name for together in seeds for name in together.split("+")]
     if not set(named) <= set(SEEDS) or len(set(named)) < len(named):
         raise ValueError(
-            f"`seeds` (={quoted(seeds)}) must name each of {', '.join(SEEDS)} at most once, those that move together "
+            f"`seeds` (={quote(seeds)}) must name each of {', '.join(SEEDS)} at most once, those that move together "
             "joined by a plus sign, such as {model_seed+data_seed: 3, split_seed: 10}."
         )
     if set(named) & taken:
         raise ValueError(f"`seeds` has {', '.join(sorted(set(named) & taken))}, which settings or grid set too.")
     for together, number in seeds.items():
         if type(number) is not int or not 1 <= number <= MOST_SEEDS:
-            raise ValueError(
-                f"`seeds.{together}` (={quoted(number)}) must be a whole number from 1 to {MOST_SEEDS:,}."
-            )
+            raise ValueError(f"`seeds.{together}` (={quote(number)}) must be a whole number from 1 to {MOST_SEEDS:,}.")
     return {
         together: [
             seed if together in SEEDS else dict.fromkeys(together.split("+"), seed) for seed in range(1, number + 1)
@@ -214,24 +212,24 @@ def _seed_axes(seeds: dict[str, Any], taken: set[str]) -> dict[str, list[Any]]:
 
 def _checked_description(description: Any) -> str:
     if not isinstance(description, str | None):
-        raise ValueError(f"`description` (={quoted(description)}) must be text.")
+        raise ValueError(f"`description` (={quote(description)}) must be text.")
     return description or ""
 
 
 def _checked_resources(resources: dict[str, Any]) -> dict[str, float]:
     for name, number in resources.items():
         if name not in RESOURCES:
-            raise ValueError(f"unknown key `resources.{quoted(name)[1:-1]}`; known: {', '.join(RESOURCES)}")
+            raise ValueError(f"unknown key `resources.{quote(name)[1:-1]}`; known: {', '.join(RESOURCES)}")
         if type(number) not in (int, float) or not 0 <= number < float("inf"):
-            raise ValueError(f"`resources.{name}` (={quoted(number)}) must be a number, such as 1 or 0.25.")
+            raise ValueError(f"`resources.{name}` (={quote(number)}) must be a number, such as 1 or 0.25.")
     return RESOURCES | resources
 
 
 def _parsed(override: str) -> tuple[str, Any]:
     key, equals, value = override.partition("=")
     if not equals or not key:
-        raise ValueError(f"{quoted(override)} is not of the form key=value, such as steps=100.")
-    return key, parse_yaml(value, f"the value of `{quoted(key)[1:-1]}`")
+        raise ValueError(f"{quote(override)} is not of the form key=value, such as steps=100.")
+    return key, parse_yaml(value, f"the value of `{quote(key)[1:-1]}`")
 
 
 def _get(entry: Any, key: str) -> Any:

@@ -20,7 +20,7 @@ from transformers import (
 
 from dataset_builders import TASKS, is_folder
 
-from ..boundary.reading import quoted, read_json
+from ..boundary.reading import quote, read_json
 from ..config.experiment import TaskConfig
 from ..data.task import Task
 from ..data.tokenizer import encode, reads_characters
@@ -184,7 +184,7 @@ def _load_task(trained: TrainedModel, source: str | Path, asked: Any) -> Task:
                 f"{source} does not say what it was trained on: name a task, such as `--task arithmetic`."
             )
         return Task.load(
-            _checked_task(asked, f"`--task` (={quoted(asked)})"), split_seed=1337, unseen_training_text=True
+            _checked_task(asked, f"`--task` (={quote(asked)})"), split_seed=1337, unseen_training_text=True
         )
     try:
         identity = read_json(path)
@@ -193,10 +193,10 @@ def _load_task(trained: TrainedModel, source: str | Path, asked: Any) -> Task:
             raise TypeError
     except (ValueError, KeyError, TypeError):
         raise ValueError(f"{source} cannot be scored: its task.json names no `task` and `split_seed`.") from None
-    task = _checked_task(carried, f"`task` in the task.json of {source} (={quoted(carried)})")
+    task = _checked_task(carried, f"`task` in the task.json of {source} (={quote(carried)})")
     if asked is not None and (not isinstance(asked, dict) or not asked.items() <= carried.items()):
         raise ValueError(
-            f"`--task` (={quoted(asked)}) contradicts what {source} was trained on, {quoted(carried)}: leave it out."
+            f"`--task` (={quote(asked)}) contradicts what {source} was trained on, {quote(carried)}: leave it out."
         )
     if not _is_within_reach(task.path, source, identity.get("task_source")):
         raise ValueError(

@@ -18,7 +18,7 @@ from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import disable_progress_bars
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
-from ..boundary.shown import HIDDEN, without_secrets
+from ..boundary.shown import HIDDEN, hide_secrets
 from .published_runs import published_runs, refuse_other_runs
 from .repository import PublishError, Repository, Revision
 
@@ -65,7 +65,7 @@ def upload(repositories: Sequence[Repository], *, public: bool, report: Callable
         for revision in repository.revisions:
             name = f"{repository.repo_id} ({revision.name})"
             _with_retries(partial(_publish_revision, api, where, revision), name, so_far)
-        report(f"{without_secrets(url)}  {', '.join(revision.name for revision in reversed(repository.revisions))}")
+        report(f"{hide_secrets(url)}  {', '.join(revision.name for revision in reversed(repository.revisions))}")
     for repository in repositories:
         if public and private[repository.repo_id]:
             where = {"repo_id": repository.repo_id, "repo_type": repository.repo_type}
@@ -172,7 +172,7 @@ def translate_hub_errors(what: str, so_far: str = "") -> Iterator[None]:
             raise
         token = get_token()
         reason = f"{what}: {_reason(cause)}{so_far}"
-        raise PublishError(without_secrets(reason.replace(token, HIDDEN) if token else reason)) from None
+        raise PublishError(hide_secrets(reason.replace(token, HIDDEN) if token else reason)) from None
 
 
 def _cause(error: BaseException) -> BaseException:

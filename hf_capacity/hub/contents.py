@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ..analysis.cells import Cell, Record, cells_of, ladders_of
 from ..analysis.labels import without_folders
-from ..boundary.reading import quoted
+from ..boundary.reading import quote
 from ..config.experiment import ExperimentConfig
 from ..config.packaged import packaged_path
 from ..report import write_report
@@ -197,7 +197,7 @@ def dataset_repository(task: str, namespace: str, name: str | None = None) -> Re
     from dataset_builders.building.cards import dataset_card
 
     if task not in TASKS:
-        raise ValueError(f"there is no task {quoted(task)}: publish one of {', '.join(TASKS)}.")
+        raise ValueError(f"there is no task {quote(task)}: publish one of {', '.join(TASKS)}.")
     builder = TASKS[task]
     own_id = f"{_owner(namespace)}/{builder.repository_name()}"
     repo_id = f"{namespace}/{check_name('--name', name)}" if name else own_id

@@ -6,7 +6,7 @@ from pathlib import Path
 from huggingface_hub import HfApi
 from huggingface_hub.errors import EntryNotFoundError
 
-from ..boundary.reading import quoted, read_json, read_json_lines
+from ..boundary.reading import quote, read_json, read_json_lines
 from ..runs.schema import KEPT_RECORDS
 from .repository import PublishError, Repository, plan_digest
 
@@ -38,7 +38,7 @@ def refuse_other_runs(repository: Repository, published: set[str]) -> None:
         return
     new = sorted(own - published)
     raise PublishError(
-        f"{repository.repo_id} holds another plan: {_counted(published)}, with {quoted(lost[0])}, which is not among "
+        f"{repository.repo_id} holds another plan: {_counted(published)}, with {quote(lost[0])}, which is not among "
         f"the {_counted(own)} to publish{f', with {new[0]!r}' if new else ''}. Nothing was written. "
         "Choose another name with `--name`, or publish a plan that contains the published one."
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..analysis.cells import Cell
-from ..boundary.reading import quoted
+from ..boundary.reading import quote
 from ..boundary.writing import naming
 from ..config.arms import name_in_repository, spell_for_the_hub
 
@@ -149,7 +149,7 @@ def check_name(option: str, name: str) -> str:
     """
     if not name or repository_name(name, longest=LONGEST_NAME) != name:
         raise ValueError(
-            f"`{option}` (={quoted(name)}) is no name on the Hub: take up to {LONGEST_NAME} letters a to z, digits, "
+            f"`{option}` (={quote(name)}) is no name on the Hub: take up to {LONGEST_NAME} letters a to z, digits, "
             "`-`, `_` and `.`, no two of `-` and `.` in a row, none of them at an end, and no `.git` there."
         )
     return name

@@ -8,7 +8,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
-from ..boundary.reading import quoted, read_json
+from ..boundary.reading import quote, read_json
 from .build import sees_ahead
 from .generation import num_positions
 
@@ -28,7 +28,7 @@ def check_description(source: str | Path, folder: Path) -> None:
     named = config.get("architectures") or []
     if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
         raise ValueError(
-            f"{source} cannot be loaded: `architectures` (={quoted(named)}) in its config.json names none."
+            f"{source} cannot be loaded: `architectures` (={quote(named)}) in its config.json names none."
         )
     if named and not CAUSAL & set(named):
         raise ValueError(
@@ -60,7 +60,7 @@ def check_weights(source: str | Path, model: PreTrainedModel, found: dict[str, A
         if names:
             more = f", and {len(names) - 1} more" if len(names) > 1 else ""
             raise ValueError(
-                f"{source} is no causal language model as it stands: {quoted(names[0])[1:-1]}{more}: {words}."
+                f"{source} is no causal language model as it stands: {quote(names[0])[1:-1]}{more}: {words}."
             )
     for name, weight in model.named_parameters():
         if not torch.isfinite(weight).all():
@@ -76,7 +76,7 @@ def check_causality(source: str | Path, model: PreTrainedModel) -> None:
     try:
         ahead = sees_ahead(model, min(POSITIONS_TRIED, num_positions(model)))
     except Exception as error:  # whatever a type's code makes of somebody's config
-        raise ValueError(f"{source} cannot be run: {type(error).__name__}: {quoted(str(error))[1:-1]}") from error
+        raise ValueError(f"{source} cannot be run: {type(error).__name__}: {quote(str(error))[1:-1]}") from error
     if ahead:
         raise ValueError(f"{source} is no causal language model: its positions see the answers that follow them.")
 
@@ -92,6 +92,6 @@ def check_round_trip(source: str | Path, tokenizer: PreTrainedTokenizerBase, tex
         back = tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
         if back.removeprefix(" ") != text.removeprefix(" "):  # some put a space before a text's first word
             raise ValueError(
-                f"{source} cannot be scored: its tokenizer makes {quoted(back)} of {quoted(text)}, so that its "
+                f"{source} cannot be scored: its tokenizer makes {quote(back)} of {quote(text)}, so that its "
                 "answers cannot be compared."
             )

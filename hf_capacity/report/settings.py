@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..analysis.cells import Record
-from ..analysis.labels import model_label, spelled, task_label
+from ..analysis.labels import model_label, spell, task_label
 from ..boundary.shown import ABSENT
 from ..config.experiment import SEEDS
 from ..config.settings import flatten
@@ -22,7 +22,7 @@ def settings_table(records: Sequence[Record], settings: Sequence[dict[str, Any]]
     flat = [dict(flatten(setting)) for setting in settings]
     rows = []
     for key in dict.fromkeys(key for setting in flat for key in setting):
-        values = [spelled(setting.get(key)) for setting in flat]
+        values = [spell(setting.get(key)) for setting in flat]
         if set(values) != {ABSENT}:
             rows.append([key, _where(values, records)])
     return markdown_table(["setting", "value"], rows, num_texts=2)

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow
 from pyarrow import parquet
 
-from ..boundary.reading import quoted
+from ..boundary.reading import quote
 
 
 RATES = ("exact_match", "recall", "fit", "extrapolation")
@@ -79,12 +79,10 @@ def read_curves(content: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
             table = table.append_column(INTERVALS, nulls)
         other = sorted(set(table.column_names) ^ set(COLUMNS))
         if other:
-            raise ValueError(
-                f"does not have the columns of learning curves: check {', '.join(map(quoted, other[:3]))}"
-            )
+            raise ValueError(f"does not have the columns of learning curves: check {', '.join(map(quote, other[:3]))}")
         table = table.select(list(COLUMNS)).cast(SCHEMA)
     except (pyarrow.ArrowException, OSError, KeyError) as error:
-        reason = quoted(" ".join(str(error).split()))
+        reason = quote(" ".join(str(error).split()))
         raise ValueError(f"is no table of learning curves in Parquet ({reason})") from None
     for packed in table.to_pylist():
         yield packed.pop("run_id"), packed

@@ -15,7 +15,7 @@ from typing import IO, Any
 import yaml
 
 from ..boundary.reading import MOST_BYTES_OF_JSON, read_text
-from ..boundary.shown import without_secrets
+from ..boundary.shown import hide_secrets
 from ..boundary.writing import Damaged, naming, sha256, write_atomically
 from ..config.experiment import ExperimentConfig
 from .curve_file import CurveFile
@@ -223,7 +223,7 @@ class RunFolder:
         Raises:
             OSError: There is no room for that either.
         """
-        content = {"cause": without_secrets(cause), "traceback": without_secrets(traceback)}
+        content = {"cause": hide_secrets(cause), "traceback": hide_secrets(traceback)}
         self.path.mkdir(parents=True, exist_ok=True)  # its process may have died before it made one
         write_atomically(self.failure, json.dumps(content, indent=1) + "\n")
 

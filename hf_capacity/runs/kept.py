@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..boundary.reading import quoted, read_bytes, read_json_lines
+from ..boundary.reading import quote, read_bytes, read_json_lines
 from ..boundary.writing import Damaged
 from ..config.experiment import PROTOCOL_VERSION
 from .curve_table import read_curves, unpack, write_curves
@@ -116,7 +116,7 @@ def _unpack_all(content: bytes, records: Sequence[dict[str, Any]]) -> dict[str, 
     curves: dict[str, list[dict[str, Any]]] = {run_id: [] for run_id in runs}
     for run_id, packed in read_curves(content):
         if run_id not in runs:
-            raise ValueError(f"has rows of run {quoted(run_id)}, which is not in {KEPT_RECORDS}")
+            raise ValueError(f"has rows of run {quote(run_id)}, which is not in {KEPT_RECORDS}")
         curves[run_id].append(unpack(packed, runs[run_id]))
     without = [run_id for run_id, rows in curves.items() if not rows]
     if without:

@@ -22,8 +22,8 @@ from typing import Any
 
 import yaml
 
-from ..boundary.reading import check_spelling, quoted, read_bytes, read_json, read_yaml
-from ..boundary.shown import without_secrets
+from ..boundary.reading import check_spelling, quote, read_bytes, read_json, read_yaml
+from ..boundary.shown import hide_secrets
 from ..boundary.writing import Damaged, short_digest, write_atomically
 from ..config.arms import Arms, check_axis
 from ..config.experiment import PROTOCOL_VERSION, ExperimentConfig, config_digest
@@ -57,7 +57,7 @@ def check_record(record: Any, name: str) -> dict[str, Any]:
     version = record.get("schema_version") if isinstance(record, dict) else None
     if version not in (FIRST_VERSION, SCHEMA_VERSION):
         raise Damaged(
-            f"{name} is no record of schema version {FIRST_VERSION} or {SCHEMA_VERSION} (it has {quoted(version)})."
+            f"{name} is no record of schema version {FIRST_VERSION} or {SCHEMA_VERSION} (it has {quote(version)})."
         )
     if (version == SCHEMA_VERSION or "digest" in record) and record.get("digest") != content_digest(record):
         raise Damaged(f"{name} is not as it was written: its digest is not that of its content.")
@@ -137,7 +137,7 @@ def failure_cause(run_folder: Path) -> str | None:
         cause = read_json(path)["cause"]
     except (ValueError, TypeError, KeyError):
         cause = "failure.json does not say why"
-    return without_secrets(" ".join(str(cause).split()))
+    return hide_secrets(" ".join(str(cause).split()))
 
 
 def read_curve(run_folder: Path) -> list[dict[str, Any]]:
@@ -272,11 +272,11 @@ def check_folder(output: Path, study: str) -> None:
             raise Damaged(f"{claim} does not say whose folder this is: name another folder, or mend it.") from None
         if owner != study:
             raise ValueError(
-                f"`--output` (={output}) belongs to study {quoted(owner)}, not to {study!r}: name another folder."
+                f"`--output` (={output}) belongs to study {quote(owner)}, not to {study!r}: name another folder."
             )
         if protocol != PROTOCOL_VERSION:
             raise ValueError(
-                f"`--output` (={output}) holds runs of protocol {quoted(protocol)}, and these are of protocol "
+                f"`--output` (={output}) holds runs of protocol {quote(protocol)}, and these are of protocol "
                 f"{PROTOCOL_VERSION}: name another folder."
             )
     elif output.exists() and {path.name for path in output.iterdir()} - {CLAIM, f".{CLAIM}.partial"}:

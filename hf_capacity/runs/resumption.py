@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from transformers import TrainerState
 from transformers.trainer_pt_utils import safe_globals
 
-from ..boundary.reading import quoted
+from ..boundary.reading import quote
 from ..boundary.writing import Damaged
 from ..data.task import Task
 from .folder import RunFolder
@@ -83,7 +83,7 @@ def check_readable(checkpoint: Path, step: int, model: torch.nn.Module) -> None:
         is_the_systems = isinstance(error, OSError) and error.errno not in OF_THE_CONTENT
         if is_the_systems or isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY):
             raise
-        cause = quoted(" ".join(f"{type(error).__name__}: {error}".split()))[1:-1]
+        cause = quote(" ".join(f"{type(error).__name__}: {error}".split()))[1:-1]
         raise Damaged(f"{checkpoint} is as it was written, but cannot be read ({cause}).") from None
 
 

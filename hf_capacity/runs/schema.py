@@ -11,7 +11,7 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationE
 # Pydantic wants this one before Python 3.12.
 from typing_extensions import TypedDict
 
-from ..boundary.reading import quoted
+from ..boundary.reading import quote
 
 
 # Records of version 1 hold no digest of their own, and none of the weights that their runs kept along the way.
@@ -231,9 +231,9 @@ def _fault(schema: TypeAdapter, content: Any) -> str | None:
         schema.validate_python(content)
     except ValidationError as error:
         mistake = error.errors(include_url=False)[0]
-        place = quoted(".".join(map(str, mistake["loc"])))[1:-1]
+        place = quote(".".join(map(str, mistake["loc"])))[1:-1]
         if mistake["type"] == "missing":
             return f"`{place}` is missing"
         message = mistake["msg"].removeprefix("Value error, ")
-        return f"`{place}` (={quoted(mistake['input'])}): {message[0].lower()}{message[1:]}" if place else message
+        return f"`{place}` (={quote(mistake['input'])}): {message[0].lower()}{message[1:]}" if place else message
     return None

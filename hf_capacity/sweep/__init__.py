@@ -4,5 +4,5 @@ import lazy_loader
 
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__, submod_attrs={"estimate": ["estimated_minutes"], "local": ["run_local"], "ray_pool": ["run_ray"]}
+    __name__, submod_attrs={"estimate": ["estimate_minutes"], "local": ["run_local"], "ray_pool": ["run_ray"]}
 )

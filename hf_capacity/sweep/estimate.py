@@ -15,7 +15,7 @@ FIXED_SECONDS = 1.6e-3
 SECONDS_A_MULTIPLICATION = 5.4e-11
 
 
-def estimated_minutes(to_do: Sequence[ExperimentConfig], records: Sequence[dict[str, Any]], num_workers: int) -> float:
+def estimate_minutes(to_do: Sequence[ExperimentConfig], records: Sequence[dict[str, Any]], num_workers: int) -> float:
     """Guesses the wall-clock minutes of what is left of a study.
 
     A run counts as long a step as the finished runs of its shape took here, evaluations and checkpoints included. A
@@ -42,7 +42,7 @@ def estimated_minutes(to_do: Sequence[ExperimentConfig], records: Sequence[dict[
     return max(sum(seconds) / num_workers, *seconds) / 60 if seconds else 0.0
 
 
-def spelled_time(minutes: float) -> str:
+def spell_time(minutes: float) -> str:
     """Minutes in the unit that a person would take: `50 minutes`, `7 hours`, `12 days`, `30 years`."""
     for unit, size in (("years", 525_600), ("days", 1_440), ("hours", 60)):
         if minutes >= 2 * size:

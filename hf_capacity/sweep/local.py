@@ -15,7 +15,7 @@ from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any
 
-from ..boundary.shown import keep_secrets_out_of_logs, without_secrets
+from ..boundary.shown import hide_secrets, keep_secrets_out_of_logs
 from ..config.experiment import ExperimentConfig
 from ..runs.folder import RunFolder, RunLocked
 from .display import Display
@@ -200,7 +200,7 @@ def worker_main(line: Connection, output: Path, study: str) -> None:
         except RunLocked as error:
             send("locked", str(error))
         except Exception as error:  # whatever it is, it is reported, and must not stop the other runs
-            send("failed", without_secrets(f"{type(error).__name__}: {error}"))
+            send("failed", hide_secrets(f"{type(error).__name__}: {error}"))
         else:
             send("done", None)
 
@@ -248,4 +248,4 @@ class LineHandler(logging.Handler):
         self.send = send
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.send("log", without_secrets(record.getMessage()))
+        self.send("log", hide_secrets(record.getMessage()))

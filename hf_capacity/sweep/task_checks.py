@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 
 from dataset_builders import Task, demanded_bits, load_task
-from dataset_builders.building import shortened
+from dataset_builders.building import shorten
 
 from ..config.experiment import ExperimentConfig
 from ..config.model_keys import LADDERS_TYPE
@@ -46,5 +46,5 @@ def _warn(task: Task, path: str) -> None:
             "will answer them, and they count in what it has learned.",
             path,
             len(task.never_read),
-            shortened(task.never_read[0]),
+            shorten(task.never_read[0]),
         )

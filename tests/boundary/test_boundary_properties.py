@@ -11,7 +11,7 @@ from hf_capacity.boundary.reading import parse_yaml, read_json
 from hf_capacity.config.architectures import architecture
 from hf_capacity.config.experiment import ExperimentConfig
 from hf_capacity.config.study import read_study
-from hf_capacity.sweep.estimate import estimated_minutes, spelled_time
+from hf_capacity.sweep.estimate import estimate_minutes, spell_time
 
 
 RUN = {"task": "arithmetic", "model": "n14", "block_size": 9, "batch_size": 8, "steps": 100}
@@ -51,7 +51,7 @@ def plan(path, overrides=()):
         assert len(run.run_id.encode()) < 250
         assert run.run_id.isprintable()
         assert "/" not in run.run_id
-    assert len(spelled_time(estimated_minutes(runs, [], 2))) < 40
+    assert len(spell_time(estimate_minutes(runs, [], 2))) < 40
 
 
 def cases(many):

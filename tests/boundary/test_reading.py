@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from hf_capacity.boundary.reading import MOST_BYTES, parse_yaml, quoted, read_json, read_text
+from hf_capacity.boundary.reading import MOST_BYTES, parse_yaml, quote, read_json, read_text
 from hf_capacity.config.experiment import ExperimentConfig
 from hf_capacity.config.study import MOST_RUNS, read_study
-from hf_capacity.sweep.estimate import spelled_time
+from hf_capacity.sweep.estimate import spell_time
 
 
 RUN = "task: arithmetic, model: n14, block_size: 9, batch_size: 8"
@@ -67,12 +67,12 @@ def test_yaml_that_is_not_what_it_seems_is_refused_in_a_line(text, message):
 
 
 def test_what_messages_quote_is_short():
-    assert quoted(0.1) == "0.1"
-    assert len(quoted(["x" * 1000] * 1000)) < 300
+    assert quote(0.1) == "0.1"
+    assert len(quote(["x" * 1000] * 1000)) < 300
     deep = []
     for _ in range(100_000):
         deep = [deep]
-    assert len(quoted(deep)) < 300
+    assert len(quote(deep)) < 300
 
 
 def test_only_ordinary_files_of_a_bounded_size_in_utf_8_are_read(tmp_path):
@@ -161,7 +161,7 @@ def test_a_studys_name_is_checked_before_it_is_a_path(tmp_path, name):
 
 
 def test_a_long_time_is_told_in_a_unit_that_fits_it():
-    assert [spelled_time(minutes) for minutes in (0.2, 119, 120, 3_000, 2e6, 1e12)] == [
+    assert [spell_time(minutes) for minutes in (0.2, 119, 120, 3_000, 2e6, 1e12)] == [
         "0 minutes", "119 minutes", "2 hours", "2 days", "4 years", "1,902,588 years"
     ]  # fmt: skip
 

@@ -10,7 +10,7 @@ from support.hub_terminal import Terminal
 from support.made_records import ARITHMETIC, add_run
 from typer.testing import CliRunner
 
-from hf_capacity.boundary.shown import keep_secrets_out_of_logs, shown, without_secrets
+from hf_capacity.boundary.shown import hide_secrets, keep_secrets_out_of_logs, shown
 from hf_capacity.cli import app
 from hf_capacity.cli.errors import refuses_mistakes
 from hf_capacity.cli.tables import show_marks
@@ -58,16 +58,16 @@ def test_what_moves_a_cursor_is_escaped(text, safe):
 )
 def test_no_token_is_left(text, monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "https://ada:secretword@hub.example")
-    assert "secretword" not in without_secrets(text)
-    assert TOKEN not in without_secrets(text)
-    assert "***" in without_secrets(text)
+    assert "secretword" not in hide_secrets(text)
+    assert TOKEN not in hide_secrets(text)
+    assert "***" in hide_secrets(text)
 
 
 @pytest.mark.parametrize(
     "text", ["hf_capacity and hf-capacity", "a@b.c", "https://huggingface.co/ada/x?revision=main", "<5+7=12>"]
 )
 def test_what_is_no_secret_is_left(text):
-    assert without_secrets(text) == text
+    assert hide_secrets(text) == text
 
 
 def test_no_secret_gets_into_a_failure_a_log_or_a_traceback(tmp_path, caplog, capsys):

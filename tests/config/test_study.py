@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from hf_capacity.config.study import Study, read_study
-from hf_capacity.sweep.estimate import estimated_minutes
+from hf_capacity.sweep.estimate import estimate_minutes
 from hf_capacity.sweep.task_checks import check_tasks
 
 
@@ -147,17 +147,17 @@ def test_the_time_of_a_plan_is_guessed_from_its_finished_runs():
     )
     # 600 steps in 6, 12 and 9 seconds: 9 in the middle; the resumed one tells nothing.
     records = [record_of(n14[0], 6), record_of(n14[1], 12), record_of(n14[2], 9), record_of(n14[3], 1, [500])]
-    assert estimated_minutes(n14, records, num_workers=2) == pytest.approx(4 * 9 / 2 / 60)
-    assert estimated_minutes(n14[:1], records, num_workers=2) == pytest.approx(9 / 60)  # one run is not split
+    assert estimate_minutes(n14, records, num_workers=2) == pytest.approx(4 * 9 / 2 / 60)
+    assert estimate_minutes(n14[:1], records, num_workers=2) == pytest.approx(9 / 60)  # one run is not split
     # A shape without a finished run: as much slower than the benchmark's line as n14 is.
-    ratio = 9 / 60 / estimated_minutes(n14[:1], [], 1)
-    assert estimated_minutes(n28, records, 1) == pytest.approx(ratio * estimated_minutes(n28, [], 1))
-    assert estimated_minutes([], records, 2) == 0
+    ratio = 9 / 60 / estimate_minutes(n14[:1], [], 1)
+    assert estimate_minutes(n28, records, 1) == pytest.approx(ratio * estimate_minutes(n28, [], 1))
+    assert estimate_minutes([], records, 2) == 0
 
 
 def test_without_finished_runs_the_time_is_guessed_from_the_benchmark():
     """The nine cells took 15 minutes on two cores, evaluations and all (model_cards/too_big_to_think)."""
-    assert 8 < estimated_minutes(read_study("too_big_to_think").runs(), [], num_workers=2) < 22
+    assert 8 < estimate_minutes(read_study("too_big_to_think").runs(), [], num_workers=2) < 22
 
 
 def test_a_study_without_a_grid_is_one_run():

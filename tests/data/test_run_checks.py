@@ -39,7 +39,7 @@ def write_task(folder, train, questions) -> str:
     ("train", "questions", "settings", "message"),
     [
         ([{}, {"text": "c"}], [{}], {"batches": "lines"}, r"lines that end with a newline, and 1 of 2 of .*windows"),
-        ([{}], [{}, {"prompt": "zu "}], {"block_size": 3}, r"characters that its training text does not: \['u', 'z'\]"),
+        ([{}], [{}, {"prompt": "zu "}], {"block_size": 3}, r"its training text does not: \['u', 'z'\]"),
         ([{}, {"text": MANY}], [{}], {}, "has 50,004 different characters, more than 50,000: a token is a character"),
         ([{}], [{"answer": ""}], {"block_size": 3}, r"1 of 1 rows in the split 'questions' .* have an empty 'answer'"),
         ([{}], [{"ability": "Fact"}], {"block_size": 3}, "an `ability` that is neither 'rule' nor 'fact'"),

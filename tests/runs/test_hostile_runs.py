@@ -15,7 +15,7 @@ from hf_capacity.report import write_report
 from hf_capacity.runs.folder import states
 from hf_capacity.runs.records import check_folder, read_curve, read_description, read_record
 from hf_capacity.runs.schema import with_digest
-from hf_capacity.sweep.estimate import estimated_minutes
+from hf_capacity.sweep.estimate import estimate_minutes
 
 
 CELL = {"model": {"n_embd": 4}, "block_size": 9, "batch_size": 4, "steps": 2}
@@ -80,7 +80,7 @@ def test_any_record_is_published_or_refused(number, half_trained, tmp_path):
         write_sealed(folder / "record.json", content)
         ends_well(lambda: model_repository(folder, "someone"))
         ends_well(lambda: states(tmp_path, [run]))
-        ends_well(lambda: estimated_minutes([run], [read_record(folder)], 2))
+        ends_well(lambda: estimate_minutes([run], [read_record(folder)], 2))
 
     for_all(number, mutations(record), check)
 
