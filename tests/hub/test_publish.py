@@ -187,7 +187,7 @@ def test_a_card_says_what_the_record_says(hub, terminal, study):
 def test_a_tag_says_which_step_it_is(hub, terminal):
     card = hub.files("ada/small-arithmetic-n14", revision="seed-2-step-20")["README.md"].decode()
     assert "# n14, trained on arithmetic: step 20 of 30" in card
-    assert "tells the card of the revision `seed-2`" in card
+    assert "The card of the revision `seed-2`" in card
 
 
 def test_the_metric_and_the_dataset_name_themselves(hub, terminal):

@@ -83,6 +83,6 @@ def test_a_link_out_of_the_runs_folder_is_not_followed(stopped, tmp_path, caplog
     shutil.move(inside, outside)
     inside.symlink_to(outside)
     record = run_experiment(RUN, tmp_path / "runs", study="s")
-    assert "was not written to its end or is damaged: it is taken away" in caplog.text
+    assert "was not written to its end or is damaged: it is deleted" in caplog.text
     assert record["provenance"]["resumed_from"] == []  # it began anew
     assert outside.exists()

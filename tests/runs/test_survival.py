@@ -82,7 +82,7 @@ def test_a_compiled_run_does_too(tmp_path, moment):
 
 STUDY = """
 description: two short runs on two workers
-settings: {steps: 2000, eval_steps: 500, save_steps: 20, block_size: 9, batch_size: 8}
+settings: {steps: 1000, eval_steps: 250, save_steps: 20, block_size: 9, batch_size: 8}
 grid:
   model: [n14]
   task: [arithmetic]
@@ -107,7 +107,7 @@ def workers_of(command, folder):
 
 def steps_done(output):
     steps = [int(path.parent.name.split("-")[-1]) for path in output.glob("*/checkpoint-*/manifest.json")]
-    return sum(steps) + 2000 * len(list(output.glob("*/record.json")))
+    return sum(steps) + 1000 * len(list(output.glob("*/record.json")))
 
 
 def test_a_study_stopped_killed_and_orphaned_ends_where_an_undisturbed_one_does(tmp_path):

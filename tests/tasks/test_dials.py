@@ -63,9 +63,9 @@ def _own_cache(cache):
         (["arithmetic"], UNLISTED, "'pairs' is for at most 10,000,000 equations: among 20,000,000,000, a few pairs"),
         (["arithmetic", "operand"], {**UNLISTED, "digits": 7, "num_questions": 500}, "found among .* by chance"),
         # Facts
-        (["facts"], {"num_keys": 9_150_626}, "from 1 to 9,150,625, so many names can be told apart; got 9150626"),
+        (["facts"], {"num_keys": 9_150_626}, "from 1 to 9,150,625, so many different names there are; got 9150626"),
         (["facts"], {"num_attributes": 21}, "from 1 to 20, so many attributes have a word; got 21"),
-        (["facts"], {"num_values": 1_366_876}, "from 2 to 1,366,875, so many values can be told apart; got 1366876"),
+        (["facts"], {"num_values": 1_366_876}, "from 2 to 1,366,875, so many different values there are; got 1366876"),
         (["facts"], {"num_values": 1}, "`num_values` must be a whole number from 2 to"),
         (["facts"], {"num_keys": 9_000_000}, r"`num_keys` x `num_attributes` \(=27,000,000\) facts are more than"),
         (["facts"], {"num_questions": 151}, "`num_questions` must be a whole number from 1 to 150, the number"),

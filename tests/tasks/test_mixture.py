@@ -116,7 +116,7 @@ LISTED = "`tasks` must list mappings of `path`, one of arithmetic, capitals, fac
         ),
         (
             {"tasks": [{"path": "arithmetic"}, RULES]},
-            "{'path': 'arithmetic'} and {.*'rotating_pair'} both have the prompt '<.[+-].=': mix tasks that can",
+            "{'path': 'arithmetic'} and {.*'rotating_pair'} both have the prompt '<.[+-].=': mix tasks whose",
         ),
         # What one part reads, the other may not withhold, asked there or not.
         (
