@@ -73,8 +73,8 @@ def run_experiment(
 def train(
     config: ExperimentConfig,
     run: Session,
-    callbacks: Sequence[TrainerCallback] = (),
-    publish: Callable[[Path], Any] | None = None,
+    callbacks: Sequence[TrainerCallback],
+    publish: Callable[[Path], Any] | None,
 ) -> dict[str, Any]:
     """Trains and measures the model of a run that is not done. Gives its record."""
     device, num_processes = run.args.device, run.args.world_size

@@ -35,8 +35,7 @@ bootstrap (10,000 draws) for a mean, Wilson's for k/n runs
 {{- "; where seeds and splits are crossed, a bootstrap over both, for either" if crossed }}. The unit is a trained
 model: questions are never pooled over models. The percentile interval of few runs is too narrow: in simulations, a
 nominal 95 % covers the mean of 3 runs in about 75 % of cases, of 5 or 6 in 85 %, of 10 in 91 %. Runs that are *all
-alike* have no interval. The p values are not corrected for their number; of all that the reports of this repository
-print, none stays below 0.05 after Holm's correction.
+alike* have no interval. The p values are not corrected for their number.
 {%- if one_pair_each %} The pair of each run is drawn by `split_seed` from one fixed list, in the same order in every
 study: nothing was tested on other pairs.
 {%- endif %}
