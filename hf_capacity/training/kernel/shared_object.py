@@ -19,7 +19,7 @@ from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
-SOURCES = [Path(__file__).parent / name for name in ("lanes.h", "products.h", "window_loss.cpp")]
+SOURCES = [*sorted(Path(__file__).parent.glob("*.h")), Path(__file__).parent / "window_loss.cpp"]
 FLAGS = ["-O3", "-march=native", "-std=c++17", "-fno-math-errno", "-shared", "-fPIC", "-Wno-psabi"]
 # A build takes some ten seconds; a compiler that has not ended by then never will.
 SECONDS_TO_BUILD = 300
