@@ -63,7 +63,7 @@ def example(record: Record) -> dict[str, Any]:
     `prompt` is what plain libraries have to give the model, `asked` what `hf-capacity ask` does.
     """
     prompt, answer = (record["answers"][0][name] for name in ("prompt", "answer"))
-    start = ExperimentConfig.from_dict(record["config"]).start
+    start = record.get("start", ExperimentConfig.from_dict(record["config"]).start)
     while len(start + prompt + answer) > record["config"]["block_size"] and " " in prompt[:-1]:
         prompt = prompt.partition(" ")[2]
     spelled = (json.dumps(text, ensure_ascii=False) for text in (start + prompt, prompt))

@@ -133,10 +133,11 @@ bool is_token(int64_t id) { return id >= 0; }
 // weights, and gradients, to which is added: wte, wpe, of each layer ln_1, c_attn, attn.c_proj, ln_2, c_fc,
 // mlp.c_proj, then ln_f, in the layout of GPT2LMHeadModel. No gradients given: none are taken.
 // tokens: windows of block + 1 tokens, or of fewer and then numbers below 0, one after another.
+// offsets, if given: at which of the model's positions each window begins.
 // predicted, if given: the most probable next token after each of a window's first `block`, windows one after another.
 extern "C" double window_loss(long layers, long heads, long width, long inner, long vocabulary, long block,
                               const float* const* weights, float* const* gradients, const int64_t* tokens,
-                              const int64_t* repeats, int64_t* predicted, long windows) {
+                              const int64_t* repeats, const int64_t* offsets, int64_t* predicted, long windows) {
     const long groups = (24 + block - 1) / block, columns = groups * block;  // enough columns for whole tiles
     const long head = width / heads;
 
@@ -178,7 +179,7 @@ extern "C" double window_loss(long layers, long heads, long width, long inner, l
         const int64_t* targets = tokens + w * (block + 1) + 1;
         positions += double(repeats ? repeats[w] : 1) * std::count_if(targets, targets + block, is_token);
     }
-    std::vector<Integers> input(columns), target(columns);
+    std::vector<Integers> input(columns), place(columns), target(columns);
     std::vector<Lanes> share(columns);
     for (long first = 0; first < windows; first += groups * LANES) {
         for (long j = 0; j < columns; j++)
@@ -187,13 +188,15 @@ extern "C" double window_loss(long layers, long heads, long width, long inner, l
                 const int64_t* pair = tokens + here * (block + 1) + j % block;
                 input[j][lane] = std::max<int64_t>(pair[0], 0);
                 target[j][lane] = std::max<int64_t>(pair[1], 0);
+                // Where nothing is to be predicted, a position past the last one might be meant.
+                place[j][lane] = j % block + (offsets && is_token(pair[1]) ? offsets[here] : 0);
                 const bool counts = window < windows && is_token(pair[1]);
                 share[j][lane] = counts ? (repeats ? repeats[window] : 1) / positions : 0;
             }
 
         for (long j = 0; j < columns; j++)
             for (long lane = 0; lane < LANES; lane++) {
-                const float *token = wte + input[j][lane] * width, *position = wpe + j % block * width;
+                const float *token = wte + input[j][lane] * width, *position = wpe + place[j][lane] * width;
                 float* to = (float*)&x(0, j) + lane;
                 for (long i = 0; i < width; i++) to[i * columns * LANES] = token[i] + position[i];
             }
@@ -263,7 +266,7 @@ extern "C" double window_loss(long layers, long heads, long width, long inner, l
         }
         for (long j = 0; j < columns; j++)
             for (long lane = 0; lane < LANES; lane++) {
-                float *token = gradients[0] + input[j][lane] * width, *position = gradients[1] + j % block * width;
+                float *token = gradients[0] + input[j][lane] * width, *position = gradients[1] + place[j][lane] * width;
                 const float* from = (const float*)&dx(0, j) + lane;
                 for (long i = 0; i < width; i++) {
                     token[i] += from[i * columns * LANES];
