@@ -67,10 +67,22 @@ def choose_step(
     return TrainingStep(implementation, fault, build_loss(implementation, model, config))
 
 
-def window_loss(model: torch.nn.Module, windows_WT: torch.Tensor) -> torch.Tensor:
-    """Mean cross-entropy in nats over all targets of all windows; a window has block + 1 token ids, or fewer and then
-    no targets."""
-    logits = model(input_ids=windows_WT[:, :-1].clamp(min=0)).logits
+def window_loss(
+    model: torch.nn.Module, windows_WT: torch.Tensor, offsets_W: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Mean cross-entropy in nats over all targets of all windows.
+
+    Args:
+        model: The model.
+        windows_WT: Token ids, (windows, block + 1); a window has fewer, and then no targets.
+        offsets_W: At which of the model's positions each window begins; at the first if not given.
+    """
+    ids_WT, positions = windows_WT[:, :-1].clamp(min=0), {}
+    if offsets_W is not None:
+        place_T = torch.arange(ids_WT.shape[1], device=ids_WT.device)
+        # Where nothing is to be predicted any position will do; that of a window's last token may be one past the end.
+        positions = {"position_ids": torch.where(windows_WT[:, 1:] < 0, 0, place_T + offsets_W[:, None])}
+    logits = model(input_ids=ids_WT, **positions).logits
     return cross_entropy(logits.flatten(0, 1).float(), windows_WT[:, 1:].flatten())
 
 

@@ -60,10 +60,21 @@ class FusedLoss:
         self._run(pad(rows_RT, (0, 1)), predicted=predicted_RT.data_ptr())
         return predicted_RT
 
-    def backward(self, windows_WT: torch.Tensor, repeats_W: torch.Tensor | None = None) -> float:
-        """The same, and every parameter's `grad` is set to its gradient (nothing is added up)."""
+    def backward(
+        self,
+        windows_WT: torch.Tensor,
+        repeats_W: torch.Tensor | None = None,
+        offsets_W: torch.Tensor | None = None,
+    ) -> float:
+        """The same, and every parameter's `grad` is set to its gradient (nothing is added up).
+
+        Args:
+            windows_WT: As above.
+            repeats_W: As above.
+            offsets_W: At which of the model's positions each window begins; at the first if not given.
+        """
         self.flat_gradient.zero_()
-        loss = self._run(windows_WT, repeats_W, gradients=_addresses(self.gradients))
+        loss = self._run(windows_WT, repeats_W, offsets_W, gradients=_addresses(self.gradients))
         for parameter, gradient in zip(self.parameters, self.gradients, strict=True):
             parameter.grad = gradient
         return loss
@@ -72,6 +83,7 @@ class FusedLoss:
         self,
         windows_WT: torch.Tensor,
         repeats_W: torch.Tensor | None = None,
+        offsets_W: torch.Tensor | None = None,
         *,
         gradients: ctypes.Array | None = None,
         predicted: int | None = None,
@@ -80,11 +92,18 @@ class FusedLoss:
         assert windows_WT.dtype == torch.long
         block = windows_WT.shape[1] - 1
         assert 0 < block <= self.n_positions
-        repeats = None if repeats_W is None else repeats_W.data_ptr()
-        assert repeats is None or (repeats_W.dtype == torch.long and repeats_W.is_contiguous())
         weights, windows = _addresses(self.parameters), windows_WT.data_ptr()
-        return self.kernel(*self.shape, block, weights, gradients, windows, repeats, predicted, len(windows_WT))
+        each_window = _address(repeats_W), _address(offsets_W)
+        return self.kernel(*self.shape, block, weights, gradients, windows, *each_window, predicted, len(windows_WT))
 
 
 def _addresses(tensors: list[torch.Tensor]) -> ctypes.Array:
     return (ctypes.c_void_p * len(tensors))(*[tensor.data_ptr() for tensor in tensors])
+
+
+def _address(numbers: torch.Tensor | None) -> int | None:
+    if numbers is None:
+        return None
+    assert numbers.dtype == torch.long
+    assert numbers.is_contiguous()
+    return numbers.data_ptr()

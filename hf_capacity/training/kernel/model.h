@@ -194,7 +194,7 @@ class Model {
         for (long j = 0; j < columns; j++)
             for (long lane = 0; lane < LANES; lane++) {
                 const float* token = parameters.weights[0] + pass.columns[j].input[lane] * width;
-                const float* position = parameters.weights[1] + pass.columns[j].position * width;
+                const float* position = parameters.weights[1] + pass.columns[j].place[lane] * width;
                 float* to = (float*)&x(0, j) + lane;
                 for (long i = 0; i < width; i++) to[i * columns * LANES] = token[i] + position[i];
             }
@@ -205,7 +205,7 @@ class Model {
         for (long j = 0; j < columns; j++)
             for (long lane = 0; lane < LANES; lane++) {
                 float* token = parameters.gradients[0] + pass.columns[j].input[lane] * width;
-                float* position = parameters.gradients[1] + pass.columns[j].position * width;
+                float* position = parameters.gradients[1] + pass.columns[j].place[lane] * width;
                 const float* from = (const float*)&dx(0, j) + lane;
                 for (long i = 0; i < width; i++) {
                     token[i] += from[i * columns * LANES];

@@ -14,14 +14,16 @@ namespace {
 // Behind a line that is shorter than its window there are no tokens, but numbers below 0.
 bool is_token(int64_t id) { return id >= 0; }
 
-// Windows of block + 1 tokens one after another, each counted `repeats` times (none given: once).
+// Windows of block + 1 tokens one after another, each counted `repeats` times (none given: once), and beginning at the
+// model's position `offsets` (none given: at the first).
 struct Windows {
-    const int64_t *tokens, *repeats;
+    const int64_t *tokens, *repeats, *offsets;
     long count, block;
 
     const int64_t* inputs(long window) const { return tokens + window * (block + 1); }
     const int64_t* targets(long window) const { return inputs(window) + 1; }
     int64_t weight(long window) const { return repeats ? repeats[window] : 1; }
+    int64_t offset(long window) const { return offsets ? offsets[window] : 0; }
     long length(long window) const {  // up to its last target
         long end = block;
         while (end > 0 && !is_token(targets(window)[end - 1])) end--;
@@ -38,7 +40,7 @@ struct Windows {
 // One position in each of sixteen windows, which are those of a group, in the order in which windows are taken.
 struct Column {
     long first, position;
-    Integers input, target;
+    Integers input, place, target;
     Lanes share;  // of the loss
 };
 
@@ -89,14 +91,16 @@ class Passes {
     long taken = 0;
 
     Column column(long first, long position) const {
-        Column column{first, position, {}, {}, {}};
+        Column column{first, position, {}, Integers{} + int32_t(position), {}, {}};
         for (long lane = 0; lane < LANES; lane++) {
             const long mine = window(first, lane);
             if (mine < 0) continue;
             const int64_t input = windows.inputs(mine)[position], target = windows.targets(mine)[position];
             column.input[lane] = std::max<int64_t>(input, 0);
             column.target[lane] = std::max<int64_t>(target, 0);
-            column.share[lane] = is_token(target) ? windows.weight(mine) / num_targets : 0;
+            if (!is_token(target)) continue;  // nor is its place needed, which might lie past the model's last
+            column.place[lane] += windows.offset(mine);
+            column.share[lane] = windows.weight(mine) / num_targets;
         }
         return column;
     }
