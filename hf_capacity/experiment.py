@@ -87,7 +87,7 @@ def train(
     batches = build_batches(task, tokenizer, config, device, distinct=step.implementation == "fused", **share)
     measurement = Measurement(task, tokenizer, model, step.loss, batches.windows_WT)
     save = partial(save_model, model=model, tokenizer=tokenizer, task=task)
-    run.resume(task, model)
+    run.resume(task, model, step.kernel_version(batches.windows_WT))
     trainer = CapacityTrainer(
         model,
         config,

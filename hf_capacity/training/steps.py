@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from ..config.experiment import ExperimentConfig
 from ..config.model_keys import LADDERS_TYPE
-from .kernel import FusedLoss, window_loss_library
+from .kernel import VERSION, FusedLoss, window_loss_library
 
 
 logger = logging.getLogger(__name__)
@@ -44,8 +44,17 @@ class TrainingStep:
         said: dict[str, Any] = {}
         if self.implementation == "fused":
             library = window_loss_library()
-            said = {"compiler": library.compiler, "instruction_set": library.instruction_set}
+            said = {
+                "kernel_version": VERSION,
+                "compiler": library.compiler,
+                "instruction_set": library.instruction_set,
+            }
         return said | {"training_step": self.implementation, "training_step_fault": self.fault}
+
+    def kernel_version(self, rows_WT: torch.Tensor) -> int | None:
+        """The kernel's version, where versions differ in the last digits: over rows of different lengths."""
+        is_ragged = bool((rows_WT[:, -1] < 0).any())
+        return VERSION if self.implementation == "fused" and is_ragged else None
 
 
 def choose_step(
