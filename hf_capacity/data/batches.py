@@ -18,6 +18,10 @@ from .tokenizer import encode
 
 # Where a row is longer than its line: no target, as `cross_entropy` has it.
 NO_TARGET = -100
+# Batches drawn in a row, of at most so many tokens in all. 128 windows of the paper's sums take 0.15 ms between two
+# steps, whose code drives that of drawing out of the processor's caches, and 0.04 ms among sixteen in a row.
+DRAWN_IN_A_ROW = 16
+TOKENS_IN_A_ROW = 50_000
 
 
 class Batches(ABC):
@@ -72,7 +76,9 @@ class Batches(ABC):
         return self.windows_WT[torch.from_numpy(places).to(self.windows_WT.device)]
 
     def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
-        return map(self.batch, range(self.first_batch(), self.num_batches))
+        number = max(1, min(DRAWN_IN_A_ROW, TOKENS_IN_A_ROW // (self.batch_size * self.windows_WT.shape[1])))
+        for first in range(self.first_batch(), self.num_batches, number):
+            yield from [self.batch(step) for step in range(first, min(first + number, self.num_batches))]
 
     def __len__(self) -> int:
         return self.num_batches

@@ -43,10 +43,12 @@ class FusedLoss:
         self.parameters.append(body.ln_f.weight)
         sizes = [parameter.numel() for parameter in self.parameters]
         self.flat_gradient = torch.zeros(sum(sizes))
-        self.gradients = [
+        gradients = [
             part.view_as(parameter)
             for part, parameter in zip(self.flat_gradient.split(sizes), self.parameters, strict=True)
         ]
+        self.trained = list(zip(self.parameters, gradients, strict=True))
+        self.gradient_addresses = _addresses(gradients)
 
     def __call__(self, windows_WT: torch.Tensor, repeats_W: torch.Tensor | None = None) -> float:
         """Mean cross-entropy in nats over all targets of all windows.
@@ -78,8 +80,8 @@ class FusedLoss:
             offsets_W: At which of the model's positions each window begins; at the first if not given.
         """
         self.flat_gradient.zero_()
-        loss = self._run(windows_WT, repeats_W, offsets_W, gradients=_addresses(self.gradients))
-        for parameter, gradient in zip(self.parameters, self.gradients, strict=True):
+        loss = self._run(windows_WT, repeats_W, offsets_W, gradients=self.gradient_addresses)
+        for parameter, gradient in self.trained:
             parameter.grad = gradient
         return loss
 
