@@ -25,7 +25,7 @@ lint: $(VENV)/installed
 	$(VENV)/bin/ruff check --preview --select PLW1514 .
 	$(VENV)/bin/ruff format --check .
 
-# Some five minutes, during which nothing else should run.
+# Some six minutes, during which nothing else should run.
 benchmark: $(VENV)/installed
 	HF_HUB_OFFLINE=1 $(VENV)/bin/python scripts/benchmark.py
 

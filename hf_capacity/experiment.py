@@ -78,7 +78,7 @@ def train(
 ) -> dict[str, Any]:
     """Trains and measures the model of a run that is not done. Gives its record."""
     device, num_processes = run.args.device, run.args.world_size
-    task = Task.load(config.task, config.split_seed, start=config.start)
+    task = Task.load(config.task, config.split_seed, start=config.start, lines_before=config.lines_before)
     check_run(config, task.sizes)
     tokenizer = build_tokenizer(task.alphabet, config.block_size)
     model = build_model(config.model, len(tokenizer), config.block_size, config.model_seed).to(device)
@@ -87,7 +87,7 @@ def train(
     batches = build_batches(task, tokenizer, config, device, distinct=step.implementation == "fused", **share)
     measurement = Measurement(task, tokenizer, model, step.loss, batches.windows_WT)
     save = partial(save_model, model=model, tokenizer=tokenizer, task=task)
-    run.resume(task, model)
+    run.resume(task, model, step.kernel_version(batches.windows_WT))
     trainer = CapacityTrainer(
         model,
         config,
@@ -113,6 +113,7 @@ def train(
         "task_digest": task.identity["digest"],
         "task_source": task.source,
         **({"task_notes": task.notes} if task.notes else {}),
+        **({"start": task.start} if config.lines_before else {}),
         **findings(run.curve),
         "answers": measurement.answers(),
         **measurement.bits(run.curve, num_parameters, batches.exposures(trainer.state.global_step)),

@@ -8,6 +8,7 @@ so that a machine that drifts drifts for all of them. Quoted are medians, and me
 Nothing else should run meanwhile. Writes `benchmark.json` and `report.md`.
 """
 
+import dataclasses
 import importlib.metadata
 import json
 import os
@@ -31,6 +32,7 @@ import transformers
 import typer
 from growth import GROWTH_BASE, VOCABULARY, measure_growth
 from jinja2 import Environment, StrictUndefined
+from short_rows import measure_lengths, measure_overhead
 from ways_to_step import Cell, measure_steps
 
 from hf_capacity.boundary.writing import write_atomically
@@ -168,6 +170,12 @@ def surroundings() -> dict[str, Any]:
     }
 
 
+def lines_of_rescue() -> list[ExperimentConfig]:
+    """One run of each size."""
+    runs = {run.model.label: run for run in read_study("rescue", ["intervention=lines"]).runs()}
+    return sorted(runs.values(), key=lambda run: run.model.n_embd)
+
+
 def page(found: dict[str, Any]) -> str:
     """The tables of what was measured."""
     template = Path(__file__).with_suffix(".md.jinja").read_text(encoding="utf-8")
@@ -195,9 +203,13 @@ def main(
         next(run for run in runs if (run.task.path, run.model.label) == ("both", "n56")), rounds=min(rounds, 3)
     )
     found["steps"] = []
-    for run, rounds, steps in [*((run, rounds, 30) for run in runs), (mlt, 1, 3)]:
-        found["steps"].append(measure_steps(run, rounds, steps))
+    for run, turns, steps in [*((run, rounds, 30) for run in runs), (mlt, 1, 3)]:
+        found["steps"].append(measure_steps(run, turns, steps))
         typer.echo(json.dumps(found["steps"][-1]))
+    found["lengths"] = [measure_lengths(run, rounds, 30) for run in lines_of_rescue()]
+    small = dataclasses.replace(next(run for run in runs if run.model.label == "n14"), batch_size=128)
+    found["overhead"] = measure_overhead(small, rounds, 165)
+    typer.echo(json.dumps([found["lengths"], found["overhead"]]))
     found["seconds"] = round(time.perf_counter() - began)
     write_atomically(output / "benchmark.json", json.dumps(found, indent=1) + "\n")
     write_atomically(output / "report.md", page(found))

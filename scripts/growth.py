@@ -1,14 +1,15 @@
 """Time and memory of loss and gradients against width, depth, batch and block, for `benchmark.py`."""
 
+import itertools
 import multiprocessing
 import re
+import statistics
 import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import torch
-from ways_to_step import median_ms
 
 from hf_capacity.config.model import ModelConfig
 from hf_capacity.models.build import build_model
@@ -32,7 +33,8 @@ def _one_size(*, width: int, depth: int, batch: int, block: int, fused: bool, re
     for _ in range(repeats):
         loss.backward(windows) if fused else window_loss(model, windows).backward()
         ends.append(time.perf_counter())
-    line.send((median_ms(ends[2:]), resident_memory("VmHWM") - before))
+    taken = [later - earlier for earlier, later in itertools.pairwise(ends[2:])]
+    line.send((1e3 * statistics.median(taken), resident_memory("VmHWM") - before))
 
 
 def resident_memory(which: str) -> float:

@@ -1,7 +1,6 @@
 """The training step of one run done four ways, for `benchmark.py`: ours, a bare loop, a stock `Trainer`, products."""
 
 import dataclasses
-import itertools
 import statistics
 import tempfile
 import time
@@ -13,7 +12,7 @@ from datasets import Dataset
 from transformers import GPT2LMHeadModel, Trainer, TrainerCallback, TrainingArguments, default_data_collator
 
 from hf_capacity.config.experiment import ExperimentConfig
-from hf_capacity.data.batches import WindowBatches
+from hf_capacity.data.batches import Batches, WindowBatches, build_batches
 from hf_capacity.data.task import Task
 from hf_capacity.data.tokenizer import build_tokenizer, encode
 from hf_capacity.evaluation.exam import Exam
@@ -31,8 +30,8 @@ class Cell:
 
     def __init__(self, config: ExperimentConfig):
         self.config = config
-        self.exam = Exam(Task.load(config.task, config.split_seed))
-        self.tokenizer = build_tokenizer(self.exam.task.text, config.block_size)
+        self.exam = Exam(Task.load(config.task, config.split_seed, start=config.start))
+        self.tokenizer = build_tokenizer(self.exam.task.alphabet, config.block_size)
         self.ids_N = torch.tensor(encode(self.tokenizer, self.exam.task.text))
         self.implementation = step_implementation(config, "cpu")
         torch.compiler.reset()
@@ -40,11 +39,9 @@ class Cell:
     def model(self) -> GPT2LMHeadModel:
         return build_model(self.config.model, len(self.tokenizer), self.config.block_size, self.config.model_seed)
 
-    def batches(self, steps: int) -> WindowBatches:
-        return WindowBatches(
-            self.ids_N, self.config.block_size, self.config.batch_size, num_batches=steps,
-            data_seed=self.config.data_seed, distinct=self.implementation == "fused",
-        )  # fmt: skip
+    def batches(self, steps: int) -> Batches:
+        run, distinct = _for_steps(self.config, steps), self.implementation == "fused"
+        return build_batches(self.exam.task, self.tokenizer, run, torch.device("cpu"), distinct=distinct)
 
 
 class Clock(TrainerCallback):
@@ -57,11 +54,12 @@ class Clock(TrainerCallback):
         self.ends.append(time.perf_counter())
 
     def milliseconds(self, warm_up: int) -> float:
-        return median_ms(self.ends[warm_up:])
+        return mean_ms(self.ends[warm_up:])
 
 
-def median_ms(ends: list[float]) -> float:
-    return 1e3 * statistics.median(later - earlier for earlier, later in itertools.pairwise(ends))
+def mean_ms(ends: list[float]) -> float:
+    """The mean, since a step in many has work of several: batches are drawn in a row."""
+    return 1e3 * (ends[-1] - ends[0]) / (len(ends) - 1)
 
 
 def _for_steps(config: ExperimentConfig, steps: int) -> ExperimentConfig:
@@ -69,14 +67,14 @@ def _for_steps(config: ExperimentConfig, steps: int) -> ExperimentConfig:
     return dataclasses.replace(config, steps=steps, keep_checkpoints=())
 
 
-def our_step(cell: Cell, steps: int, warm_up: int) -> float:
-    """(a): as `run_experiment` does it."""
+def our_step(cell: Cell, steps: int, warm_up: int, batches: Batches | None = None) -> float:
+    """(a): as `run_experiment` does it, on its own batches unless others are given."""
     config, model, clock = _for_steps(cell.config, steps), cell.model(), Clock()
     with tempfile.TemporaryDirectory() as folder:
         loss = build_loss(cell.implementation, model, cell.config)
         args = training_arguments(config, folder, report_to="none")
         trainer = CapacityTrainer(
-            model, config, loss, cell.batches(steps), lambda step: {}, args=args, callbacks=[clock]
+            model, config, loss, batches or cell.batches(steps), lambda step: {}, args=args, callbacks=[clock]
         )
         trainer.train()
     return clock.milliseconds(warm_up)
@@ -99,7 +97,7 @@ def bare_step(cell: Cell, steps: int, warm_up: int) -> float:
         optimizer.step()
         optimizer.zero_grad()
         ends.append(time.perf_counter())
-    return median_ms(ends[warm_up:])
+    return mean_ms(ends[warm_up:])
 
 
 def stock_step(cell: Cell, steps: int, warm_up: int) -> float:
@@ -146,7 +144,7 @@ def products(cell: Cell, steps: int, warm_up: int) -> float:
             torch.mm(upstream, weights.T)
             torch.mm(x.T, upstream)
         ends.append(time.perf_counter())
-    return median_ms(ends[warm_up:])
+    return mean_ms(ends[warm_up:])
 
 
 def measure_steps(config: ExperimentConfig, rounds: int, steps: int) -> dict[str, Any]:

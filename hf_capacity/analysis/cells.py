@@ -14,7 +14,7 @@ from ..config.arms import Arm, Arms
 from ..config.experiment import SEEDS
 from ..config.settings import flatten
 from ..runs.curve import is_papers
-from .labels import model_label, spell, task_label
+from .labels import model_label, spell_setting, task_label
 from .paper import TASKS_OF_THE_PAPER
 from .statistics import bootstrap_interval, crossed_bootstrap_interval, wilson_interval
 
@@ -234,7 +234,7 @@ def ladders_of(cells: Sequence[Cell]) -> list[Ladder]:
 
 def _differing(settings: dict[str, Any], alike: Sequence[dict[str, Any]]) -> str:
     differing = [key for key in settings if any(other.get(key) != settings[key] for other in alike)]
-    return ", ".join(f"{_short(key, differing)}={spell(settings[key])}" for key in differing)
+    return ", ".join(spell_setting(_short(key, differing), settings[key]) for key in differing)
 
 
 def _short(key: str, among: Sequence[str]) -> str:

@@ -8,6 +8,16 @@ from typing import Any
 from ..config.model import label_of
 
 
+# Of what rows of lines hold, and of what stands before a question.
+WORDS = {
+    "lines_per_row": "{} lines a row",
+    "cut_in_front": "cut in front",
+    "random_offset": "at random offsets",
+    "replacement": "drawn with replacement",
+}
+ASKED_AFTER = {"nothing": "nothing", "newline": "a newline"}
+
+
 def task_label(record: dict[str, Any]) -> str:
     """What tables and figures call the training set of a run: the task, and its config if it is not the paper's."""
     task = record["config"]["task"]
@@ -33,6 +43,14 @@ def spell(value: Any) -> str:
     if isinstance(value, str) and _is_on_a_machine(value):  # two folders of one name stay two
         return f"{without_folders(value)} ({hashlib.sha256(value.encode()).hexdigest()[:8]})"
     return f"{value:.6g}" if isinstance(value, float) else " ".join(str(value).split())
+
+
+def spell_setting(key: str, value: Any) -> str:
+    """What sets a cell apart, as tables show it: in words where there are some, or as `KEY=VALUE`."""
+    if key == "asked_after":
+        lines = f"{value} training line{'' if value == 1 else 's'}"
+        return f"asked after {ASKED_AFTER.get(value, lines)}"
+    return WORDS[key].format(value) if key in WORDS else f"{key}={spell(value)}"
 
 
 def _is_on_a_machine(path: str) -> bool:

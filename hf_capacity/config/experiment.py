@@ -14,6 +14,7 @@ from pydantic.dataclasses import dataclass
 from ..boundary.reading import check_plain, quote
 from ..boundary.shown import hide_secrets
 from .model import STRICT, ModelConfig, Number, PositiveInt, as_whole_number, left_out_at
+from .rows import as_asked_after, check_rows
 
 
 # Raised by every commit that moves a number; part of the run id, so that old and new results never mix.
@@ -23,6 +24,8 @@ SEEDS = ("model_seed", "data_seed", "split_seed")
 
 Seed = Annotated[int, BeforeValidator(as_whole_number), Field(strict=True, ge=0, lt=2**32)]
 Fraction = Annotated[Number, Field(ge=0, le=1)]
+Flag = Annotated[bool, Field(strict=True)]
+AskedAfter = Annotated[Literal["nothing", "newline"] | int | None, BeforeValidator(as_asked_after)]
 STUDYS_TASKS = ("arithmetic", "capitals", "mixture", "both")
 # What Linux takes for a path.
 LONGEST_PATH = 4_096
@@ -120,8 +123,8 @@ class ExperimentConfig:
         task: A task name, a mapping of `TaskConfig`'s fields, or a `TaskConfig`.
         model: A rung of `LADDER`, a mapping of `ModelConfig`'s keys (with the `name` of a rung: that rung, changed),
             or a `ModelConfig`.
-        block_size: Characters in a window, and positions of the model.
-        batch_size: Windows in a batch, over all processes.
+        block_size: Characters in a window, and positions of the model; of whole lines, those that a row can have.
+        batch_size: Windows in a batch, or rows of lines, over all processes.
         steps: Optimiser steps.
         eval_steps: Steps between two evaluations; there is one before the first step too.
         save_steps: Steps between two checkpoints to resume from.
@@ -145,6 +148,14 @@ class ExperimentConfig:
         curriculum: What is read when, of a task with a rule and facts: `rule_first` and `facts_first` read that part
             alone for the first half of the steps, then all; `interleaved` reads them alone in turn. All at every step
             unless given.
+        lines_per_row: Packing: how many whole lines a row has, one behind the other.
+        cut_in_front: Whether a row begins at a random character of its first line, or the newline before it, as a
+            window does.
+        random_offset: Whether a row begins at a random one of the positions from which on the block holds it (SHAPE,
+            Kiyono et al. 2021, arXiv 2109.05644), not at the first.
+        replacement: Whether each line is drawn from all of them, not from those that are left of an epoch.
+        asked_after: What stands before a question: `nothing`, as in the paper, a `newline`, or so many whole lines
+            of the training text. Unless given, nothing for windows and a newline for lines.
 
     Raises:
         ValidationError: A field is unknown, of a wrong type or impossible (a `ValueError`).
@@ -170,10 +181,15 @@ class ExperimentConfig:
     data_seed: Seed = 1337
     split_seed: Seed = 1337
     training_step: Literal["fastest", "plain"] = "fastest"
-    bf16: Annotated[bool, Field(strict=True)] = False
+    bf16: Flag = False
     batches: Literal["windows", "lines"] = left_out_at("windows")
     stop_when: StopWhen | None = left_out_at(None)
     curriculum: Literal["rule_first", "facts_first", "interleaved"] | None = left_out_at(None)
+    lines_per_row: PositiveInt = left_out_at(1)
+    cut_in_front: Flag = left_out_at(False)
+    random_offset: Flag = left_out_at(False)
+    replacement: Flag = left_out_at(False)
+    asked_after: AskedAfter = left_out_at(None)
 
     @field_validator("task", mode="before")
     @classmethod
@@ -199,6 +215,9 @@ class ExperimentConfig:
         late = [step for step in self.keep_checkpoints if step > self.steps]
         if late:
             raise ValueError(f"`keep_checkpoints` (={quote(late)}) must not exceed `steps` (={self.steps}).")
+        check_rows(self)
+        if self.asked_after == ("newline" if self.batches == "lines" else "nothing"):
+            object.__setattr__(self, "asked_after", None)  # the same run has one id
         return self
 
     @classmethod
@@ -222,8 +241,15 @@ class ExperimentConfig:
 
     @property
     def start(self) -> str:
-        """What a model is given before a line: of whole lines it has read each after a newline."""
+        """What a model is given first when it is asked: rows of whole lines begin with a newline."""
+        if isinstance(self.asked_after, str):
+            return "\n" if self.asked_after == "newline" else ""
         return "\n" if self.batches == "lines" else ""
+
+    @property
+    def lines_before(self) -> int:
+        """How many lines of the training text it is given then, before the question."""
+        return self.asked_after if isinstance(self.asked_after, int) else 0
 
     @functools.cached_property  # a study of ten thousand runs asks for it again and again
     def run_id(self) -> str:

@@ -21,6 +21,9 @@ class Curriculum:
     def __init__(self, order: str | None, steps: int, ability_W: Sequence[str]):
         self.order, self.half = order, steps // 2
         self.pools = {"all": np.arange(len(ability_W))}
+        # What exposures are counted of: all rows, where none is of facts.
+        is_fact_W = np.asarray(ability_W) == "fact"
+        self.facts = np.flatnonzero(is_fact_W if is_fact_W.any() else ~is_fact_W)
         if order is None:
             return
         for ability in ("rule", "fact"):

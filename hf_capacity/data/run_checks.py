@@ -82,14 +82,21 @@ def check_run(run: ExperimentConfig, sizes: TaskSizes) -> None:
             f"`batches` (='lines') needs lines that end with a newline, and {sizes.open_lines} of "
             f"{len(sizes.line_lengths)} of {sizes.path} do not: add it, or take `windows` for this task."
         )
+    if run.batches == "lines":
+        _check_rows(run, sizes)
+    _check_asked_after(run, sizes)
     if run.curriculum:
         _check_curriculum(run, sizes)
 
 
-def tokens_to_score(sizes: TaskSizes, block_size: int) -> int:
-    """How many tokens go through a model to decide all questions (see `TeacherForcing`)."""
+def tokens_to_score(sizes: TaskSizes, block_size: int, before: int = 0) -> int:
+    """How many tokens go through a model to decide all questions (see `TeacherForcing`), so many before each."""
     return sum(
-        number * (min(asked - 1, block_size) + max(0, asked - 1 - max(prompt, block_size)) * block_size)
+        number
+        * (
+            min(before + asked - 1, block_size)
+            + max(0, before + asked - 1 - max(before + prompt, block_size)) * block_size
+        )
         for (prompt, asked), number in sizes.asked.items()
     )
 
@@ -115,11 +122,44 @@ def _check_block(run: ExperimentConfig, sizes: TaskSizes) -> None:
             f"`block_size` (={run.block_size}) must be at least {longest}, the length of the longest line of "
             f"{sizes.path}: its lines are {'scored' if sizes.has_bits else 'read'} as a whole."
         )
-    tokens = tokens_to_score(sizes, run.block_size)
+    before = len(run.start) + run.lines_before * longest
+    tokens = tokens_to_score(sizes, run.block_size, before)
     if tokens > MOST_TOKENS:
         raise ValueError(
             f"the questions of {sizes.path} take {tokens:,} tokens to score at `block_size` (={run.block_size}), more "
             f"than {MOST_TOKENS:,}: ask fewer of them, or shorter answers."
+        )
+
+
+def _check_rows(run: ExperimentConfig, sizes: TaskSizes) -> None:
+    shortest, longest = min(sizes.line_lengths), max(sizes.line_lengths)
+    if run.lines_per_row * longest > run.block_size:
+        raise ValueError(
+            f"`lines_per_row` (={run.lines_per_row}) x the longest line of {sizes.path} (={longest} characters) must "
+            f"not exceed `block_size` (={run.block_size})."
+        )
+    if run.random_offset and not run.cut_in_front and run.lines_per_row * shortest == run.block_size:
+        raise ValueError(
+            f"`random_offset` has no room: every row of {sizes.path} is as long as `block_size` (={run.block_size}). "
+            "Take a longer block."
+        )
+
+
+def _check_asked_after(run: ExperimentConfig, sizes: TaskSizes) -> None:
+    if "\n" in run.start and "\n" not in sizes.alphabet:
+        raise ValueError(f"`asked_after` (='newline') needs a newline in the training text of {sizes.path}.")
+    if run.lines_before > len(sizes.line_lengths):
+        raise ValueError(
+            f"`asked_after` (={run.lines_before}) must not exceed the number of lines of {sizes.path} "
+            f"(={len(sizes.line_lengths)})."
+        )
+    # A window is cut in front, and so may be what stands before a question; a row of whole lines never is.
+    longest_question = max(asked for _, asked in sizes.asked)
+    needed = run.lines_before * max(sizes.line_lengths) + longest_question
+    if run.lines_before and run.batches == "lines" and needed > run.block_size:
+        raise ValueError(
+            f"`asked_after` (={run.lines_before}) needs a `block_size` of {needed}, not {run.block_size}: lines of "
+            f"{sizes.path} have up to {max(sizes.line_lengths)} characters, a question {longest_question}."
         )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dataset_builders import demanded_bits, load_task, task_source
+from dataset_builders.building import drawn_order
 
 from ..boundary.reading import read_json
 from ..boundary.writing import Damaged, write_atomically
@@ -23,7 +24,7 @@ class Task:
         text: All training lines, joined.
         lines: The training lines: columns `text`, `prompt`, `answer`, `kind`, `ability`.
         questions: Columns `prompt`, `answer`, `end`, `kind`, `ability`, `seen` and whatever else the task has.
-        start: What a model of whole lines is given before each of them.
+        start: What stands before each question when a model is asked.
         source: Where the task came from: `packaged`, `folder` or `hub`.
         notes: What was left out when it was loaded.
         demand: The entropy of what can be memorised, where it is known by construction.
@@ -43,14 +44,22 @@ class Task:
 
     @classmethod
     def load(
-        cls, config: TaskConfig, split_seed: int, *, start: str = "", unseen_training_text: bool = False
+        cls,
+        config: TaskConfig,
+        split_seed: int,
+        *,
+        start: str = "",
+        lines_before: int = 0,
+        unseen_training_text: bool = False,
     ) -> "Task":
         """Loads a task.
 
         Args:
             config: The task.
             split_seed: As in the config of the run.
-            start: What a model of whole lines is given before each of them.
+            start: What stands first when a model is asked.
+            lines_before: How many whole lines of the text stand then, before the question: drawn by `split_seed`, the
+                same for every question.
             unseen_training_text: For a model of which nobody knows what it has read: its questions are neither seen
                 nor withheld.
 
@@ -60,6 +69,7 @@ class Task:
         splits = load_task(config.path, config.name, split_seed=split_seed, leaks=config.leaks, **config.parameters)
         demand = demanded_bits(config.path, config.name, split_seed=split_seed, **config.parameters)
         text, source = "".join(splits["train"]["text"][:]), task_source(config.path)
+        start += _drawn_lines(splits["train"]["text"][:], lines_before, split_seed)
         questions = {column: splits["questions"][column][:] for column in splits["questions"].column_names}
         content = json.dumps([text, questions], sort_keys=True).encode()
         identity = {
@@ -112,3 +122,8 @@ class Task:
         # Where a task came from was not always written down, and does not change what it holds.
         if identity | {"task_source": None} != {**self.identity, "task_source": None}:
             raise Damaged(f"{path} names another task than {self.identity['task']}, or its text has changed since.")
+
+
+def _drawn_lines(lines: Sequence[str], number: int, split_seed: int) -> str:
+    order = drawn_order(len(lines), f"before-questions-{split_seed}") if number else ()
+    return "".join(lines[place] for place in order[:number])

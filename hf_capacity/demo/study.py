@@ -91,15 +91,15 @@ def example_prompts(run: Record) -> dict[str, str]:
 
 
 def _questions(run: Record) -> list[Question]:
-    start = ExperimentConfig.from_dict(run["config"]).start
-    task = _load_task(json.dumps(run["config"]["task"]), run["config"]["split_seed"], start)
+    config = ExperimentConfig.from_dict(run["config"])
+    task = _load_task(json.dumps(run["config"]["task"]), config.split_seed, config.start, config.lines_before)
     task.check_identity(run["folder"])
     return [dict(zip(task.questions, row, strict=True)) for row in zip(*task.questions.values(), strict=True)]
 
 
 @lru_cache(maxsize=64)
-def _load_task(task: str, split_seed: int, start: str) -> Task:
-    return Task.load(TaskConfig(**json.loads(task)), split_seed, start=start)
+def _load_task(task: str, split_seed: int, start: str, lines_before: int) -> Task:
+    return Task.load(TaskConfig(**json.loads(task)), split_seed, start=start, lines_before=lines_before)
 
 
 def _runs(ladder: Ladder) -> list[Record]:

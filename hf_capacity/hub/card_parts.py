@@ -60,14 +60,16 @@ def step_revision(place: int, step: int) -> str:
 def example(record: Record) -> dict[str, Any]:
     """A prompt that, with its answer, fits the model's positions: the first in the record, cut at words.
 
-    `prompt` is what plain libraries have to give the model, `asked` what `hf-capacity ask` does.
+    `prompt` is what plain libraries have to give the model, `asked` what `hf-capacity ask` does; `start` says what the
+    first has before the second.
     """
     prompt, answer = (record["answers"][0][name] for name in ("prompt", "answer"))
-    start = ExperimentConfig.from_dict(record["config"]).start
+    start = record.get("start", ExperimentConfig.from_dict(record["config"]).start)
     while len(start + prompt + answer) > record["config"]["block_size"] and " " in prompt[:-1]:
         prompt = prompt.partition(" ")[2]
     spelled = (json.dumps(text, ensure_ascii=False) for text in (start + prompt, prompt))
-    return dict(zip(("prompt", "asked"), spelled, strict=True)) | {"max_new_tokens": len(answer)}
+    first = {"": "nothing", "\n": "a newline"}.get(start, "lines of its training text")
+    return dict(zip(("prompt", "asked"), spelled, strict=True)) | {"start": first, "max_new_tokens": len(answer)}
 
 
 def architecture(cells: Sequence[Cell], plural: str = "") -> str:

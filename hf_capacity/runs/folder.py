@@ -47,6 +47,7 @@ class RunFolder:
         self.path = Path(output) / config.run_id
         self.record, self.failure = self.path / "record.json", self.path / "failure.json"
         self.curve = self.path / CURVE
+        self.kernel: int | None = None  # see `Seal`; known when the run's steps are
         self._curve_file = CurveFile(self.curve, config.eval_steps)
         self._kept: dict[str, str] = {}
 
@@ -144,7 +145,7 @@ class RunFolder:
         that one unreadable too, and a run that starts again costs less than twice the disk for all of them.
         """
         checkpoint = self.path / f"checkpoint-{step}"
-        write_seal(checkpoint, self._curve_file.digest(step), self._kept_until(step))
+        write_seal(checkpoint, self._curve_file.digest(step), self._kept_until(step), self.kernel)
         for other in self.path.glob("checkpoint-*"):
             if other != checkpoint:
                 shutil.rmtree(other)
@@ -169,8 +170,15 @@ class RunFolder:
 
         Raises:
             Damaged: The curve up to there, or weights kept until then, are not what the checkpoint vouches for.
+            ValueError: It was begun by a version of the kernel that has other last digits.
         """
-        seal = read_seal(checkpoint) or Seal({}, None, {})
+        seal = read_seal(checkpoint) or Seal({}, None, {}, self.kernel)
+        if self.kernel and seal.kernel and seal.kernel != self.kernel:
+            raise ValueError(
+                f"{self.path} was begun by version {seal.kernel} of the kernel, and this is version {self.kernel}, "
+                "whose last digits differ: delete that folder to start the run again, or finish it with the commit "
+                "that began it."
+            )
         check_files(self.path, seal.kept, "the last checkpoint")
         self._kept = dict(seal.kept)
         return self.cut_curve(step, seal.curve)

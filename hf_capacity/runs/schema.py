@@ -186,6 +186,7 @@ class Record(TypedDict):
     num_parameters: Number
     num_parameters_without_positions: Number
     task_digest: NotRequired[str]
+    start: NotRequired[str]
     last: Evaluation
     best_on_withheld: Brief
     late_evaluations_solved: Annotated[Tally, AfterValidator(_asked_at_all)] | None

@@ -47,13 +47,18 @@ class Session:
         self.curve: list[dict[str, Any]] = []
         self.sessions: list[dict[str, Any]] = []
 
-    def resume(self, task: Task, model: torch.nn.Module) -> None:
+    def resume(self, task: Task, model: torch.nn.Module, kernel: int | None) -> None:
         """Finds the checkpoint to resume from, if any, and the learning curve up to it.
 
         Args:
             task: What the run trains on.
             model: Its model, as it is at the start.
+            kernel: Version of the kernel, where versions differ in the last digits of this run.
+
+        Raises:
+            ValueError: The run was begun by another version.
         """
+        self.folder.kernel = kernel
         found = find_checkpoint(self.folder, task, model) if self.is_writer else None
         [(self.checkpoint, step, self.curve)] = broadcast_object_list([found])
         self.args.eval_on_start = self.checkpoint is None

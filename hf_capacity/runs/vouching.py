@@ -27,6 +27,8 @@ MODEL_FILES = (
 )
 KEPT = re.compile(r"step-[0-9]+")
 MANIFEST = "manifest.json"
+# Seals did not say its version then.
+FIRST_KERNEL = 1
 
 
 def check_files(folder: Path, digests: Mapping[str, str], by: str = "the record") -> None:
@@ -81,17 +83,19 @@ class Seal(NamedTuple):
         files: Its own files, each with its digest.
         curve: Digest of the learning curve's regular rows up to its step; None of a run that was begun before.
         kept: Weights kept until then, by paths in the run's folder.
+        kernel: Version of the kernel that took the run's steps, where versions differ in its last digits.
     """
 
     files: dict[str, str]
     curve: str | None
     kept: dict[str, str]
+    kernel: int | None
 
 
-def write_seal(checkpoint: Path, curve: str, kept: Mapping[str, str]) -> None:
+def write_seal(checkpoint: Path, curve: str, kept: Mapping[str, str], kernel: int | None) -> None:
     """Declares a checkpoint whole, and with it what its run goes on from."""
     files = {path.name: sha256(path) for path in sorted(checkpoint.iterdir()) if path.name != MANIFEST}
-    content = with_digest({"files": files, "curve": curve, "kept": dict(kept)})
+    content = with_digest({"files": files, "curve": curve, "kept": dict(kept), "kernel": kernel})
     write_atomically(checkpoint / MANIFEST, json.dumps(content, indent=1))
 
 
@@ -108,11 +112,11 @@ def read_seal(checkpoint: Path) -> Seal | None:
         if not isinstance(content, dict):
             return None
         if "digest" in content:
-            seal = Seal(content["files"], content["curve"], content["kept"])
+            seal = Seal(content["files"], content["curve"], content["kept"], content.get("kernel", FIRST_KERNEL))
             if content["digest"] != content_digest(content):
                 return None
         else:  # written before there were seals of more than the checkpoint itself
-            seal = Seal(content, None, {})
+            seal = Seal(content, None, {}, FIRST_KERNEL)
         paths = [checkpoint, *(checkpoint / name for name in seal.files)]
         if any(path.is_symlink() for path in paths) or not _fit(checkpoint, seal.files):
             return None

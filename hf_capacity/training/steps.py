@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from ..config.experiment import ExperimentConfig
 from ..config.model_keys import LADDERS_TYPE
-from .kernel import FusedLoss, window_loss_library
+from .kernel import VERSION, FusedLoss, window_loss_library
 
 
 logger = logging.getLogger(__name__)
@@ -44,8 +44,17 @@ class TrainingStep:
         said: dict[str, Any] = {}
         if self.implementation == "fused":
             library = window_loss_library()
-            said = {"compiler": library.compiler, "instruction_set": library.instruction_set}
+            said = {
+                "kernel_version": VERSION,
+                "compiler": library.compiler,
+                "instruction_set": library.instruction_set,
+            }
         return said | {"training_step": self.implementation, "training_step_fault": self.fault}
+
+    def kernel_version(self, rows_WT: torch.Tensor) -> int | None:
+        """The kernel's version, where versions differ in the last digits: over rows of different lengths."""
+        is_ragged = bool((rows_WT[:, -1] < 0).any())
+        return VERSION if self.implementation == "fused" and is_ragged else None
 
 
 def choose_step(
@@ -67,10 +76,22 @@ def choose_step(
     return TrainingStep(implementation, fault, build_loss(implementation, model, config))
 
 
-def window_loss(model: torch.nn.Module, windows_WT: torch.Tensor) -> torch.Tensor:
-    """Mean cross-entropy in nats over all targets of all windows; a window has block + 1 token ids, or fewer and then
-    no targets."""
-    logits = model(input_ids=windows_WT[:, :-1].clamp(min=0)).logits
+def window_loss(
+    model: torch.nn.Module, windows_WT: torch.Tensor, offsets_W: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Mean cross-entropy in nats over all targets of all windows.
+
+    Args:
+        model: The model.
+        windows_WT: Token ids, (windows, block + 1); a window has fewer, and then no targets.
+        offsets_W: At which of the model's positions each window begins; at the first if not given.
+    """
+    ids_WT, positions = windows_WT[:, :-1].clamp(min=0), {}
+    if offsets_W is not None:
+        place_T = torch.arange(ids_WT.shape[1], device=ids_WT.device)
+        # Where nothing is to be predicted any position will do; that of a window's last token may be one past the end.
+        positions = {"position_ids": torch.where(windows_WT[:, 1:] < 0, 0, place_T + offsets_W[:, None])}
+    logits = model(input_ids=ids_WT, **positions).logits
     return cross_entropy(logits.flatten(0, 1).float(), windows_WT[:, 1:].flatten())
 
 

@@ -39,9 +39,13 @@ def test_every_field_and_the_protocol_version_move_the_run_id(monkeypatch):
         "warmup_ratio": 0.1, "decay_ratio": 0.5, "weight_decay": 0.1, "adam_beta1": 0.8, "adam_beta2": 0.95,
         "max_grad_norm": 2.0, "model_seed": 1, "data_seed": 1, "split_seed": 1, "training_step": "plain", "bf16": True,
         "batches": "lines", "stop_when": {"metric": "fit", "threshold": 1.0}, "curriculum": "interleaved",
+        "asked_after": "newline",
     }  # fmt: skip
-    assert set(changes) == {field.name for field in dataclasses.fields(ExperimentConfig)}
+    of_lines = {"lines_per_row": 2, "cut_in_front": True, "random_offset": True, "replacement": True}
+    assert set(changes | of_lines) == {field.name for field in dataclasses.fields(ExperimentConfig)}
     ids = {ExperimentConfig.from_dict(CELL | {key: value}).run_id for key, value in changes.items()}
+    changes |= of_lines
+    ids |= {ExperimentConfig.from_dict(CELL | {"batches": "lines", key: of_lines[key]}).run_id for key in of_lines}
     monkeypatch.setattr(config_room, "PROTOCOL_VERSION", -1)
     assert len(ids | {run.run_id}) == len(changes) + 1
     assert run.run_id.startswith("arithmetic-n14-s1337-")

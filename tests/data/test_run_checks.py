@@ -55,8 +55,21 @@ def write_task(folder, train, questions) -> str:
             {"curriculum": "rule_first", "block_size": 6},
             r"`curriculum` \(='rule_first'\) .* of the rule alone this run has nothing",
         ),
+        ([{}] * 3, [{}], {"batches": "lines", "lines_per_row": 2}, r"`lines_per_row` \(=2\) x the longest line"),
+        ([{}] * 3, [{}], {"batches": "lines", "random_offset": True}, "`random_offset` has no room: every row"),
+        ([{}] * 3, [{}], {"asked_after": 4}, r"`asked_after` \(=4\) must not exceed the number of lines of .* \(=3\)"),
+        ([{}] * 3, [{}], {"batches": "lines", "asked_after": 1}, "`asked_after` .* needs a `block_size` of 8, not 4"),
+        (
+            [{"text": "a b."}] * 3,
+            [{"end": "."}],
+            {"asked_after": "newline"},
+            "needs a newline in the training text of",
+        ),
     ],
-    ids=["no newline", "characters", "too many characters", "empty answer", "ability", "long answers", "curriculum"],
+    ids=[
+        *("no newline", "characters", "too many characters", "empty answer", "ability", "long answers", "curriculum"),
+        *("packing", "no room", "too few lines", "no room for lines", "newline before a question"),
+    ],
 )  # fmt: skip
 def test_what_no_run_can_use_is_refused_before_anything_starts(tmp_path, train, questions, settings, message):
     task = write_task(tmp_path, train, questions)
@@ -72,12 +85,36 @@ def test_what_no_run_can_use_is_refused_before_anything_starts(tmp_path, train, 
     assert (said.exit_code, (tmp_path / "none").exists()) == (2, False)
 
 
+@pytest.mark.parametrize("before", [0, 1, 7])
 @pytest.mark.parametrize("block_size", [1, 2, 5, 9, 40])
-def test_the_tokens_to_score_are_those_that_are_scored(block_size):
+def test_the_tokens_to_score_are_those_that_are_scored(block_size, before):
     splits = load_task("capitals")
-    sheet = TeacherForcing(splits["questions"], lambda text: [0] * len(text), block_size)
+    questions = splits["questions"].to_dict()
+    questions["prompt"] = ["x" * before + prompt for prompt in questions["prompt"]]
+    sheet = TeacherForcing(questions, lambda text: [0] * len(text), block_size)
     tokens = sum(rows_RT.numel() for rows_RT in sheet.rows)
-    assert tokens_to_score(sizes_of_task("capitals", splits, None), block_size) == tokens
+    assert tokens_to_score(sizes_of_task("capitals", splits, None), block_size, before) == tokens
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"lines_per_row": 2}, r"`lines_per_row` \(=2\) is for whole lines, and `batches` is 'windows': leave it out"),
+        ({"cut_in_front": True}, r"`cut_in_front` \(=True\) is for whole lines"),
+        ({"random_offset": True}, r"`random_offset` \(=True\) is for whole lines"),
+        ({"replacement": True, "batches": "windows"}, r"`replacement` \(=True\) is for whole lines"),
+        (
+            {"random_offset": True, "batches": "lines", "model": {"model_type": "llama", "n_embd": 8}},
+            "`random_offset` shifts the learned positions of a gpt2, and `model.model_type` is 'llama'",
+        ),
+        ({"lines_per_row": 0, "batches": "lines"}, r"`lines_per_row` \(=0\): "),
+        ({"cut_in_front": "yes", "batches": "lines"}, r"`cut_in_front` \(='yes'\): "),
+    ],
+)
+def test_what_means_nothing_for_its_batches_or_model_is_refused(settings, message):
+    with pytest.raises(ValueError, match=message) as refusal:
+        ExperimentConfig.from_dict({**CELL, "task": "arithmetic"} | settings)
+    assert "\n" not in str(refusal.value)
 
 
 @pytest.mark.parametrize("path", [".", "..", "データ", "~", "/", "a/" * 500, "x" * 400])

@@ -42,6 +42,30 @@ def test_the_runs_of_a_study_that_keeps_checkpoints_are_measured(script):
     assert script("ways_to_step").measure_steps(run, rounds=1, steps=3)["ours_ms"] > 0
 
 
+def test_lines_are_measured_by_their_length_and_at_full_length(script):
+    config = ExperimentConfig(task="both", model=TINY, block_size=41, batch_size=64, batches="lines")
+    row = script("short_rows").measure_lengths(config, rounds=1, steps=6)
+    assert (row["longest"], row["rounds"], row["steps"]) == (41, 1, 3)
+    # 196 sums of 9 characters, and capitals of 26 to 41.
+    assert 9 / 41 < row["share_of_targets"] < 0.7
+    assert row["kernel_full_ms"] > row["kernel_ms"] > 0
+    assert row["step_full_ms"] > row["kernel_full_ms"]
+
+
+def test_at_full_length_every_row_is_as_before_but_for_its_end(script):
+    config = ExperimentConfig(task="both", model=TINY, block_size=41, batch_size=64, batches="lines")
+    cell = script("ways_to_step").Cell(config)
+    rows, full = cell.batches(1).batch(0)["windows_WT"], script("short_rows").at_full_length(cell.batches(1))
+    assert (full.batch(0)["windows_WT"][:, :-1] == rows[:, :-1]).all()
+    assert (full.batch(0)["windows_WT"][:, -1] >= 0).all()
+
+
+def test_what_a_run_does_between_steps_is_what_the_kernel_leaves(script):
+    config = ExperimentConfig(task="arithmetic", model=TINY, block_size=9, batch_size=16)
+    row = script("short_rows").measure_overhead(config, rounds=1, steps=20)
+    assert row["step_ms"] > row["between_ms"] == row["step_ms"] - row["kernel_ms"] > 0
+
+
 @pytest.mark.slow  # a minute or two
 def test_make_benchmark_with_a_round_each(tmp_path):
     command = [sys.executable, str(ROOT / "scripts" / "benchmark.py"), "--rounds", "1", "--output", str(tmp_path)]
@@ -50,6 +74,7 @@ def test_make_benchmark_with_a_round_each(tmp_path):
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "benchmark.json").read_text(encoding="utf-8"))
     assert len(found["steps"]) == 10
+    assert [row["model"] for row in found["lengths"]] == ["n14", "L1-d20-h1", "n28", "n56"]
     assert (tmp_path / "report.md").exists()
 
 

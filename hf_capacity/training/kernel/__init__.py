@@ -13,7 +13,11 @@ from transformers import GPT2LMHeadModel
 from .shared_object import KernelFault, window_loss_library
 
 
-__all__ = ["FusedLoss", "KernelFault", "window_loss_library"]
+__all__ = ["VERSION", "FusedLoss", "KernelFault", "window_loss_library"]
+
+# Raised by a change that moves what it computes, if only in the last digits. Version 2 takes rows by their length: it
+# moved nothing where all are of one length.
+VERSION = 2
 
 
 class FusedLoss:
@@ -39,10 +43,12 @@ class FusedLoss:
         self.parameters.append(body.ln_f.weight)
         sizes = [parameter.numel() for parameter in self.parameters]
         self.flat_gradient = torch.zeros(sum(sizes))
-        self.gradients = [
+        gradients = [
             part.view_as(parameter)
             for part, parameter in zip(self.flat_gradient.split(sizes), self.parameters, strict=True)
         ]
+        self.trained = list(zip(self.parameters, gradients, strict=True))
+        self.gradient_addresses = _addresses(gradients)
 
     def __call__(self, windows_WT: torch.Tensor, repeats_W: torch.Tensor | None = None) -> float:
         """Mean cross-entropy in nats over all targets of all windows.
@@ -60,11 +66,22 @@ class FusedLoss:
         self._run(pad(rows_RT, (0, 1)), predicted=predicted_RT.data_ptr())
         return predicted_RT
 
-    def backward(self, windows_WT: torch.Tensor, repeats_W: torch.Tensor | None = None) -> float:
-        """The same, and every parameter's `grad` is set to its gradient (nothing is added up)."""
+    def backward(
+        self,
+        windows_WT: torch.Tensor,
+        repeats_W: torch.Tensor | None = None,
+        offsets_W: torch.Tensor | None = None,
+    ) -> float:
+        """The same, and every parameter's `grad` is set to its gradient (nothing is added up).
+
+        Args:
+            windows_WT: As above.
+            repeats_W: As above.
+            offsets_W: At which of the model's positions each window begins; at the first if not given.
+        """
         self.flat_gradient.zero_()
-        loss = self._run(windows_WT, repeats_W, gradients=_addresses(self.gradients))
-        for parameter, gradient in zip(self.parameters, self.gradients, strict=True):
+        loss = self._run(windows_WT, repeats_W, offsets_W, gradients=self.gradient_addresses)
+        for parameter, gradient in self.trained:
             parameter.grad = gradient
         return loss
 
@@ -72,6 +89,7 @@ class FusedLoss:
         self,
         windows_WT: torch.Tensor,
         repeats_W: torch.Tensor | None = None,
+        offsets_W: torch.Tensor | None = None,
         *,
         gradients: ctypes.Array | None = None,
         predicted: int | None = None,
@@ -80,11 +98,18 @@ class FusedLoss:
         assert windows_WT.dtype == torch.long
         block = windows_WT.shape[1] - 1
         assert 0 < block <= self.n_positions
-        repeats = None if repeats_W is None else repeats_W.data_ptr()
-        assert repeats is None or (repeats_W.dtype == torch.long and repeats_W.is_contiguous())
         weights, windows = _addresses(self.parameters), windows_WT.data_ptr()
-        return self.kernel(*self.shape, block, weights, gradients, windows, repeats, predicted, len(windows_WT))
+        each_window = _address(repeats_W), _address(offsets_W)
+        return self.kernel(*self.shape, block, weights, gradients, windows, *each_window, predicted, len(windows_WT))
 
 
 def _addresses(tensors: list[torch.Tensor]) -> ctypes.Array:
     return (ctypes.c_void_p * len(tensors))(*[tensor.data_ptr() for tensor in tensors])
+
+
+def _address(numbers: torch.Tensor | None) -> int | None:
+    if numbers is None:
+        return None
+    assert numbers.dtype == torch.long
+    assert numbers.is_contiguous()
+    return numbers.data_ptr()

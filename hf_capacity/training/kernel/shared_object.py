@@ -19,7 +19,7 @@ from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
-SOURCES = [Path(__file__).parent / name for name in ("lanes.h", "products.h", "window_loss.cpp")]
+SOURCES = [*sorted(Path(__file__).parent.glob("*.h")), Path(__file__).parent / "window_loss.cpp"]
 FLAGS = ["-O3", "-march=native", "-std=c++17", "-fno-math-errno", "-shared", "-fPIC", "-Wno-psabi"]
 # A build takes some ten seconds; a compiler that has not ended by then never will.
 SECONDS_TO_BUILD = 300
@@ -61,7 +61,7 @@ def window_loss_library() -> Library:
     except (OSError, AttributeError) as error:
         raise KernelFault(f"the kernel cannot be kept or loaded: {' '.join(str(error).split())}") from None
     window_loss.restype = ctypes.c_double
-    window_loss.argtypes = [ctypes.c_long] * 6 + [ctypes.c_void_p] * 5 + [ctypes.c_long]
+    window_loss.argtypes = [ctypes.c_long] * 6 + [ctypes.c_void_p] * 6 + [ctypes.c_long]
     version = re.search(r'#define __VERSION__ "(.*?)"', predefined)
     names = set(re.findall(r"#define __(\w+?)(?:__)? 1$", predefined, flags=re.MULTILINE))
     return Library(
