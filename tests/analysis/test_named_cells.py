@@ -96,3 +96,22 @@ def test_names_of_sizes_are_names_of_models_and_the_papers_figures_stay_beside_t
     page = write_report(name_arms(tmp_path / "s", arms)).read_text(encoding="utf-8")
     assert "## Beside the paper's figures" in page
     assert "| rather small |" in page
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"lines_per_row": 3}, "3 lines a row"),
+        ({"cut_in_front": True}, "cut in front"),
+        ({"random_offset": True}, "at random offsets"),
+        ({"replacement": True}, "drawn with replacement"),
+        ({"asked_after": "nothing"}, "asked after nothing"),
+        ({"asked_after": 1}, "asked after 1 training line"),
+        ({"lines_per_row": 2, "asked_after": 2}, "2 lines a row, asked after 2 training lines"),
+    ],
+)
+def test_what_is_set_of_rows_and_questions_is_said_in_words(tmp_path, settings, words):
+    for changes in ({}, settings):
+        add_run(tmp_path / "s", "both", "n14", BOTH, batches="lines", **changes)
+    cells = cells_of(read_records(tmp_path / "s"))
+    assert [cell.differs for cell in cells] == ["", words]

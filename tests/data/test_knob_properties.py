@@ -17,7 +17,7 @@ from hf_capacity.sweep.task_checks import check_tasks
 
 TASKS = (
     {"path": "mixture", "name": "balanced", "parameters": {"tasks": [
-        {"path": "arithmetic", "name": "random"}, {"path": "facts", "parameters": {"num_keys": 8, "num_questions": 8}},
+        {"path": "arithmetic", "name": "paper"}, {"path": "facts", "parameters": {"num_keys": 8, "num_questions": 8}},
     ]}},
     {"path": "random_strings", "parameters": {"length": 8, "num_strings": 20, "num_questions": 4}},
     {"path": "capitals"},
