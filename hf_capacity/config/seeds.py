@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -141,6 +142,27 @@ def tasks_of(settings: dict[str, Any], grid: dict[str, Any], changes: dict[str, 
             whole = apply(whole, entry)
         tasks.setdefault(repr(whole.get("task")), whole.get("task"))
     return list(tasks.values())
+
+
+def distinct_tasks(configs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The tasks of runs, each once, from their configs as records have them."""
+    return list({json.dumps(config["task"]): config["task"] for config in configs}.values())
+
+
+def count_pairs_again(configs: Sequence[dict[str, Any]], earlier: Sequence[dict[str, Any]]) -> tuple[int, int] | None:
+    """How many sets of pairs some runs withhold, and how many of these earlier runs withheld too.
+
+    None where `split_seed` draws no pairs.
+    """
+    again, all_earlier = _drawn_pairs(configs), _drawn_pairs(earlier)
+    return (len(again), len(again & all_earlier)) if again else None
+
+
+def _drawn_pairs(configs: Sequence[dict[str, Any]]) -> set[tuple[int, int]]:
+    """What runs withhold, by how many sets of pairs there are and which of them it is."""
+    rotations = {json.dumps(task): rotation_of(task) for task in distinct_tasks(configs)}
+    drawn = ((rotations[json.dumps(config["task"])], config["split_seed"]) for config in configs)
+    return {(rotation, seed % rotation) for rotation, seed in drawn if rotation}
 
 
 def _digest(text: str) -> int:

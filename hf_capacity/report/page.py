@@ -13,6 +13,7 @@ from .study import read_results
 SECTIONS = (
     "opening",
     "finding",
+    "beside_the_original",
     "against_capacity",
     "size_comparisons",
     "last_checkpoint",

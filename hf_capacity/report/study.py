@@ -7,6 +7,7 @@ from typing import Any
 
 from ..analysis.cells import RATES, Cell, Ladder, Record, cells_of, ladders_of
 from ..runs.kept import load_curves, load_records
+from ..runs.originals import Original, find_original, read_original
 from ..runs.records import read_arms, read_description, read_unfinished
 from .markdown import plain
 
@@ -26,6 +27,8 @@ class StudyResults:
         ladders: As `ladders_of` gives them.
         curves: The learning curve of each run, by run id.
         unfinished: A line of text for each run that failed or did not finish.
+        original: The study that it replicates, if it replicates one.
+        records_of_original: The records of that study; none where it is not found.
     """
 
     name: str
@@ -35,6 +38,8 @@ class StudyResults:
     ladders: Sequence[Ladder]
     curves: Curves
     unfinished: Sequence[str]
+    original: Original | None = None
+    records_of_original: Sequence[Record] = ()
 
     @property
     def fewest_runs(self) -> int:
@@ -80,6 +85,8 @@ def read_results(folder: Path) -> StudyResults:
         raise ValueError(f"{folder} has no finished run ({found}): `hf-capacity run STUDY` trains some.")
     curves = load_curves(folder, records)
     cells = cells_of(records, read_arms(folder))
+    original = read_original(folder)
+    folder_of_original = find_original(folder, original) if original else None
     return StudyResults(
         name=plain(records[0]["study"]),
         description=read_description(folder),
@@ -88,4 +95,6 @@ def read_results(folder: Path) -> StudyResults:
         ladders=ladders_of(cells),
         curves=curves,
         unfinished=unfinished,
+        original=original,
+        records_of_original=load_records(folder_of_original) if folder_of_original else (),
     )
