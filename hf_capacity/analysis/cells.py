@@ -16,12 +16,12 @@ from ..config.settings import flatten
 from ..runs.curve import is_papers
 from .labels import model_label, spell, task_label
 from .paper import TASKS_OF_THE_PAPER
+from .rates import RATES, rates_by_kind, read_rate
 from .statistics import bootstrap_interval, crossed_bootstrap_interval, wilson_interval
 
 
 Record = dict[str, Any]
 
-RATES = ("fit", "extrapolation", "recall")
 # A rate is reached at the first of three evaluations in a row at this or more, as grokking is usually measured.
 REACHED = 0.99
 NUMBER = re.compile(r"(\d+(?:\.\d+)?)")
@@ -52,6 +52,7 @@ class Cell:
         arms: The arms that the study's author has named, but for those that are the model's name.
         settings: What of the config sets it apart from other cells of the same task, model and arms, or nothing.
         records: The run records, by seed.
+        arms_of_model: The arms that are the model's name.
     """
 
     task: str
@@ -59,6 +60,7 @@ class Cell:
     arms: tuple[Arm, ...]
     settings: str
     records: tuple[Record, ...]
+    arms_of_model: tuple[Arm, ...] = ()
 
     @property
     def differs(self) -> str:
@@ -104,6 +106,11 @@ class Cell:
         return [rate for rate in RATES if rate in self.records[0]["last"]["counts"]]
 
     @cached_property
+    def rates_by_kind(self) -> list[str]:
+        """Which rates of single kinds of question all its runs have: `extrapolation of subtraction`."""
+        return rates_by_kind(self.records)
+
+    @cached_property
     def is_crossed(self) -> bool:
         """Whether runs share seeds, and others share splits: then they are not independent of each other."""
         splits = {record["config"]["split_seed"] for record in self.records}
@@ -112,8 +119,9 @@ class Cell:
         )
 
     def values(self, rate: str, part: str = "last") -> list[float]:
-        """A rate, or the loss, of every run: of its last checkpoint, or of the paper's choice (`best_on_withheld`)."""
-        return [record[part][rate] for record in self.records]
+        """A rate, also of one kind of question (`extrapolation of subtraction`), or the loss, of every run: of its last
+        checkpoint, or of the paper's choice (`best_on_withheld`)."""
+        return [read_rate(record, rate, part) for record in self.records]
 
     def mean(self, values: Sequence[float]) -> Mean:
         """The mean of one number a run, in the order of `records`."""
@@ -173,10 +181,10 @@ def cells_of(records: Sequence[Record], arms: Arms | None = None) -> list[Cell]:
     cells = []
     for runs in groups.values():
         found = arms.find(runs[0]["config"])
-        models = [arm.name for axis, arm in found.items() if arms.names_models(axis)]
+        models = tuple(arm for axis, arm in found.items() if arms.names_models(axis))
         others = tuple(arm for axis, arm in found.items() if not arms.names_models(axis))
-        model = " ".join(models) or model_label(runs[0])
-        cells.append(Cell(task_label(runs[0]), model, others, "", tuple(sorted(runs, key=_seeds))))
+        model = " ".join(arm.name for arm in models) or model_label(runs[0])
+        cells.append(Cell(task_label(runs[0]), model, others, "", tuple(sorted(runs, key=_seeds)), models))
     settings = [_settings(cell.records[0]) for cell in cells]
     apart = []
     for cell, own in zip(cells, settings, strict=True):
