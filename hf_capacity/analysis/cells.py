@@ -119,8 +119,8 @@ class Cell:
         )
 
     def values(self, rate: str, part: str = "last") -> list[float]:
-        """A rate, also of one kind of question (`extrapolation of subtraction`), or the loss, of every run: of its last
-        checkpoint, or of the paper's choice (`best_on_withheld`)."""
+        """A rate, also of one kind (`extrapolation of subtraction`), or the loss, of every run: of its last checkpoint,
+        or of the paper's choice (`best_on_withheld`)."""
         return [read_rate(record, rate, part) for record in self.records]
 
     def mean(self, values: Sequence[float]) -> Mean:

@@ -37,17 +37,16 @@ class Contrast:
 
     @property
     def standard_error(self) -> float:
-        return math.sqrt(sum(_variances(self)))
+        return math.sqrt(sum(self._variances()))
 
     @property
     def degrees_of_freedom(self) -> float:
         """Of pairs one fewer than there are; of independent cells by Satterthwaite (1946, Biometrics Bull. 2, 110)."""
-        variances = _variances(self)
+        variances = self._variances()
         if self.is_paired or not sum(variances):
-            return min(map(len, self.units)) - 1
-        return sum(variances) ** 2 / sum(
-            variance**2 / (len(units) - 1) for variance, units in zip(variances, self.units, strict=True)
-        )
+            return self.num_units - 1
+        shares = zip(variances, self.units, strict=True)
+        return sum(variances) ** 2 / sum(variance**2 / (len(units) - 1) for variance, units in shares)
 
     @property
     def num_units(self) -> int:
@@ -59,9 +58,17 @@ class Contrast:
         """What the standard error would be of a single unit a cell."""
         return self.standard_error * math.sqrt(self.num_units)
 
+    def _variances(self) -> list[float]:
+        """What each cell, or all pairs together, adds to the variance of the sum."""
+        if self.is_paired:
+            sums_U = self.weights_K @ np.array(self.units)
+            return [float(sums_U.var(ddof=1)) / len(sums_U)]
+        weighted = zip(self.weights_K, self.units, strict=True)
+        return [float(weight**2 * units.var(ddof=1)) / len(units) for weight, units in weighted]
+
 
 def contrast_cells(cells: Sequence[Cell], rate: str, weights: Sequence[float]) -> Contrast:
-    """Measures a weighted sum of mean rates: seed by seed where the cells share seeds, independent of each other else.
+    """Measures a weighted sum of mean rates: seed by seed where the cells share seeds, else as independent groups.
 
     Args:
         cells: Two or more, each with five runs at least.
@@ -70,27 +77,19 @@ def contrast_cells(cells: Sequence[Cell], rate: str, weights: Sequence[float]) -
     """
     weights_K = np.array(weights, dtype=float)
     shared = set.intersection(*(set(cell.seeds) for cell in cells))
-    if len(shared) < FEWEST_RUNS:
-        units = tuple(np.array(cell.units(cell.values(rate))) for cell in cells)
-        contrast = Contrast(
-            weights_K=weights_K,
-            units=units,
-            is_paired=False,
-            num_runs=tuple(cell.num_runs for cell in cells),
-            estimate=Mean(
-                sum(w * float(np.mean(cell.values(rate))) for w, cell in zip(weights, cells, strict=True)), None
-            ),
-        )
-        return dataclasses.replace(contrast, estimate=Mean(contrast.estimate.value, _interval(contrast)))
-    cells = [_of_seeds(cell, shared) for cell in cells]
+    is_paired = len(shared) >= FEWEST_RUNS
+    if is_paired:
+        cells = [_of_seeds(cell, shared) for cell in cells]
     values = [cell.values(rate) for cell in cells]
-    return Contrast(
+    contrast = Contrast(
         weights_K=weights_K,
-        units=tuple(np.array(cells[0].units(column)) for column in values),
-        is_paired=True,
-        num_runs=(len(shared),) * len(cells),
-        estimate=cells[0].mean((weights_K @ np.array(values)).tolist()),
+        units=tuple(np.array(cell.units(column)) for cell, column in zip(cells, values, strict=True)),
+        is_paired=is_paired,
+        num_runs=tuple(cell.num_runs for cell in cells),
+        estimate=Mean(float(weights_K @ [np.mean(column) for column in values]), None),
     )
+    interval = cells[0].mean(weights_K @ np.array(values)).interval if is_paired else _interval(contrast)
+    return dataclasses.replace(contrast, estimate=contrast.estimate._replace(interval=interval))
 
 
 def _of_seeds(cell: Cell, seeds: set[tuple[int, ...]]) -> Cell:
@@ -98,18 +97,8 @@ def _of_seeds(cell: Cell, seeds: set[tuple[int, ...]]) -> Cell:
     return dataclasses.replace(cell, records=tuple(by_seeds[own] for own in sorted(seeds)))
 
 
-def _variances(contrast: Contrast) -> list[float]:
-    """What each cell, or all pairs together, adds to the variance of the sum."""
-    if contrast.is_paired:
-        sums_U = contrast.weights_K @ np.array(contrast.units)
-        return [float(sums_U.var(ddof=1)) / len(sums_U)]
-    return [
-        float(weight**2 * units.var(ddof=1)) / len(units)
-        for weight, units in zip(contrast.weights_K, contrast.units, strict=True)
-    ]
-
-
 def _interval(contrast: Contrast) -> tuple[float, float] | None:
+    """Of independent cells, by Welch's t; None where all runs of each are alike."""
     if contrast.num_units < 2 or not contrast.standard_error:
         return None
     half = float(student.isf(0.025, contrast.degrees_of_freedom)) * contrast.standard_error

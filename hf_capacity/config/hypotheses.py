@@ -116,12 +116,10 @@ def _check_values(where: str, stated: dict[str, Any]) -> None:
             raise ValueError(
                 f"{where}: `{key}` (={quote(value)}) must be a number above 0 and at most 1, such as 0.2."
             )
-    for key, kinds, expected in (
-        ("primary", bool, "true or false"),
-        ("pilot", str | None, "a study's name or folder"),
-    ):
-        if not isinstance(stated.get(key, False if kinds is bool else None), kinds) or stated.get(key) == "":
-            raise ValueError(f"{where}: `{key}` (={quote(stated[key])}) must be {expected}.")
+    if not isinstance(stated.get("primary", False), bool):
+        raise ValueError(f"{where}: `primary` (={quote(stated['primary'])}) must be true or false.")
+    if not isinstance(stated.get("pilot"), str | None) or stated.get("pilot") == "":
+        raise ValueError(f"{where}: `pilot` (={quote(stated['pilot'])}) must be a study's name or folder.")
     if stated.get("sd") is not None and stated.get("pilot") is not None:
         raise ValueError(f"{where} has both `sd` and `pilot`: state one of them.")
 

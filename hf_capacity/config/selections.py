@@ -40,9 +40,7 @@ def check_selection(where: str, selection: Any, arms: Arms) -> None:
         if key in SEEDS:
             raise ValueError(f"{where} selects by `{key}`: a hypothesis is about all seeds, so leave it out.")
         if not is_key(key) and not (isinstance(value, str) and value in names):
-            known = (
-                f"it has {', '.join(names)}" if names else "no axis with named arms and no key of a run is so called"
-            )
+            known = f"it has {', '.join(names)}" if names else "it is no axis with named arms, and no key of a run"
             raise ValueError(f"{where}: `{quote(key)[1:-1]}` has no arm {quote(value)}; {known}.")
 
 
