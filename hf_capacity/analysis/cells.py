@@ -119,7 +119,7 @@ class Cell:
         )
 
     def values(self, rate: str, part: str = "last") -> list[float]:
-        """A rate, also of one kind (`extrapolation of subtraction`), or the loss, of every run: of its last checkpoint,
+        """A rate, also of a kind (`extrapolation of subtraction`), or the loss, of every run: of its last checkpoint,
         or of the paper's choice (`best_on_withheld`)."""
         return [read_rate(record, rate, part) for record in self.records]
 
