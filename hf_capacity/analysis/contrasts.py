@@ -88,7 +88,8 @@ def contrast_cells(cells: Sequence[Cell], rate: str, weights: Sequence[float]) -
         num_runs=tuple(cell.num_runs for cell in cells),
         estimate=Mean(float(weights_K @ [np.mean(column) for column in values]), None),
     )
-    interval = cells[0].mean(weights_K @ np.array(values)).interval if is_paired else _interval(contrast)
+    bounds = (float(weights_K[weights_K < 0].sum()), float(weights_K[weights_K > 0].sum()))
+    interval = cells[0].mean(weights_K @ np.array(values), bounds).interval if is_paired else _interval(contrast)
     return dataclasses.replace(contrast, estimate=contrast.estimate._replace(interval=interval))
 
 
