@@ -134,17 +134,14 @@ class Cell:
 
     def mean(self, values: Sequence[float], bounds: Interval | None = RATE) -> Mean:
         """The mean of one number a run, in the order of `records`: a rate, unless it has other bounds or none."""
-        if self.is_crossed:
-            interval = crossed_interval(self._crossed(values), bounds)
-        else:
-            interval = mean_interval(values, bounds)
+        crossed = self.is_crossed
+        interval = crossed_interval(self._crossed(values), bounds) if crossed else mean_interval(values, bounds)
         return Mean(float(np.mean(values)), interval, tuple(map(float, values)))
 
     def share(self, happened: Sequence[bool]) -> Share:
         """In how many runs something happened."""
         count, total = sum(happened), len(happened)
-        crossed = self.is_crossed
-        interval = crossed_interval(self._crossed(happened), RATE) if crossed else share_interval(count, total)
+        interval = crossed_interval(self._crossed(happened), RATE) if self.is_crossed else share_interval(count, total)
         return Share(count, total, interval)
 
     def variance_shares(self, values: Sequence[float]) -> VarianceShares | None:

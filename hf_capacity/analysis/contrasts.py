@@ -1,7 +1,7 @@
 """What a hypothesis compares, as numbers: one weighted sum of the mean rates of several cells.
 
 The difference between two cells has the weights 1 and -1, the fitted change along a ladder those of a regression on
-the logarithm of the size. Shape suffixes: U units that tests take as independent, K cells.
+the logarithm of the size. Shape suffixes: K cells, R runs.
 """
 
 import dataclasses
@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t as student
 
 from ..config.hypotheses import FEWEST_RUNS
 from .cells import Cell, Mean
@@ -22,49 +21,31 @@ class Contrast:
 
     Args:
         weights_K: The weight of each cell; they sum to 0.
-        units: Of each cell, the rates that tests take as independent: one a run, or a mean of the runs of a crossed
-            cell that share a seed or a split.
-        is_paired: Whether the units of all cells are of the same seeds, in the same order.
-        num_runs: Of each cell, the runs behind its units.
+        cells: The cells, of runs that share seeds only those, in the same order.
+        values: Of each cell, the rate of every run.
+        is_paired: Whether the runs of all cells have the same seeds.
         estimate: The sum, with its interval.
+        standard_error: Of the sum.
+        degrees_of_freedom: Of the standard error.
     """
 
     weights_K: np.ndarray
-    units: tuple[np.ndarray, ...]
+    cells: tuple[Cell, ...]
+    values: tuple[np.ndarray, ...]
     is_paired: bool
-    num_runs: tuple[int, ...]
     estimate: Mean
+    standard_error: float
+    degrees_of_freedom: float
 
     @property
-    def standard_error(self) -> float:
-        return math.sqrt(sum(self._variances()))
+    def is_crossed(self) -> bool:
+        """Whether runs of a cell share seeds, and others splits."""
+        return any(cell.is_crossed for cell in self.cells)
 
     @property
-    def degrees_of_freedom(self) -> float:
-        """Of pairs one fewer than there are; of independent cells by Satterthwaite (1946, Biometrics Bull. 2, 110)."""
-        variances = self._variances()
-        if self.is_paired or not sum(variances):
-            return self.num_units - 1
-        shares = zip(variances, self.units, strict=True)
-        return sum(variances) ** 2 / sum(variance**2 / (len(units) - 1) for variance, units in shares)
-
-    @property
-    def num_units(self) -> int:
-        """Independent units of the cell that has fewest."""
-        return min(map(len, self.units))
-
-    @property
-    def spread(self) -> float:
-        """What the standard error would be of a single unit a cell."""
-        return self.standard_error * math.sqrt(self.num_units)
-
-    def _variances(self) -> list[float]:
-        """What each cell, or all pairs together, adds to the variance of the sum."""
-        if self.is_paired:
-            sums_U = self.weights_K @ np.array(self.units)
-            return [float(sums_U.var(ddof=1)) / len(sums_U)]
-        weighted = zip(self.weights_K, self.units, strict=True)
-        return [float(weight**2 * units.var(ddof=1)) / len(units) for weight, units in weighted]
+    def num_runs(self) -> int:
+        """Runs of the cell that has fewest."""
+        return min(cell.num_runs for cell in self.cells)
 
 
 def contrast_cells(cells: Sequence[Cell], rate: str, weights: Sequence[float]) -> Contrast:
@@ -76,21 +57,38 @@ def contrast_cells(cells: Sequence[Cell], rate: str, weights: Sequence[float]) -
         weights: Of each cell.
     """
     weights_K = np.array(weights, dtype=float)
-    shared = set.intersection(*(set(cell.seeds) for cell in cells))
-    is_paired = len(shared) >= FEWEST_RUNS
-    if is_paired:
+    shared = shared_seeds(cells)
+    if shared:
         cells = [_of_seeds(cell, shared) for cell in cells]
-    values = [cell.values(rate) for cell in cells]
-    contrast = Contrast(
+    values = tuple(np.array(cell.values(rate)) for cell in cells)
+    if shared:
+        sums_R = weights_K @ np.array(values)
+        lowest, highest = (float(some.sum()) for some in (np.minimum(weights_K, 0), np.maximum(weights_K, 0)))
+        estimate = cells[0].mean(sums_R, (lowest, highest))
+        terms = [_variance(cells[0], sums_R)]
+    else:
+        estimate = _sum_of_means([cell.mean(of_cell) for cell, of_cell in zip(cells, values, strict=True)], weights_K)
+        terms = [
+            (weight**2 * variance, freedom)
+            for weight, (variance, freedom) in zip(weights_K, map(_variance, cells, values), strict=True)
+        ]
+    variance = float(sum(one for one, _ in terms))
+    return Contrast(
         weights_K=weights_K,
-        units=tuple(np.array(cell.units(column)) for cell, column in zip(cells, values, strict=True)),
-        is_paired=is_paired,
-        num_runs=tuple(cell.num_runs for cell in cells),
-        estimate=Mean(float(weights_K @ [np.mean(column) for column in values]), None),
+        cells=tuple(cells),
+        values=values,
+        is_paired=bool(shared),
+        estimate=estimate,
+        standard_error=math.sqrt(variance),
+        # Satterthwaite (1946, Biometrics Bull. 2, 110), of two cells Welch's.
+        degrees_of_freedom=variance**2 / sum(one**2 / freedom for one, freedom in terms) if variance else terms[0][1],
     )
-    bounds = (float(weights_K[weights_K < 0].sum()), float(weights_K[weights_K > 0].sum()))
-    interval = cells[0].mean(weights_K @ np.array(values), bounds).interval if is_paired else _interval(contrast)
-    return dataclasses.replace(contrast, estimate=contrast.estimate._replace(interval=interval))
+
+
+def shared_seeds(cells: Sequence[Cell]) -> set[tuple[int, ...]]:
+    """The seeds that runs of all cells have, if there are enough of them to compare the cells seed by seed."""
+    shared = set.intersection(*(set(cell.seeds) for cell in cells))
+    return shared if len(shared) >= FEWEST_RUNS else set()
 
 
 def _of_seeds(cell: Cell, seeds: set[tuple[int, ...]]) -> Cell:
@@ -98,9 +96,20 @@ def _of_seeds(cell: Cell, seeds: set[tuple[int, ...]]) -> Cell:
     return dataclasses.replace(cell, records=tuple(by_seeds[own] for own in sorted(seeds)))
 
 
-def _interval(contrast: Contrast) -> tuple[float, float] | None:
-    """Of independent cells, by Welch's t; None where all runs of each are alike."""
-    if contrast.num_units < 2 or not contrast.standard_error:
-        return None
-    half = float(student.isf(0.025, contrast.degrees_of_freedom)) * contrast.standard_error
-    return contrast.estimate.value - half, contrast.estimate.value + half
+def _variance(cell: Cell, values: np.ndarray) -> tuple[float, float]:
+    """Of the mean of one number a run: its variance, and the degrees of freedom of that."""
+    units = np.array(cell.units(values))
+    return float(units.var(ddof=1)) / len(units), len(units) - 1
+
+
+def _sum_of_means(means: Sequence[Mean], weights_K: np.ndarray) -> Mean:
+    """A weighted sum of independent means, its interval made of theirs (Zou & Donner 2008, Stat. Med. 27, 1693)."""
+    value = float(weights_K @ [mean.value for mean in means])
+    if any(mean.interval is None for mean in means):
+        return Mean(value, None)
+    below, above = [], []
+    for weight, mean in zip(weights_K, means, strict=True):
+        ends = sorted(weight * (end - mean.value) for end in mean.interval)
+        below.append(ends[0])
+        above.append(ends[1])
+    return Mean(value, (value - math.hypot(*below), value + math.hypot(*above)))

@@ -1,10 +1,12 @@
 """A study's hypotheses, tested on its cells."""
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from scipy.stats import t as student
 
 from ..config.experiment import SEEDS
 from ..config.hypotheses import FEWEST_RUNS, FEWEST_SIZES, Hypothesis
@@ -12,7 +14,7 @@ from ..config.selections import Selection, takes
 from .cells import Cell, Mean
 from .contrasts import Contrast, contrast_cells
 from .equivalence import adjust_holm, prove_difference, prove_equivalence
-from .power import Design, detectable_difference, units_needed
+from .power import Design, detectable_difference, runs_needed
 from .statistics import compare_independent, compare_paired
 from .trend import change_weights, trend_p_value
 
@@ -39,7 +41,6 @@ class Tested(NamedTuple):
         detectable_difference: What these runs had 80 % power to find, at the level of Holm's first step (0.05 over the
             number of hypotheses). None where that is no difference up to 1, or where all runs of each group are alike.
         runs_needed: How many runs of each group would find half of it; None where that is None.
-        seeds_needed: What `seeds=N` asks for so many; of crossed groups N of either kind of seed.
         is_post_hoc: Whether the hypothesis was stated or changed when there were finished runs.
         fault: Why it could not be tested, in a few words; empty where it was.
     """
@@ -55,26 +56,34 @@ class Tested(NamedTuple):
     verdict: Verdict = "open"
     detectable_difference: float | None = None
     runs_needed: int | None = None
-    seeds_needed: int | None = None
     is_post_hoc: bool = False
     fault: str = ""
+
+    @property
+    def seeds_needed(self) -> int | None:
+        """What `seeds=N` has to be for so many runs: of crossed groups, N of either kind of seed."""
+        if self.runs_needed is None or not any(cell.is_crossed for cell in self.groups):
+            return self.runs_needed
+        return math.ceil(math.sqrt(self.runs_needed))
 
 
 def test_hypotheses(hypotheses: Sequence[Hypothesis], cells: Sequence[Cell]) -> list[Tested]:
     """Tests each hypothesis on the cells that it selects: paired where they share seeds, else as independent groups.
 
     Two cells are compared by the permutation tests of `statistics`, a trend by that of `trend`, sameness by two
-    one-sided tests. p values are two-sided though a direction is expected: what is significant the other way opposes.
+    one-sided t tests; what crosses seeds with splits by t, both taken as random. p values are two-sided though a
+    direction is expected: what is significant the other way opposes.
 
     Args:
         hypotheses: All of a study's, as `read_statement` gives them.
         cells: All of its cells, as `cells_of` gives them with its arms.
     """
-    level = SIGNIFICANT / max(1, len(hypotheses))
-    found = [_test(hypothesis, cells, level) for hypothesis in hypotheses]
+    found = [_test(hypothesis, cells, len(hypotheses)) for hypothesis in hypotheses]
     adjusted = adjust_holm([tested.p_value for tested, _ in found])
     return [
-        tested._replace(adjusted_p_value=p_value, verdict=_judge(tested, contrast, p_value, level))
+        tested._replace(
+            adjusted_p_value=p_value, verdict=_judge(tested, contrast, p_value, SIGNIFICANT / len(hypotheses))
+        )
         for (tested, contrast), p_value in zip(found, adjusted, strict=True)
     ]
 
@@ -114,10 +123,18 @@ def measure(hypothesis: Hypothesis, groups: Sequence[Cell]) -> Contrast:
     return contrast_cells(groups, hypothesis.rate, weights)
 
 
-def design_of(hypothesis: Hypothesis, contrast: Contrast, level: float) -> Design:
-    """How precisely a hypothesis is measured, for its power."""
-    num_groups = 1 if contrast.is_paired else len(contrast.units)
-    return Design(contrast.spread, num_groups, hypothesis.expect == "same", level)
+def design_of(hypothesis: Hypothesis, contrast: Contrast, num_hypotheses: int) -> Design:
+    """How precisely a hypothesis is measured, at the level of the first of Holm's steps."""
+    return Design(
+        standard_error=contrast.standard_error,
+        degrees_of_freedom=contrast.degrees_of_freedom,
+        num_runs=contrast.num_runs,
+        is_paired=contrast.is_paired,
+        is_crossed=contrast.is_crossed,
+        is_trend=hypothesis.trend is not None,
+        is_equivalence=hypothesis.expect == "same",
+        level=SIGNIFICANT / num_hypotheses,
+    )
 
 
 def _select(selection: Selection, cells: Sequence[Cell]) -> list[Cell]:
@@ -135,7 +152,7 @@ def _select(selection: Selection, cells: Sequence[Cell]) -> list[Cell]:
     return chosen
 
 
-def _test(hypothesis: Hypothesis, cells: Sequence[Cell], level: float) -> tuple[Tested, Contrast | None]:
+def _test(hypothesis: Hypothesis, cells: Sequence[Cell], num_hypotheses: int) -> tuple[Tested, Contrast | None]:
     tested = Tested(hypothesis.name, hypothesis, is_post_hoc=hypothesis.is_post_hoc)
     try:
         groups = select_groups(hypothesis, cells)
@@ -144,40 +161,37 @@ def _test(hypothesis: Hypothesis, cells: Sequence[Cell], level: float) -> tuple[
     contrast = measure(hypothesis, groups)
     tested = tested._replace(
         groups=groups,
-        num_runs=contrast.num_runs,
+        num_runs=tuple(cell.num_runs for cell in contrast.cells),
         is_paired=contrast.is_paired,
         difference=contrast.estimate,
         p_value=_p_value(hypothesis, contrast),
     )
-    if not contrast.spread:
+    if not contrast.standard_error:
         return tested, contrast
-    design = design_of(hypothesis, contrast, level)
-    detectable = detectable_difference(contrast.num_units, design)
-    needed = units_needed(detectable / 2, design) if detectable else None
-    if needed and max(cell.is_crossed for cell in groups):
-        return tested._replace(detectable_difference=detectable, runs_needed=needed**2, seeds_needed=needed), contrast
-    return tested._replace(detectable_difference=detectable, runs_needed=needed, seeds_needed=needed), contrast
+    design = design_of(hypothesis, contrast, num_hypotheses)
+    detectable = detectable_difference(design)
+    needed = runs_needed(detectable / 2, design) if detectable else None
+    return tested._replace(detectable_difference=detectable, runs_needed=needed), contrast
 
 
 def _p_value(hypothesis: Hypothesis, contrast: Contrast) -> float | None:
+    error, freedom = contrast.standard_error, contrast.degrees_of_freedom
     if hypothesis.expect == "same":
-        if not contrast.standard_error:
-            return _p_value_of_equal_runs(contrast, hypothesis.smallest_difference)
-        return prove_equivalence(
-            contrast.estimate.value,
-            contrast.standard_error,
-            contrast.degrees_of_freedom,
-            hypothesis.smallest_difference,
-        )
+        margin = hypothesis.smallest_difference
+        if not error:
+            return _p_value_of_equal_runs(contrast, margin)
+        return prove_equivalence(contrast.estimate.value, error, freedom, margin)
+    if contrast.is_crossed and error:
+        return float(2 * student.sf(abs(contrast.estimate.value) / error, freedom))
     if hypothesis.trend:
-        return trend_p_value(contrast.units, contrast.weights_K, contrast.is_paired)
+        return trend_p_value(contrast.values, contrast.weights_K, contrast.is_paired)
     if contrast.is_paired:
-        return compare_paired(*contrast.units).p_value
-    return compare_independent(*contrast.units)
+        return compare_paired(*contrast.values).p_value
+    return compare_independent(*contrast.values)
 
 
 def _p_value_of_equal_runs(contrast: Contrast, margin: float) -> float:
-    """Of equivalence where all units of each cell are alike, so that there is no standard error.
+    """Of equivalence where all runs of each cell are alike, so that there is no standard error.
 
     For a mean of rates to be off by some gap, a share of the runs as large has to differ, and none of those seen did.
     """
@@ -185,12 +199,13 @@ def _p_value_of_equal_runs(contrast: Contrast, margin: float) -> float:
     if abs(value) >= margin:
         return 1.0
     range_of_sum = float(np.abs(contrast.weights_K).sum()) / 2
+    num_units = min(len(cell.units(of_cell)) for cell, of_cell in zip(contrast.cells, contrast.values, strict=True))
     if contrast.is_paired:
         shares = [(margin - side * value) / (range_of_sum - side * value) for side in (-1, 1)]
-        return float(max((1 - min(1, share)) ** contrast.num_units for share in shares))
-    num_cells, gap = len(contrast.units), margin - abs(value)
+        return float(max((1 - min(1, share)) ** num_units for share in shares))
+    num_cells, gap = len(contrast.cells), margin - abs(value)
     share = gap / (num_cells * float(np.abs(contrast.weights_K).max()))
-    return float((1 - min(1, share)) ** (num_cells * contrast.num_units))
+    return float((1 - min(1, share)) ** (num_cells * num_units))
 
 
 def _judge(tested: Tested, contrast: Contrast | None, adjusted: float | None, level: float) -> Verdict:
