@@ -14,6 +14,7 @@ from typing import Any
 from ..boundary.reading import parse_yaml, quote, read_yaml
 from .arms import Arms, check_axis
 from .experiment import SEEDS, ExperimentConfig
+from .hypotheses import Hypothesis, read_hypotheses
 from .packaged import packaged_path
 from .seeds import check_seeds, count_pairs, own_split_seeds, seed_axes, shortest_rotation, tasks_of
 from .settings import apply, entries_of, is_key, settings_of
@@ -41,6 +42,8 @@ class Study:
         resources: What a run needs, for engines that have more than one kind of machine: `num_cpus`, `num_gpus`.
         changes: Keys changed in every run, dotted likewise.
         arms: The named axes, whole even where an override selects of them.
+        question: The one that it is to answer.
+        hypotheses: What it expects, stated before its runs, whole likewise.
     """
 
     name: str
@@ -50,6 +53,8 @@ class Study:
     resources: dict[str, float] = field(default_factory=lambda: dict(RESOURCES))
     changes: dict[str, Any] = field(default_factory=dict)
     arms: Arms = field(default_factory=Arms)
+    question: str = ""
+    hypotheses: tuple[Hypothesis, ...] = ()
 
     @property
     def num_runs(self) -> int:
@@ -99,7 +104,7 @@ def read_study(source: str, overrides: Sequence[str] = ()) -> Study:
         ValueError: There is no such file, or something in it is not as expected.
     """
     path = _find_file(source)
-    description, pairs, settings, grid, seeds, resources = _read_blocks(path)
+    texts, pairs, settings, grid, seeds, resources, hypotheses = _read_blocks(path)
     arms = Arms.of(grid, settings)
     asked = parse_overrides(overrides)
     if "seeds" in asked and not seeds:
@@ -108,11 +113,12 @@ def read_study(source: str, overrides: Sequence[str] = ()) -> Study:
         seeds = dict.fromkeys(seeds, asked.pop("seeds"))
     plan = Study(
         name=path.stem,
-        description=_checked_description(description),
+        **texts,
         settings=settings,
         grid=grid,
         resources=_checked_resources(resources),
         arms=arms,
+        hypotheses=read_hypotheses(hypotheses, arms),
     )
     grid, changes = _select(grid | _seed_axes(plan, pairs, seeds, asked), asked)
     return dataclasses.replace(plan, grid=grid, changes=changes)
@@ -134,14 +140,14 @@ def _find_file(source: str) -> Path:
 
 
 def _read_blocks(path: Path) -> list[Any]:
-    """The description of a study's file, its pairs, settings, grid, seeds and resources."""
+    """Description and question of a study's file; its pairs, settings, grid, seeds, resources and hypotheses."""
     content = read_yaml(path)
-    blocks = ("settings", "grid", "seeds", "resources")
-    if not isinstance(content, dict) or not set(content) <= {"description", "pairs", *blocks}:
+    texts, blocks = ("description", "question"), ("settings", "grid", "seeds", "resources", "hypotheses")
+    if not isinstance(content, dict) or not set(content) <= {*texts, "pairs", *blocks}:
         found = ", ".join(content) if isinstance(content, dict) else type(content).__name__
         raise ValueError(
             f"{path} holds {quote(found)[1:-1] or 'nothing'}: expected the keys "
-            f"description, pairs, {', '.join(blocks[:-1])} and {blocks[-1]}."
+            f"{', '.join((*texts, 'pairs', *blocks[:-1]))} and {blocks[-1]}."
         )
     found = {block: content.get(block) or {} for block in blocks}
     for key, block in found.items():
@@ -149,10 +155,12 @@ def _read_blocks(path: Path) -> list[Any]:
             raise ValueError(f"`{key}` (={quote(block)}) must be a mapping.")
     for axis, entries in found["grid"].items():
         check_axis(axis, entries)
+    if found["hypotheses"] and not content.get("question"):
+        raise ValueError("`question` is missing: say in a sentence what the study's hypotheses are to answer.")
     pairs, names = content.get("pairs"), {name for together in found["seeds"] for name in together.split("+")}
     if pairs not in (None, "own") or (pairs and "split_seed" not in names):
         raise ValueError(f"`pairs` (={quote(pairs)}) must be `own`, beside a `split_seed` in `seeds`, or left out.")
-    return [content.get("description"), pairs, *found.values()]
+    return [{text: _checked_text(text, content.get(text)) for text in texts}, pairs, *found.values()]
 
 
 def _seed_axes(plan: Study, pairs: str | None, seeds: dict[str, Any], asked: dict[str, Any]) -> dict[str, list[Any]]:
@@ -210,10 +218,10 @@ def _check_no_name(key: str, value: Any, content: list[Any] | dict[str, Any] | N
         raise ValueError(f"`{quote(key)[1:-1]}` has no arm {quote(value)}; it has {', '.join(content)}.")
 
 
-def _checked_description(description: Any) -> str:
-    if not isinstance(description, str | None):
-        raise ValueError(f"`description` (={quote(description)}) must be text.")
-    return description or ""
+def _checked_text(key: str, text: Any) -> str:
+    if not isinstance(text, str | None):
+        raise ValueError(f"`{key}` (={quote(text)}) must be text.")
+    return (text or "").strip()
 
 
 def _checked_resources(resources: dict[str, Any]) -> dict[str, float]:
