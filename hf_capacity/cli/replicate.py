@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .errors import echo, refuses_mistakes
+from .hypotheses import find_untested, show_power, show_untested
 from .run import MANY_RUNS, Engine, carry_out, check_number, estimate, stop_when_asked, take_stock
 
 
@@ -52,9 +53,12 @@ def replicate(
     original = describe_original(folder, records, number)
     check_replication(output, original)
     echo(f"Replicates {folder}, of {original.runs} runs.{_pairs(plan, [record['config'] for record in records])}")
+    untested = find_untested(plan, plan_replication(folder, output.name, {}))
     finished, to_do = take_stock(plan, output, dry_run)
+    show_untested(untested)
     if dry_run:
         estimate(finished, to_do, output, workers)
+        show_power(plan, output, untested)
         return
     claim_replication(output, original)
     carry_out(to_do, output, plan.name, engine=Engine.LOCAL, workers=workers, address=None, **plan.resources)

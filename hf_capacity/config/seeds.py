@@ -103,6 +103,11 @@ def own_split_seeds(study: str, rotation: int, used: Iterable[int] = ()) -> Iter
         yield from sorted(seeds, key=lambda seed: (seed % rotation in taken, _digest(f"{study} {seed}")))
 
 
+def has_own_pairs(split_seeds: Iterable[int]) -> bool:
+    """Whether the pairs of all these are drawn by their study's name."""
+    return min(split_seeds) >= 1_000 * FIRST_THOUSAND
+
+
 def shortest_rotation(tasks: Sequence[Any]) -> int:
     """After how many split seeds the pairs of some task come again.
 

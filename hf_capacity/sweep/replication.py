@@ -1,5 +1,6 @@
 """A finished study's plan again, with seeds and withheld pairs that it has not had."""
 
+import dataclasses
 import itertools
 import json
 from collections.abc import Iterator, Sequence
@@ -9,11 +10,13 @@ from typing import Any
 from ..boundary.reading import quote
 from ..config.arms import Arms
 from ..config.experiment import SEEDS
+from ..config.hypotheses import Hypothesis
 from ..config.seeds import check_seeds, count_pairs, distinct_tasks, own_split_seeds, rotation_of, seed_axes
 from ..config.selections import takes
 from ..config.study import STUDY_NAME, Study
 from ..runs.kept import load_records
 from ..runs.records import is_of_this_protocol, read_arms, read_description
+from ..runs.statement import read_statement
 
 
 Config = dict[str, Any]
@@ -24,7 +27,8 @@ def plan_replication(folder: Path, name: str, asked: dict[str, Any], seeds: Any 
     """The plan of a replication: the study's cells with fresh seeds, which follow from its records and the new name.
 
     Model and data seeds are the first that no record has. Split seeds are those of a study with pairs of its own, the
-    ones whose pairs the study withheld last. Of a part of the study they are the same as of the whole.
+    ones whose pairs the study withheld last. Of a part of the study they are the same as of the whole. The
+    study's hypotheses are stated again.
 
     Args:
         folder: The study that is replicated.
@@ -50,8 +54,21 @@ def plan_replication(folder: Path, name: str, asked: dict[str, Any], seeds: Any 
     fresh = fresh_seeds(configs, name)
     fresh = fresh_seeds(configs, name)
     grid = _replaced(selected, configs, fresh) if seeds is None else _redesigned(selected, seeds, fresh)
-    description = " ".join(filter(None, [f"{records[0]['study']} again, with fresh seeds.", read_description(folder)]))
-    return Study(name=name, description=description, grid=grid, arms=arms)
+    study, stated = records[0]["study"], read_statement(folder)
+    return Study(
+        name=name,
+        description=" ".join(filter(None, [f"{study} again, with fresh seeds.", read_description(folder)])),
+        grid=grid,
+        arms=arms,
+        question=stated.question,
+        hypotheses=tuple(_stated_again(hypothesis, study) for hypothesis in stated.hypotheses),
+    )
+
+
+def _stated_again(hypothesis: Hypothesis, study: str) -> Hypothesis:
+    """A hypothesis as the replication states it, before its own runs, and with the original as its pilot."""
+    has_pilot = hypothesis.sd is not None or hypothesis.pilot is not None
+    return dataclasses.replace(hypothesis, is_post_hoc=False, pilot=hypothesis.pilot if has_pilot else study)
 
 
 def fresh_seeds(configs: Sequence[Config], name: str) -> dict[str, Iterator[int]]:

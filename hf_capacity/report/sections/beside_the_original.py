@@ -1,8 +1,9 @@
 """A replication beside the study that it replicates, and both pooled."""
 
-from ...analysis.cells import Cell, Mean, Share
-from ...analysis.differences import difference_of_means
+from ...analysis.cells import Mean
+from ...analysis.differences import difference_of
 from ...analysis.replication import Replicated, replicated_cells
+from ...boundary.shown import ABSENT
 from ...config.seeds import count_pairs_again
 from ..markdown import markdown_table, plain, render
 from ..study import StudyResults
@@ -24,6 +25,7 @@ twenty would by chance.{% endif %}
 
 *difference*: replication less original, with its 95 % interval: what the two studies leave possible, not whether they
 agree. *pooled*: the runs of both as one cell. *all withheld right*: in how many runs every withheld question is right.
+A mean of fewer than five runs has no interval.
 {% elif found %}
 None of its cells is one of {{ study }}'s.
 {% else %}
@@ -40,7 +42,7 @@ def section(study: StudyResults) -> Section | None:
     for replicated in pairs[0] if pairs else []:
         for row, difference in _rows(replicated):
             rows.append(row)
-            differences += [difference.interval] if difference.interval else []
+            differences += [difference.interval] if difference and difference.interval else []
     header = ["trained on", "model", "differs in", "rate", "runs", "original", "replication", "difference", "pooled"]
     configs = [[record["config"] for record in records] for records in (study.records, study.records_of_original)]
     return Section(
@@ -57,23 +59,17 @@ def section(study: StudyResults) -> Section | None:
     )
 
 
-def _rows(replicated: Replicated) -> list[tuple[list[str], Mean]]:
-    """A row for each rate of a cell, and the difference that it shows."""
+def _rows(replicated: Replicated) -> list[tuple[list[str], Mean | None]]:
+    """A row for each rate of a cell, and the difference that it shows, of which events have none."""
     original, replication, pooled = replicated
     runs = f"{original.num_runs} + {replication.num_runs}"
-    rows = []
-    for rate in replication.rates:
-        means = [cell.mean(cell.values(rate)) for cell in (original, replication, pooled)]
-        rows.append((rate, list(map(mean_text, means)), difference_of_means(means[1], means[0])))
+    rows: list[tuple[list[str], Mean | None]] = []
+    by_kind = [rate for rate in pooled.rates_by_kind if rate.startswith("extrapolation")]
+    for rate in (*replication.rates, *by_kind):
+        before, now, both = (mean_text(cell.mean(cell.values(rate))) for cell in replicated)
+        difference = difference_of(replication, original, rate)
+        rows.append(([rate, runs, before, now, mean_text(difference, "{:+.3f}"), both], difference))
     if has_withheld(replication):
-        shares = [_all_right(cell) for cell in (original, replication, pooled)]
-        means = [Mean(share.count / share.total, share.interval) for share in shares]
-        rows.append(("all withheld right", list(map(share_text, shares)), difference_of_means(means[1], means[0])))
-    return [
-        ([*names(replication), rate, runs, *texts[:2], mean_text(difference, "{:+.3f}"), texts[2]], difference)
-        for rate, texts, difference in rows
-    ]
-
-
-def _all_right(cell: Cell) -> Share:
-    return cell.share(cell.all_right("extrapolation"))
+        before, now, both = (share_text(cell.share(cell.all_right("extrapolation"))) for cell in replicated)
+        rows.append((["all withheld right", runs, before, now, ABSENT, both], None))
+    return [([*names(pooled), *row], difference) for row, difference in rows]

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from ...analysis.cells import Cell, ladders_of
+from ...config.seeds import has_own_pairs
 from ..claims import FEWEST_RUNS, Claim
 from ..comparisons import SizeComparison, compare_sizes
 from ..markdown import render
@@ -51,7 +52,8 @@ def section(study: StudyResults) -> Section:
             study=study,
             finding=finding(study.cells),
             crossed=any(cell.is_crossed for cell in study.cells),
-            one_pair_each=any("rotating_pair" in str(record["config"]["task"]) for record in study.records),
+            one_pair_each=any("rotating_pair" in str(record["config"]["task"]) for record in study.records)
+            and not has_own_pairs(record["config"]["split_seed"] for record in study.records),
         )
     )
 
