@@ -12,10 +12,12 @@ from .study import read_results
 # In the order of the page; each is a file in `sections/`.
 SECTIONS = (
     "opening",
+    "hypotheses",
     "finding",
     "against_capacity",
     "size_comparisons",
     "last_checkpoint",
+    "seeds_and_splits",
     "memorised_bits",
     "capacity_in_bits",
     "crowding_out",
