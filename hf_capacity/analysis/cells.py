@@ -21,9 +21,10 @@ from .intervals import (
     crossed_interval,
     mean_interval,
     share_interval,
+    variance_of_the_mean,
     variance_shares,
 )
-from .labels import model_label, spell, task_label
+from .labels import model_label, spell_differing, task_label
 from .paper import TASKS_OF_THE_PAPER
 from .rates import RATES, rates_by_kind, read_rate
 
@@ -148,6 +149,12 @@ class Cell:
         """Of one number a run, how much of its variance comes from seeds and how much from pairs, if they cross."""
         return variance_shares(self._crossed(values)) if self.is_crossed else None
 
+    def precision(self, values: Sequence[float]) -> tuple[float, float]:
+        """Of the mean of one number a run: its variance, and the degrees of freedom of that."""
+        if self.is_crossed:
+            return variance_of_the_mean(self._crossed(values))
+        return float(np.var(values, ddof=1)) / len(values), len(values) - 1
+
     def units(self, values: Sequence[float]) -> list[float]:
         """What tests may take as independent: one number a run or, of a crossed cell, one mean a seed or a split,
         whichever there are fewer of."""
@@ -200,7 +207,7 @@ def cells_of(records: Sequence[Record], arms: Arms | None = None) -> list[Cell]:
             for peer, other in zip(cells, settings, strict=True)
             if (peer.task, peer.model) == (cell.task, cell.model) and set(cell.arms) <= set(peer.arms)
         ]
-        apart.append(dataclasses.replace(cell, settings=_differing(own, peers)))
+        apart.append(dataclasses.replace(cell, settings=spell_differing(own, peers)))
     return sorted(apart, key=_place)
 
 
@@ -222,7 +229,7 @@ def setting_titles(cells: Sequence[Cell]) -> list[str]:
         ]
         names = [arm.name for arm in cell.arms]
         of_model = [part for part in cell.settings.split(", ") if part.startswith("model.")]
-        titles.append(", ".join(filter(None, (cell.task, *names, _differing(own, alike), *of_model))))
+        titles.append(", ".join(filter(None, (cell.task, *names, spell_differing(own, alike), *of_model))))
     return titles
 
 
@@ -245,18 +252,6 @@ def ladders_of(cells: Sequence[Cell]) -> list[Ladder]:
     for cell in cells:
         ladders.setdefault((cell.task, ", ".join(filter(None, (cell.model_type, cell.differs)))), []).append(cell)
     return [Ladder(*name, sorted(rungs, key=lambda cell: cell.num_parameters)) for name, rungs in ladders.items()]
-
-
-def _differing(settings: dict[str, Any], alike: Sequence[dict[str, Any]]) -> str:
-    differing = [key for key in settings if any(other.get(key) != settings[key] for other in alike)]
-    return ", ".join(f"{_short(key, differing)}={spell(settings[key])}" for key in differing)
-
-
-def _short(key: str, among: Sequence[str]) -> str:
-    """A task's parameter by its last name, if that distinguishes it from the others."""
-    last = key.rpartition(".")[2]
-    alike = [other for other in among if other.rpartition(".")[2] == last]
-    return last if key.startswith("task.parameters.") and len(alike) == 1 else key
 
 
 def _title(group: "Cell | Ladder") -> str:

@@ -63,14 +63,16 @@ def contrast_cells(cells: Sequence[Cell], rate: str, weights: Sequence[float]) -
     values = tuple(np.array(cell.values(rate)) for cell in cells)
     if shared:
         sums_R = weights_K @ np.array(values)
-        lowest, highest = (float(some.sum()) for some in (np.minimum(weights_K, 0), np.maximum(weights_K, 0)))
-        estimate = cells[0].mean(sums_R, (lowest, highest))
-        terms = [_variance(cells[0], sums_R)]
+        furthest = float(np.abs(weights_K).sum()) / 2
+        estimate = cells[0].mean(sums_R.tolist(), (-furthest, furthest))
+        terms = [cells[0].precision(sums_R)]
     else:
-        estimate = _sum_of_means([cell.mean(of_cell) for cell, of_cell in zip(cells, values, strict=True)], weights_K)
+        estimate = _sum_of_means(
+            [cell.mean(of_cell.tolist()) for cell, of_cell in zip(cells, values, strict=True)], weights_K
+        )
         terms = [
             (weight**2 * variance, freedom)
-            for weight, (variance, freedom) in zip(weights_K, map(_variance, cells, values), strict=True)
+            for weight, (variance, freedom) in zip(weights_K, map(Cell.precision, cells, values), strict=True)
         ]
     variance = float(sum(one for one, _ in terms))
     return Contrast(
@@ -94,12 +96,6 @@ def shared_seeds(cells: Sequence[Cell]) -> set[tuple[int, ...]]:
 def _of_seeds(cell: Cell, seeds: set[tuple[int, ...]]) -> Cell:
     by_seeds = dict(zip(cell.seeds, cell.records, strict=True))
     return dataclasses.replace(cell, records=tuple(by_seeds[own] for own in sorted(seeds)))
-
-
-def _variance(cell: Cell, values: np.ndarray) -> tuple[float, float]:
-    """Of the mean of one number a run: its variance, and the degrees of freedom of that."""
-    units = np.array(cell.units(values))
-    return float(units.var(ddof=1)) / len(units), len(units) - 1
 
 
 def _sum_of_means(means: Sequence[Mean], weights_K: np.ndarray) -> Mean:

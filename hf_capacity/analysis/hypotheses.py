@@ -35,7 +35,8 @@ class Tested(NamedTuple):
         difference: Of the mean rates, first less second, with its 95 % interval; of a trend, the fitted change from
             the smallest model to the largest. None where there is a fault.
         p_value: Two-sided; where `same` is expected, of the two one-sided tests of equivalence. None: not tested.
-        adjusted_p_value: By Holm, over all hypotheses of the study.
+        adjusted_p_value: By Holm, over the hypotheses of the study that were stated beforehand; of those that are post
+            hoc, which are to cost the others nothing, over all.
         verdict: `supported` or `opposed` where the adjusted p value is below 0.05, by the sign of the difference
             (where `same` is expected, `opposed` where the difference exceeds its margin); `open` else.
         detectable_difference: What these runs had 80 % power to find, at the level of Holm's first step (0.05 over the
@@ -62,9 +63,7 @@ class Tested(NamedTuple):
     @property
     def seeds_needed(self) -> int | None:
         """What `seeds=N` has to be for so many runs: of crossed groups, N of either kind of seed."""
-        if self.runs_needed is None or not any(cell.is_crossed for cell in self.groups):
-            return self.runs_needed
-        return math.ceil(math.sqrt(self.runs_needed))
+        return seeds_for(self.runs_needed, self.groups)
 
 
 def test_hypotheses(hypotheses: Sequence[Hypothesis], cells: Sequence[Cell]) -> list[Tested]:
@@ -78,13 +77,16 @@ def test_hypotheses(hypotheses: Sequence[Hypothesis], cells: Sequence[Cell]) -> 
         hypotheses: All of a study's, as `read_statement` gives them.
         cells: All of its cells, as `cells_of` gives them with its arms.
     """
-    found = [_test(hypothesis, cells, len(hypotheses)) for hypothesis in hypotheses]
-    adjusted = adjust_holm([tested.p_value for tested, _ in found])
+    num_before = sum(not hypothesis.is_post_hoc for hypothesis in hypotheses)
+    sizes = [len(hypotheses) if hypothesis.is_post_hoc else num_before for hypothesis in hypotheses]
+    found = [_test(hypothesis, cells, size) for hypothesis, size in zip(hypotheses, sizes, strict=True)]
+    p_values = [tested.p_value for tested, _ in found]
+    of_all = adjust_holm(p_values)
+    before = iter(adjust_holm([p for p, one in zip(p_values, hypotheses, strict=True) if not one.is_post_hoc]))
+    adjusted = [p if one.is_post_hoc else next(before) for p, one in zip(of_all, hypotheses, strict=True)]
     return [
-        tested._replace(
-            adjusted_p_value=p_value, verdict=_judge(tested, contrast, p_value, SIGNIFICANT / len(hypotheses))
-        )
-        for (tested, contrast), p_value in zip(found, adjusted, strict=True)
+        tested._replace(adjusted_p_value=p_value, verdict=_judge(tested, contrast, p_value, SIGNIFICANT / size))
+        for (tested, contrast), p_value, size in zip(found, adjusted, sizes, strict=True)
     ]
 
 
@@ -95,32 +97,48 @@ def select_groups(hypothesis: Hypothesis, cells: Sequence[Cell]) -> tuple[Cell, 
     """The cells that a hypothesis compares, those of a trend small ones first.
 
     Raises:
-        ValueError: The cells do not allow to test it: one is missing, or has too few runs, or there are too many.
+        ValueError: It cannot be tested on these cells: one is missing, or has too few runs, or there are too many.
     """
     found = [_select(selection, cells) for selection in hypothesis.selections]
-    if hypothesis.compare:
+    if hypothesis.trend:
+        groups = tuple(sorted(found[0], key=lambda cell: cell.num_parameters))
+        num_sizes = len({cell.num_parameters for cell in groups})
+        if num_sizes < len(groups) or num_sizes < FEWEST_SIZES:
+            expected = f"a trend takes {FEWEST_SIZES} sizes or more, and one cell of each"
+            raise ValueError(f"{_spell(hypothesis.trend)} selects {_count(groups)} of {num_sizes} sizes; {expected}")
+    else:
         for selection, chosen in zip(hypothesis.selections, found, strict=True):
             if len(chosen) != 1:
-                raise ValueError(f"{_spell(selection)} selects {len(chosen)} cells, not one")
+                raise ValueError(f"{_spell(selection)} selects {_count(chosen)}, and has to select one")
         groups = tuple(chosen[0] for chosen in found)
-    else:
-        groups = tuple(sorted(found[0], key=lambda cell: cell.num_parameters))
-        sizes = {cell.num_parameters for cell in groups}
-        if len(sizes) < FEWEST_SIZES or len(sizes) < len(groups):
-            raise ValueError(f"{_spell(hypothesis.trend)} selects {len(groups)} cells of {len(sizes)} sizes")
-    without = [cell for cell in groups if None in cell.values(hypothesis.rate)]
-    if without:
-        raise ValueError(f"{without[0].title}, {without[0].model} has no {hypothesis.rate}")
+        if _without_seeds(groups[0]) == _without_seeds(groups[1]):
+            raise ValueError(f"{' and '.join(map(_spell, hypothesis.selections))} select the same cell")
     few = min(groups, key=lambda cell: cell.num_runs)
     if few.num_runs < FEWEST_RUNS:
-        raise ValueError(f"{few.title}, {few.model} has {few.num_runs} finished runs, fewer than {FEWEST_RUNS}")
+        raise ValueError(f"{few.title}, {few.model} has fewer than {FEWEST_RUNS} runs ({few.num_runs})")
     return groups
 
 
 def measure(hypothesis: Hypothesis, groups: Sequence[Cell]) -> Contrast:
-    """The difference that a hypothesis is about, of the cells that `select_groups` gives."""
-    weights = (1, -1) if hypothesis.compare else change_weights([cell.num_parameters for cell in groups])
-    return contrast_cells(groups, hypothesis.rate, weights)
+    """The difference that a hypothesis is about, of the cells that `select_groups` gives.
+
+    Raises:
+        ValueError: Some of their runs do not have its rate.
+    """
+    if any(None in cell.values(hypothesis.rate) for cell in groups):
+        raise ValueError(f"not all runs have {hypothesis.rate}")
+    return contrast_cells(groups, hypothesis.rate, weights_of(hypothesis, groups))
+
+
+def weights_of(hypothesis: Hypothesis, groups: Sequence[Cell]) -> np.ndarray:
+    """The weights by which the mean rates of the groups sum to the difference that a hypothesis is about."""
+    return change_weights([cell.num_parameters for cell in groups]) if hypothesis.trend else np.array([1.0, -1.0])
+
+
+def seeds_for(num_runs: int | None, groups: Sequence[Cell]) -> int | None:
+    """What `seeds=N` has to be for so many runs of each of the groups."""
+    is_crossed = any(cell.is_crossed for cell in groups)
+    return math.ceil(math.sqrt(num_runs)) if num_runs and is_crossed else num_runs
 
 
 def design_of(hypothesis: Hypothesis, contrast: Contrast, num_hypotheses: int) -> Design:
@@ -156,9 +174,9 @@ def _test(hypothesis: Hypothesis, cells: Sequence[Cell], num_hypotheses: int) ->
     tested = Tested(hypothesis.name, hypothesis, is_post_hoc=hypothesis.is_post_hoc)
     try:
         groups = select_groups(hypothesis, cells)
+        contrast = measure(hypothesis, groups)
     except ValueError as fault:
         return tested._replace(fault=str(fault)), None
-    contrast = measure(hypothesis, groups)
     tested = tested._replace(
         groups=groups,
         num_runs=tuple(cell.num_runs for cell in contrast.cells),
@@ -231,4 +249,8 @@ def _without_seeds(cell: Cell) -> dict[str, Any]:
 
 
 def _spell(selection: Selection) -> str:
-    return ", ".join(f"{key}={value}" for key, value in selection.items())
+    return "`" + " ".join(f"{key}={value}" for key, value in selection.items()) + "`"
+
+
+def _count(cells: Sequence[Cell]) -> str:
+    return f"{len(cells)} cell{'' if len(cells) == 1 else 's'}"

@@ -13,8 +13,9 @@ from scipy.optimize import brentq
 from scipy.stats import binomtest
 from scipy.stats import t as student
 
+from ..config.hypotheses import FEWEST_RUNS
 
-FEWEST_RUNS = 5
+
 TAIL = 0.025
 # What a rate can be; a difference of two lies between -1 and 1.
 RATE = (0.0, 1.0)
@@ -90,7 +91,7 @@ def crossed_interval(values_SP: ArrayLike, bounds: Interval | None = None) -> In
     if np.isnan(_components(table_SP)).any():
         return None
     mean = float(np.nanmean(table_SP))
-    variance, freedom = _variance_of_the_mean(table_SP)
+    variance, freedom = variance_of_the_mean(table_SP)
     half = float(student.ppf(1 - TAIL, freedom) * np.sqrt(variance))
     low, high = bounds or (-np.inf, np.inf)
     return max(mean - half, low), min(mean + half, high)
@@ -191,7 +192,7 @@ def _components(table_SP: np.ndarray) -> np.ndarray:
     return np.array([neither - same_seeds, neither - same_pairs, same_seeds + same_pairs - neither])
 
 
-def _variance_of_the_mean(table_SP: np.ndarray) -> tuple[float, float]:
+def variance_of_the_mean(table_SP: np.ndarray) -> tuple[float, float]:
     """The variance of the mean of all runs, and its degrees of freedom."""
     is_run = ~np.isnan(table_SP)
     num_runs, num_seeds, num_pairs = int(is_run.sum()), *table_SP.shape

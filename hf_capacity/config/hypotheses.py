@@ -64,15 +64,15 @@ def read_hypotheses(content: Any, arms: Arms) -> tuple[Hypothesis, ...]:
     """The hypotheses of a study's YAML, in its order.
 
     Args:
-        content: Its block `hypotheses`: by name, keys of `Hypothesis`. None: no hypotheses.
+        content: Its block `hypotheses`: by name, keys of `Hypothesis`.
         arms: The study's.
 
     Raises:
         ValueError: Something in it is not as expected, or none is primary.
     """
-    if content is None:
+    if not content:
         return ()
-    if not isinstance(content, dict) or not 0 < len(content) <= MOST_HYPOTHESES:
+    if not isinstance(content, dict) or len(content) > MOST_HYPOTHESES:
         raise ValueError(
             f"`hypotheses` (={quote(content)}) must be a mapping of names to hypotheses, {MOST_HYPOTHESES} at most."
         )
