@@ -124,12 +124,12 @@ def _power(tested: Tested, study: str) -> str:
         return ""
     difference, half = tested.detectable_difference, "half of it"
     if difference is None:
-        had, half = "had 80 % power for no difference", f"{tested.hypothesis.smallest_difference:g}"
+        had, half = "had 80 % power for none at all", f"one of {tested.hypothesis.smallest_difference:g}"
     else:
         what = "to show that none exceeds" if tested.hypothesis.expect == "same" else "for a difference of"
         had = f"had 80 % power {what} {difference:.2f}"
     command = code(f"hf-capacity run {study} seeds={tested.seeds_needed}")
-    return f"; these runs {had}, and {half} takes {tested.runs_needed:,} of each ({command})"
+    return f"; these runs {had}, and {half} takes {tested.runs_needed:,} runs of each ({command})"
 
 
 def _contrast(tested: Tested) -> str:
