@@ -41,7 +41,8 @@ class Tested(NamedTuple):
             (where `same` is expected, `opposed` where the difference exceeds its margin); `open` else.
         detectable_difference: What these runs had 80 % power to find, at the level of Holm's first step (0.05 over the
             number of hypotheses). None where that is no difference up to 1, or where all runs of each group are alike.
-        runs_needed: How many runs of each group would find half of it; None where that is None.
+        runs_needed: How many runs of each group would find half of it or, where it is None, the smallest difference of
+            interest; None where all runs are alike, or no number would do.
         is_post_hoc: Whether the hypothesis was stated or changed when there were finished runs.
         fault: Why it could not be tested, in a few words; empty where it was.
     """
@@ -188,7 +189,7 @@ def _test(hypothesis: Hypothesis, cells: Sequence[Cell], num_hypotheses: int) ->
         return tested, contrast
     design = design_of(hypothesis, contrast, num_hypotheses)
     detectable = detectable_difference(design)
-    needed = runs_needed(detectable / 2, design) if detectable else None
+    needed = runs_needed(detectable / 2 if detectable else hypothesis.smallest_difference, design)
     return tested._replace(detectable_difference=detectable, runs_needed=needed), contrast
 
 

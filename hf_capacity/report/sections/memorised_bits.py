@@ -34,7 +34,7 @@ TEMPLATE = """\
 
 *Memorised bits at the last checkpoint: see where the markers leave their dotted line, all that the text demands, and
 whether they then follow the grey one, what others measured. The bits are the entropy of the text, known by
-construction, minus its negative log likelihood; raw, and clipped to what there is. Bars: bootstrap 95 % intervals over
+construction, minus its negative log likelihood; raw, and clipped to what there is. Bars: 95 % intervals over
 runs. The two yardsticks, random strings as a whole (Morris et al. 2025, arXiv 2505.24832) and values of given keys
 (Allen-Zhu & Li 2024, arXiv 2404.05405), must not be compared with each other. A run has converged if its loss changes
 by less than a hundredth over the last tenth of its evaluations; one that has not says nothing about capacity.
