@@ -15,8 +15,8 @@ from hf_capacity.analysis.intervals import TAIL, _variance_of_the_mean, variance
 
 NUM_DRAWS = 1_999
 ENDS = np.array([TAIL, 1 - TAIL])
-STEP = 0.3
-TIMES_T = np.exp(np.arange(-18, 18 + STEP, STEP))
+STEP = 0.4
+TIMES_T = np.exp(np.arange(-14, 14 + STEP, STEP))
 CHUNK = 500
 
 Bounds = tuple[float, float] | None
@@ -90,14 +90,14 @@ def anderson(data_DN: np.ndarray, bounds: Bounds) -> Ends:
     return low_D, data_DN @ left_N + bounds[1] * (1 - left_N.sum())
 
 
-def pigeonhole(data_DSP: np.ndarray, bounds: Bounds) -> Ends:
+def pigeonhole(data_DSP: np.ndarray) -> Ends:
     rng, (_, num_seeds, num_pairs) = np.random.default_rng(0), data_DSP.shape
     times_BS, times_BP = (rng.multinomial(n, np.full(n, 1 / n), size=NUM_DRAWS) for n in (num_seeds, num_pairs))
     weights_BN = (times_BS[:, :, None] * times_BP[:, None, :]).reshape(NUM_DRAWS, -1)
     return _percentiles(data_DSP.reshape(len(data_DSP), -1), weights_BN)
 
 
-def hierarchical(data_DSP: np.ndarray, bounds: Bounds) -> Ends:
+def hierarchical(data_DSP: np.ndarray) -> Ends:
     rng, (_, num_seeds, num_pairs) = np.random.default_rng(0), data_DSP.shape
     times_BP = rng.multinomial(num_pairs, np.full(num_pairs, 1 / num_pairs), size=NUM_DRAWS)
     times_BPS = rng.multinomial(num_seeds * times_BP, np.full(num_seeds, 1 / num_seeds))
@@ -105,29 +105,29 @@ def hierarchical(data_DSP: np.ndarray, bounds: Bounds) -> Ends:
     return _percentiles(data_DSP.reshape(len(data_DSP), -1), weights_BN)
 
 
-def random_effects_t(data_DSP: np.ndarray, bounds: Bounds) -> Ends:
+def of_tables(data_DSP: np.ndarray, bounds: Bounds) -> dict[str, Ends]:
+    """All candidates of crossed tables at once, since they share what takes long."""
     variance_D, freedom_D = np.array([_variance_of_the_mean(table_SP) for table_SP in data_DSP]).T
     mean_D, half_D = data_DSP.mean(axis=(1, 2)), student.ppf(1 - TAIL, freedom_D) * np.sqrt(variance_D)
-    return _within(mean_D - half_D, mean_D + half_D, bounds)
+    found = {
+        "pigeonhole": pigeonhole(data_DSP),
+        "hierarchical": hierarchical(data_DSP),
+        "t": _within(mean_D - half_D, mean_D + half_D, bounds),
+    }
+    if bounds is None:
+        return found
+    data_DN, num_effective_D = data_DSP.reshape(len(data_DSP), -1), _effective_runs(data_DSP)
+    found["t or exact"] = _or_exact(found["t"], data_DN, num_effective_D, bounds)
+    found["run at the bound"] = _weighted_ends(data_DN, num_effective_D, bounds)
+    capped = _weighted_ends(data_DN, np.minimum(num_effective_D, max(data_DSP.shape[1:])), bounds)
+    found["run at the bound, capped"] = capped
+    found["wider"] = np.minimum(found["t"][0], capped[0]), np.maximum(found["t"][1], capped[1])
+    return found
 
 
-def random_effects_t_or_exact(data_DSP: np.ndarray, bounds: Bounds) -> Ends:
-    ends = random_effects_t(data_DSP, bounds)
-    return _or_exact(ends, data_DSP.reshape(len(data_DSP), -1), _effective_runs(data_DSP, np.inf), bounds)
-
-
-def effective_run_at_the_bound(data_DSP: np.ndarray, bounds: Bounds) -> Ends:
-    return _weighted_ends(data_DSP.reshape(len(data_DSP), -1), _effective_runs(data_DSP, np.inf), bounds)
-
-
-def capped_run_at_the_bound(data_DSP: np.ndarray, bounds: Bounds) -> Ends:
-    num_effective_D = _effective_runs(data_DSP, max(data_DSP.shape[1:]))
-    return _weighted_ends(data_DSP.reshape(len(data_DSP), -1), num_effective_D, bounds)
-
-
-def wider(data_DSP: np.ndarray, bounds: Bounds) -> Ends:
-    lows, highs = zip(random_effects_t(data_DSP, bounds), capped_run_at_the_bound(data_DSP, bounds), strict=True)
-    return np.minimum(*lows), np.maximum(*highs)
+def of_means(data_DN: np.ndarray, bounds: Bounds) -> dict[str, Ends]:
+    """All candidates of independent runs that serve values with such bounds, or without."""
+    return {name: find(data_DN, bounds) for name, find in OF_MEANS.items() if bounds or name not in NEED_BOUNDS}
 
 
 OF_MEANS: dict[str, Callable[[np.ndarray, Bounds], Ends]] = {
@@ -140,16 +140,7 @@ OF_MEANS: dict[str, Callable[[np.ndarray, Bounds], Ends]] = {
     "run at the bound": run_at_the_bound,
     "Anderson": anderson,
 }
-OF_TABLES: dict[str, Callable[[np.ndarray, Bounds], Ends]] = {
-    "pigeonhole": pigeonhole,
-    "hierarchical": hierarchical,
-    "t": random_effects_t,
-    "t or exact": random_effects_t_or_exact,
-    "run at the bound": effective_run_at_the_bound,
-    "run at the bound, capped": capped_run_at_the_bound,
-    "wider": wider,
-}
-NEED_BOUNDS = {name for name in (*OF_MEANS, *OF_TABLES) if "run" in name or "exact" in name} | {"Anderson", "wider"}
+NEED_BOUNDS = ("t or exact", "half a run", "run at the bound", "Anderson")
 
 
 def _multinomial(num_runs: int) -> np.ndarray:
@@ -176,15 +167,11 @@ def _or_exact(ends: Ends, data_DN: np.ndarray, num_effective_D: np.ndarray, boun
     return low_D, high_D
 
 
-def _effective_runs(data_DSP: np.ndarray, most: float) -> np.ndarray:
+def _effective_runs(data_DSP: np.ndarray) -> np.ndarray:
     """The variance of a run over that of the mean; of equal runs, the larger number of seeds or pairs."""
-    num_runs, larger = data_DSP[0].size, max(data_DSP.shape[1:])
-    found = []
-    for table_SP in data_DSP:
-        shares = variance_shares(table_SP)
-        of_mean = shares and (shares.seeds / len(table_SP) + shares.pairs / table_SP.shape[1] + shares.rest / num_runs)
-        found.append(min(1 / of_mean, most) if of_mean else larger)
-    return np.array(found)
+    shares = [(variance_shares(table_SP), table_SP) for table_SP in data_DSP]
+    larger = max(data_DSP.shape[1:])
+    return np.array([larger if found is None else 1 / found.of_mean(table_SP) for found, table_SP in shares])
 
 
 def _weighted_ends(data_DN: np.ndarray, num_effective_D: np.ndarray, bounds: Bounds) -> Ends:
@@ -213,12 +200,12 @@ def _gathered(data_DN: np.ndarray, num_effective_D: np.ndarray) -> tuple[np.ndar
 
 
 def _upper_ends(values_DG: np.ndarray, weights_DG: np.ndarray, bound: float) -> np.ndarray:
-    """As `_upper_end` of `intervals.py`, halving where the end may lie until it is known to 1e-4 of that."""
+    """As `_upper_end` of `intervals.py`, halving where the end may lie until it is known to 1/2048 of that."""
     present_DG = np.where(weights_DG > 0, values_DG, bound)
     values_DG = np.concatenate([values_DG, np.full((len(values_DG), 1), bound)], axis=1)
     weights_DG = np.concatenate([weights_DG, np.ones((len(weights_DG), 1))], axis=1)
     low_D, high_D = present_DG.min(axis=1), np.full(len(values_DG), bound)
-    for _ in range(13):
+    for _ in range(11):
         mean_D = (low_D + high_D) / 2
         scales_DG = (values_DG - mean_D[:, None]) / (bound - low_D + 1e-12)[:, None]
         logs_DT, angles_DT = np.zeros((2, len(values_DG), len(TIMES_T)))

@@ -14,7 +14,15 @@ from ..config.arms import Arm, Arms
 from ..config.experiment import SEEDS
 from ..config.settings import flatten
 from ..runs.curve import is_papers
-from . import intervals
+from .intervals import (
+    RATE,
+    Interval,
+    VarianceShares,
+    crossed_interval,
+    mean_interval,
+    share_interval,
+    variance_shares,
+)
 from .labels import model_label, spell, task_label
 from .paper import TASKS_OF_THE_PAPER
 
@@ -31,7 +39,7 @@ class Mean(NamedTuple):
     """A mean over runs, its 95 % interval, and the runs themselves, which are all there is to show below five."""
 
     value: float
-    interval: intervals.Interval | None
+    interval: Interval | None
     values: tuple[float, ...] = ()
 
 
@@ -40,7 +48,7 @@ class Share(NamedTuple):
 
     count: int
     total: int
-    interval: intervals.Interval | None
+    interval: Interval | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,29 +124,24 @@ class Cell:
         """A rate, or the loss, of every run: of its last checkpoint, or of the paper's choice (`best_on_withheld`)."""
         return [record[part][rate] for record in self.records]
 
-    def mean(self, values: Sequence[float], bounds: intervals.Interval | None = intervals.RATE) -> Mean:
+    def mean(self, values: Sequence[float], bounds: Interval | None = RATE) -> Mean:
         """The mean of one number a run, in the order of `records`: a rate, unless it has other bounds or none."""
         if self.is_crossed:
-            interval = intervals.crossed_interval(self._crossed(values), bounds)
+            interval = crossed_interval(self._crossed(values), bounds)
         else:
-            interval = intervals.mean_interval(values, bounds)
+            interval = mean_interval(values, bounds)
         return Mean(float(np.mean(values)), interval, tuple(map(float, values)))
-
-    def difference(self, values: Sequence[float]) -> Mean:
-        """The mean of one difference of two rates a run."""
-        if self.is_crossed:
-            return self.mean(values, intervals.DIFFERENCE)
-        return Mean(float(np.mean(values)), intervals.difference_interval(values), tuple(map(float, values)))
 
     def share(self, happened: Sequence[bool]) -> Share:
         """In how many runs something happened."""
         count, total = sum(happened), len(happened)
-        interval = self.mean(happened).interval if self.is_crossed else intervals.share_interval(count, total)
+        crossed = self.is_crossed
+        interval = crossed_interval(self._crossed(happened), RATE) if crossed else share_interval(count, total)
         return Share(count, total, interval)
 
-    def variance_shares(self, values: Sequence[float]) -> intervals.VarianceShares | None:
+    def variance_shares(self, values: Sequence[float]) -> VarianceShares | None:
         """Of one number a run, how much of its variance comes from seeds and how much from pairs, if they cross."""
-        return intervals.variance_shares(self._crossed(values)) if self.is_crossed else None
+        return variance_shares(self._crossed(values)) if self.is_crossed else None
 
     def units(self, values: Sequence[float]) -> list[float]:
         """What tests may take as independent: one number a run or, of a crossed cell, one mean a seed or a split,

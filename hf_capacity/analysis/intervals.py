@@ -1,7 +1,8 @@
 """Intervals of 95 % over runs that cover what they say from five runs up, and none below.
 
 A trained model is the unit of replication. Which way to an interval is taken was decided by simulation over the shapes
-that runs have here (`scripts/interval_coverage.py`). Shape suffixes: S seeds, P pairs (or other splits), G distinct values.
+that runs have here (`scripts/interval_coverage.py`). Shape suffixes: S seeds, P pairs (or other splits), G distinct
+values, T arguments of a characteristic function.
 """
 
 from functools import lru_cache
@@ -58,17 +59,21 @@ def share_interval(count: int, total: int) -> Interval | None:
 def mean_interval(values: ArrayLike, bounds: Interval | None = None) -> Interval | None:
     """95 % interval of a mean over independent runs.
 
-    Without bounds it is Student's. Between bounds, where runs pile up at an end or differ in rare ones that a few runs
-    may not hold, that covers far too little, and the interval is that of Learned-Miller & Thomas (2019, arXiv
-    1905.06208): the upper end is the 97.5 % quantile of the mean of n runs and the upper bound under weights that are
-    uniform over all that sum to one, the lower end the same from below. Of runs that are all 0 or 1 it is Clopper &
-    Pearson's. Where all n runs are c, the weight w of the bound has P(w > x) = (1 - x)^n, so that the upper end is
-    c + (upper bound - c) (1 - 0.025^(1/n)). That is exact: a mean beyond it takes a distribution that exceeds c so
-    often that n runs are all at most c with a chance below 0.025, even if what exceeds c lies at the bound.
+    Without bounds it is Student's. Rates pile up at a bound, or differ in rare runs that a few may not hold, and there
+    that covers far too little: theirs is the interval of Learned-Miller & Thomas (2019, arXiv 1905.06208). Its upper
+    end is the 97.5 % quantile of the mean of n runs and the upper bound under weights that are uniform over all that
+    sum to one, the lower end the same from below. Of runs that are all 0 or 1 it is Clopper & Pearson's. Where all n
+    runs are c, the weight w of the bound has P(w > x) = (1 - x)^n, so that the upper end is c + (upper bound - c)
+    (1 - 0.025^(1/n)). That is exact: a mean beyond it takes a distribution that exceeds c so often that n runs are all
+    at most c with a chance below 0.025, even if what exceeds c lies at the bound.
+
+    Differences of rates, whose bounds lie on both sides of 0, do not pile up there. Of them it is enough to have half
+    a run at either bound in both quantiles, the runs' weights in proportion (after Rubin 1981, Ann. Stat. 9, 130; of 0
+    and 1 that would be Jeffreys's interval).
 
     Args:
         values: One number per run.
-        bounds: Between which the values must lie, as `RATE`; None where there are none.
+        bounds: Between which the values must lie, as `RATE` or `DIFFERENCE`; None where there are none.
 
     Returns:
         Lower and upper end, or None for fewer than five runs.
@@ -80,26 +85,6 @@ def mean_interval(values: ArrayLike, bounds: Interval | None = None) -> Interval
         half = student.ppf(1 - TAIL, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
         return float(values.mean() - half), float(values.mean() + half)
     return _between(tuple(values.tolist()), bounds, float(len(values)))
-
-
-def difference_interval(differences: ArrayLike, bounds: Interval = DIFFERENCE) -> Interval | None:
-    """95 % interval of the mean of differences of two rates, a difference for each independent run or pair of runs.
-
-    The 2.5 % and 97.5 % quantiles of the mean of n differences and half a one at either bound, under Dirichlet weights
-    in proportion (Rubin 1981, Ann. Stat. 9, 130, with bounds). Differences do not pile up at their bounds, so that
-    this covers, and is a third narrower than `mean_interval`. Of 0 and 1 alone it would be Jeffreys's.
-
-    Args:
-        differences: One number per run or pair of runs.
-        bounds: Between which they must lie.
-
-    Returns:
-        Lower and upper end, or None for fewer than five.
-    """
-    if len(differences) < FEWEST_RUNS:
-        return None
-    (values,) = finite_columns(differences=differences)
-    return _around(tuple(values.tolist()), bounds)
 
 
 def crossed_interval(values_SP: ArrayLike, bounds: Interval | None = None) -> Interval | None:
@@ -173,31 +158,21 @@ def finite_columns(**columns: ArrayLike) -> list[np.ndarray]:
 
 @lru_cache(10_000)  # a report asks again wherever the same mean stands: in a table, a figure, a sentence
 def _between(values: tuple[float, ...], bounds: Interval, num_effective: float) -> Interval:
-    """A run at the bound in question, beside as many as count."""
-    distinct, counts = _counted(values, bounds)
-    low, high = (np.append(distinct, bound) for bound in bounds)
-    weights = np.append(counts * num_effective / len(values), 1.0)
-    return -_weighted_quantile(-low, weights, 1 - TAIL), _weighted_quantile(high, weights, 1 - TAIL)
+    """Of as many runs as count, with a run at the bound in question or, of differences, half a run at either."""
+    low, high = bounds
+    if min(values) < low or max(values) > high:
+        raise ValueError(f"Expected values between {low:g} and {high:g}; got {min(values):g} to {max(values):g}.")
+    distinct, counts = np.unique(values, return_counts=True)
+    weights = counts * num_effective / len(values)
+    if low < 0 < high:
+        distinct, weights = np.append(distinct, bounds), np.append(weights, (0.5, 0.5))
+        return -_weighted_quantile(-distinct, weights), _weighted_quantile(distinct, weights)
+    weights, from_below, from_above = np.append(weights, 1.0), np.append(distinct, low), np.append(distinct, high)
+    return -_weighted_quantile(-from_below, weights), _weighted_quantile(from_above, weights)
 
 
-@lru_cache(10_000)
-def _around(values: tuple[float, ...], bounds: Interval) -> Interval:
-    """Half a run at either bound."""
-    distinct, counts = _counted(values, bounds)
-    distinct, weights = np.append(distinct, bounds), np.append(counts, (0.5, 0.5))
-    return -_weighted_quantile(-distinct, weights, 1 - TAIL), _weighted_quantile(distinct, weights, 1 - TAIL)
-
-
-def _counted(values: tuple[float, ...], bounds: Interval) -> tuple[np.ndarray, np.ndarray]:
-    if min(values) < bounds[0] or max(values) > bounds[1]:
-        raise ValueError(
-            f"Expected values between {bounds[0]:g} and {bounds[1]:g}; got {min(values):g} to {max(values):g}."
-        )
-    return np.unique(values, return_counts=True)
-
-
-def _weighted_quantile(values_G: np.ndarray, weights_G: np.ndarray, level: float) -> float:
-    """Quantile of the mean of values under Dirichlet weights.
+def _weighted_quantile(values_G: np.ndarray, weights_G: np.ndarray) -> float:
+    """97.5 % quantile of the mean of values under Dirichlet weights.
 
     That mean is at most m where the weighted sum of independent gamma variables, of shape `weights` and scale
     `values - m`, is not positive; the chance of that is an integral over the characteristic function (Gil-Pelaez 1951,
@@ -210,7 +185,7 @@ def _weighted_quantile(values_G: np.ndarray, weights_G: np.ndarray, level: float
     def excess(mean: float) -> float:
         terms_TG = np.outer(TIMES, (values_G - mean) / (high - low))
         sizes_T = np.exp(-0.5 * np.log1p(terms_TG**2) @ weights_G)
-        return 0.5 - STEP / np.pi * float(np.sum(sizes_T * np.sin(np.arctan(terms_TG) @ weights_G))) - level
+        return 0.5 - STEP / np.pi * float(np.sum(sizes_T * np.sin(np.arctan(terms_TG) @ weights_G))) - (1 - TAIL)
 
     return float(brentq(excess, low, high, xtol=1e-9))
 

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from scipy.special import expit
 from scipy.stats import CensoredData, binomtest, ecdf, permutation_test
 
-from .intervals import RATE, Interval, difference_interval, finite_columns, mean_interval
+from .intervals import RATE, Interval, finite_columns, mean_interval
 
 
 SEED = 0
@@ -94,17 +94,14 @@ def compare_paired(treated: ArrayLike, control: ArrayLike, bounds: Interval | No
         bounds: Between which these numbers must lie, those of a rate; None where there are none, as for losses.
 
     Returns:
-        Pairs, mean of treated - control, its interval (see `difference_interval`), None for fewer than five pairs, and
-        the p value, None for one.
+        Pairs, mean of treated - control, its interval (see `mean_interval`), None for fewer than five pairs, and the
+        p value, None for one.
     """
     treated, control = finite_columns(treated=treated, control=control)
     differences = treated - control
     p_value = _permutation_p_value([differences], "samples", np.mean)
-    if bounds is None:
-        interval = mean_interval(differences)
-    else:
-        interval = difference_interval(differences, (bounds[0] - bounds[1], bounds[1] - bounds[0]))
-    return PairedComparison(len(differences), float(differences.mean()), interval, p_value)
+    reach = None if bounds is None else (bounds[0] - bounds[1], bounds[1] - bounds[0])
+    return PairedComparison(len(differences), float(differences.mean()), mean_interval(differences, reach), p_value)
 
 
 def compare_paired_events(treated: Sequence[bool], control: Sequence[bool]) -> PairedEvents:

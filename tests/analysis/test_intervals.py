@@ -6,9 +6,9 @@ from scipy.stats import beta, binomtest
 from scipy.stats import t as student
 
 from hf_capacity.analysis.intervals import (
+    DIFFERENCE,
     RATE,
     crossed_interval,
-    difference_interval,
     mean_interval,
     share_interval,
     variance_shares,
@@ -57,14 +57,15 @@ def test_differences_have_half_a_run_at_either_bound():
     values = np.random.default_rng(1).uniform(-0.5, 1, size=7)
     weights = np.random.default_rng(0).dirichlet([*np.ones(7), 0.5, 0.5], size=400_000)
     expected = np.quantile(weights @ np.append(values, (-1, 1)), (0.025, 0.975))
-    assert difference_interval(values) == pytest.approx(tuple(expected), abs=4e-3)
-    # Of 0 and 1 it is Jeffreys's: Brown, Cai & DasGupta 2001, Stat. Sci. 16, 101.
-    assert difference_interval([1] * 3 + [0] * 4, RATE) == pytest.approx(beta.ppf((0.025, 0.975), 3.5, 4.5), abs=1e-6)
-    low, high = difference_interval([0] * 6)
+    assert mean_interval(values, DIFFERENCE) == pytest.approx(tuple(expected), abs=4e-3)
+    # Of runs at the bounds alone it is Jeffreys's: Brown, Cai & DasGupta 2001, Stat. Sci. 16, 101.
+    jeffreys = 2 * beta.ppf((0.025, 0.975), 3.5, 4.5) - 1
+    assert mean_interval([1] * 3 + [-1] * 4, DIFFERENCE) == pytest.approx(tuple(jeffreys), abs=1e-6)
+    low, high = mean_interval([0] * 6, DIFFERENCE)
     assert low == pytest.approx(-high)
-    assert difference_interval([0.5] * 4) is None
+    assert mean_interval([0.5] * 4, DIFFERENCE) is None
     with pytest.raises(ValueError, match="between -1 and 1"):
-        difference_interval([0, 0, 0, 0, 2])
+        mean_interval([0, 0, 0, 0, 2], DIFFERENCE)
 
 
 def test_edges_of_the_interval_of_a_mean():
