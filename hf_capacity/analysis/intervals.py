@@ -222,6 +222,7 @@ def _variance_of_the_mean(table_SP: np.ndarray) -> tuple[float, float]:
     is_run = ~np.isnan(table_SP)
     num_runs, num_seeds, num_pairs = int(is_run.sum()), *table_SP.shape
     of_seeds, of_pairs, of_rest = _components(table_SP)
+    of_rest = max(of_rest, 0.0)
     # The mean squares that a full table would have; with runs missing, with as many runs a seed or pair on average.
     squares = {
         "seeds": (of_rest + of_seeds * np.sum(is_run.sum(axis=1) ** 2) / num_runs, num_seeds - 1),

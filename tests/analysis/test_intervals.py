@@ -38,11 +38,11 @@ def test_of_runs_that_are_0_or_1_it_is_clopper_and_pearsons(total):
 
 def test_it_is_the_quantile_of_weighted_means():
     values = np.random.default_rng(1).random(7)
-    weights = np.random.default_rng(0).dirichlet(np.ones(8), size=400_000)
+    weights = np.random.default_rng(0).dirichlet(np.ones(8), size=100_000)
     expected = [
         np.quantile(weights @ np.append(values, bound), at) for bound, at in zip(RATE, (0.025, 0.975), strict=True)
     ]
-    assert mean_interval(values, RATE) == pytest.approx(expected, abs=2e-3)
+    assert mean_interval(values, RATE) == pytest.approx(expected, abs=4e-3)
 
 
 def test_of_equal_runs_the_bound_is_exact():
@@ -55,9 +55,9 @@ def test_of_equal_runs_the_bound_is_exact():
 
 def test_differences_have_half_a_run_at_either_bound():
     values = np.random.default_rng(1).uniform(-0.5, 1, size=7)
-    weights = np.random.default_rng(0).dirichlet([*np.ones(7), 0.5, 0.5], size=400_000)
+    weights = np.random.default_rng(0).dirichlet([*np.ones(7), 0.5, 0.5], size=100_000)
     expected = np.quantile(weights @ np.append(values, (-1, 1)), (0.025, 0.975))
-    assert mean_interval(values, DIFFERENCE) == pytest.approx(tuple(expected), abs=4e-3)
+    assert mean_interval(values, DIFFERENCE) == pytest.approx(tuple(expected), abs=8e-3)
     # Of runs at the bounds alone it is Jeffreys's: Brown, Cai & DasGupta 2001, Stat. Sci. 16, 101.
     jeffreys = 2 * beta.ppf((0.025, 0.975), 3.5, 4.5) - 1
     assert mean_interval([1] * 3 + [-1] * 4, DIFFERENCE) == pytest.approx(tuple(jeffreys), abs=1e-6)
@@ -121,6 +121,15 @@ def test_the_crossed_interval_is_worked_out_by_hand():
     # Of no variance but the run's own there are as many runs as runs, but no more count than there are pairs.
     checkered = np.indices((2, 12)).sum(axis=0) % 2
     assert crossed_interval(checkered, RATE) == pytest.approx(share_interval(6, 12), abs=1e-6)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.4])
+def test_the_crossed_interval_stands_wherever_runs_are_missing(share):
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        table_SP = np.where(rng.random((3, 8)) < share, np.nan, rng.integers(0, 5, size=(3, 8)) / 4)
+        found = crossed_interval(table_SP, RATE)
+        assert found is None or 0 <= found[0] < np.nanmean(table_SP) < found[1] <= 1
 
 
 def test_edges_of_the_crossed_interval():
