@@ -155,15 +155,15 @@ def test_a_trends_p_value_is_that_of_all_permutations():
 def test_crossed_runs_take_seeds_and_splits_as_random():
     """Without any effect, two seeds by twelve pairs with half of the variance between pairs: p below 0.05 in 5 %."""
     rng = np.random.default_rng(3)
-    draws = 200
     p_values = []
-    for _ in range(draws):
+    for _ in range(100):
         noise = [rng.normal(0, 0.1, (2, 12)) + rng.normal(0, 0.1, (1, 12)) for _ in range(2)]
         tested = run_test(HIGHER, crossed(0.5 + noise[0], "lines"), crossed(0.5 + noise[1], "plain"))
         p_values.append(tested.p_value)
     assert tested.num_runs == (24, 24)
     assert tested.seeds_needed**2 >= tested.runs_needed
-    assert 0.01 <= np.mean(np.array(p_values) < 0.05) <= 0.1
+    assert np.mean(np.array(p_values) < 0.05) <= 0.1
+    assert np.mean(np.array(p_values) < 0.5) == pytest.approx(0.5, abs=0.15)
 
 
 def test_p_values_are_adjusted_over_the_hypotheses_and_those_that_came_later_cost_the_others_nothing():
