@@ -207,11 +207,10 @@ def _p_value(hypothesis: Hypothesis, contrast: Contrast) -> float | None:
         return prove_equivalence(contrast.estimate.value, error, freedom, margin)
     if contrast.is_crossed and error:
         return float(2 * student.sf(abs(contrast.estimate.value) / error, freedom))
+    units = [cell.units(values) for cell, values in zip(contrast.cells, contrast.values, strict=True)]
     if hypothesis.trend:
-        return trend_p_value(contrast.values, contrast.weights_K, contrast.is_paired)
-    if contrast.is_paired:
-        return compare_paired(*contrast.values).p_value
-    return compare_independent(*contrast.values)
+        return trend_p_value(units, contrast.weights_K, contrast.is_paired)
+    return compare_paired(*units).p_value if contrast.is_paired else compare_independent(*units)
 
 
 def _p_value_of_equal_runs(contrast: Contrast, margin: float) -> float:
