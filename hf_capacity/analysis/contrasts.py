@@ -62,8 +62,8 @@ def contrast_cells(cells: Sequence[Cell], rate: str, weights: Sequence[float]) -
         cells = [_of_seeds(cell, shared) for cell in cells]
     values = tuple(np.array(cell.values(rate)) for cell in cells)
     if shared:
-        sums_R = weights_K @ np.array(values)
         furthest = float(np.abs(weights_K).sum()) / 2
+        sums_R = np.clip(weights_K @ np.array(values), -furthest, furthest)  # rounding may carry them past it
         estimate = cells[0].mean(sums_R.tolist(), (-furthest, furthest))
         terms = [cells[0].precision(sums_R)]
     else:

@@ -5,10 +5,7 @@ import dataclasses
 from ..config.hypotheses import FEWEST_RUNS
 from .cells import Cell, Mean
 from .contrasts import contrast_cells
-
-
-# Between which the difference of two rates lies.
-OF_RATES = (-1.0, 1.0)
+from .intervals import DIFFERENCE
 
 
 def difference_of(first: Cell, second: Cell, rate: str) -> Mean:
@@ -23,7 +20,7 @@ def paired_difference(treated: Cell, control: Cell, rate: str) -> Mean:
     """The mean difference over the pairs of runs with the same seeds, of which there is one at least."""
     first, second = shared_runs(treated, control)
     pairs = zip(first.values(rate), second.values(rate), strict=True)
-    return first.mean([one - other for one, other in pairs], OF_RATES)
+    return first.mean([one - other for one, other in pairs], DIFFERENCE)
 
 
 def shared_runs(treated: Cell, control: Cell) -> tuple[Cell, Cell]:

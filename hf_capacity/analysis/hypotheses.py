@@ -23,6 +23,10 @@ SIGNIFICANT = 0.05
 Verdict = Literal["supported", "opposed", "open"]
 
 
+class Untestable(ValueError):
+    """Some cells cannot test a hypothesis; the message says why."""
+
+
 class Tested(NamedTuple):
     """A hypothesis, and what the runs say of it.
 
@@ -40,9 +44,10 @@ class Tested(NamedTuple):
         verdict: `supported` or `opposed` where the adjusted p value is below 0.05, by the sign of the difference
             (where `same` is expected, `opposed` where the difference exceeds its margin); `open` else.
         detectable_difference: What these runs had 80 % power to find, at the level of Holm's first step (0.05 over the
-            number of hypotheses). None where that is no difference up to 1, or where all runs of each group are alike.
-        runs_needed: How many runs of each group would find half of it or, where it is None, the smallest difference of
-            interest; None where all runs are alike, or no number would do.
+            number of hypotheses); where `same` is expected, the margin. None where that is no difference up to 1, or
+            where all runs are alike, so that their variance is not known.
+        runs_needed: How many runs of each group have 80 % power for half of it, or of 1; None where the variance is
+            not known.
         is_post_hoc: Whether the hypothesis was stated or changed when there were finished runs.
         fault: Why it could not be tested, in a few words; empty where it was.
     """
@@ -98,7 +103,7 @@ def select_groups(hypothesis: Hypothesis, cells: Sequence[Cell]) -> tuple[Cell, 
     """The cells that a hypothesis compares, those of a trend small ones first.
 
     Raises:
-        ValueError: It cannot be tested on these cells: one is missing, or has too few runs, or there are too many.
+        Untestable: It cannot be tested on these cells: one is missing, or has too few runs, or there are too many.
     """
     found = [_select(selection, cells) for selection in hypothesis.selections]
     if hypothesis.trend:
@@ -106,17 +111,17 @@ def select_groups(hypothesis: Hypothesis, cells: Sequence[Cell]) -> tuple[Cell, 
         num_sizes = len({cell.num_parameters for cell in groups})
         if num_sizes < len(groups) or num_sizes < FEWEST_SIZES:
             expected = f"a trend takes {FEWEST_SIZES} sizes or more, and one cell of each"
-            raise ValueError(f"{_spell(hypothesis.trend)} selects {_count(groups)} of {num_sizes} sizes; {expected}")
+            raise Untestable(f"{_spell(hypothesis.trend)} selects {_count(groups)} of {num_sizes} sizes; {expected}")
     else:
         for selection, chosen in zip(hypothesis.selections, found, strict=True):
             if len(chosen) != 1:
-                raise ValueError(f"{_spell(selection)} selects {_count(chosen)}, and has to select one")
+                raise Untestable(f"{_spell(selection)} selects {_count(chosen)}, and has to select one")
         groups = tuple(chosen[0] for chosen in found)
         if _without_seeds(groups[0]) == _without_seeds(groups[1]):
-            raise ValueError(f"{' and '.join(map(_spell, hypothesis.selections))} select the same cell")
+            raise Untestable(f"{' and '.join(map(_spell, hypothesis.selections))} select the same cell")
     few = min(groups, key=lambda cell: cell.num_runs)
     if few.num_runs < FEWEST_RUNS:
-        raise ValueError(f"{few.title}, {few.model} has fewer than {FEWEST_RUNS} runs ({few.num_runs})")
+        raise Untestable(f"{few.title}, {few.model} has fewer than {FEWEST_RUNS} runs ({few.num_runs})")
     return groups
 
 
@@ -124,10 +129,10 @@ def measure(hypothesis: Hypothesis, groups: Sequence[Cell]) -> Contrast:
     """The difference that a hypothesis is about, of the cells that `select_groups` gives.
 
     Raises:
-        ValueError: Some of their runs do not have its rate.
+        Untestable: Some of their runs do not have its rate.
     """
     if any(None in cell.values(hypothesis.rate) for cell in groups):
-        raise ValueError(f"not all runs have {hypothesis.rate}")
+        raise Untestable(f"not all runs have {hypothesis.rate}")
     return contrast_cells(groups, hypothesis.rate, weights_of(hypothesis, groups))
 
 
@@ -176,7 +181,7 @@ def _test(hypothesis: Hypothesis, cells: Sequence[Cell], num_hypotheses: int) ->
     try:
         groups = select_groups(hypothesis, cells)
         contrast = measure(hypothesis, groups)
-    except ValueError as fault:
+    except Untestable as fault:
         return tested._replace(fault=str(fault)), None
     tested = tested._replace(
         groups=groups,
@@ -189,7 +194,7 @@ def _test(hypothesis: Hypothesis, cells: Sequence[Cell], num_hypotheses: int) ->
         return tested, contrast
     design = design_of(hypothesis, contrast, num_hypotheses)
     detectable = detectable_difference(design)
-    needed = runs_needed(detectable / 2 if detectable else hypothesis.smallest_difference, design)
+    needed = runs_needed((detectable or 1) / 2, design)
     return tested._replace(detectable_difference=detectable, runs_needed=needed), contrast
 
 
@@ -202,11 +207,10 @@ def _p_value(hypothesis: Hypothesis, contrast: Contrast) -> float | None:
         return prove_equivalence(contrast.estimate.value, error, freedom, margin)
     if contrast.is_crossed and error:
         return float(2 * student.sf(abs(contrast.estimate.value) / error, freedom))
+    units = [cell.units(values) for cell, values in zip(contrast.cells, contrast.values, strict=True)]
     if hypothesis.trend:
-        return trend_p_value(contrast.values, contrast.weights_K, contrast.is_paired)
-    if contrast.is_paired:
-        return compare_paired(*contrast.values).p_value
-    return compare_independent(*contrast.values)
+        return trend_p_value(units, contrast.weights_K, contrast.is_paired)
+    return compare_paired(*units).p_value if contrast.is_paired else compare_independent(*units)
 
 
 def _p_value_of_equal_runs(contrast: Contrast, margin: float) -> float:

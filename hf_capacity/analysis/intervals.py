@@ -1,10 +1,11 @@
 """Intervals of 95 % over runs that cover what they say from five runs up, and none below.
 
 A trained model is the unit of replication. Which way to an interval is taken was decided by simulation over the shapes
-that runs have here (`scripts/coverage.py`). Shape suffixes: S seeds, P pairs (or other splits), G distinct values.
+that runs have here (`scripts/interval_coverage.py`). Shape suffixes: S seeds, P pairs (or other splits), G distinct
+values, T arguments of a characteristic function.
 """
 
-from functools import cache
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -17,8 +18,8 @@ from ..config.hypotheses import FEWEST_RUNS
 
 
 TAIL = 0.025
-# What a rate can be; a difference of two lies between -1 and 1.
-RATE = (0.0, 1.0)
+# What a rate can be, and the difference of two.
+RATE, DIFFERENCE = (0.0, 1.0), (-1.0, 1.0)
 # Of the integral over a characteristic function: its logarithmic grid, on which the trapezoid rule is exact to 1e-8.
 STEP = 0.125
 TIMES = np.exp(np.arange(-20, 20 + STEP, STEP))
@@ -32,6 +33,12 @@ class VarianceShares(NamedTuple):
     seeds: float
     pairs: float
     rest: float
+
+    def of_mean(self, values_SP: np.ndarray) -> float:
+        """The variance of the mean of a table, as a share of the variance of a run."""
+        is_run = ~np.isnan(values_SP)
+        of_seeds, of_pairs = (np.sum(is_run.sum(axis=axis) ** 2) / is_run.sum() for axis in (1, 0))
+        return float(of_seeds * self.seeds + of_pairs * self.pairs + self.rest) / int(is_run.sum())
 
 
 def share_interval(count: int, total: int) -> Interval | None:
@@ -53,48 +60,66 @@ def share_interval(count: int, total: int) -> Interval | None:
 def mean_interval(values: ArrayLike, bounds: Interval | None = None) -> Interval | None:
     """95 % interval of a mean over independent runs.
 
-    Without bounds it is Student's. Between bounds, where runs pile up at an end or differ in rare ones that a few runs
-    may not hold, that covers far too little, and the interval is that of Learned-Miller & Thomas (2019, arXiv
-    1905.06208): the upper end is the 97.5 % quantile of the mean of n runs and the upper bound under weights that are
-    uniform over all that sum to one, the lower end the same from below. Of runs that are all 0 or 1 it is Clopper &
-    Pearson's. Where all n runs are c, the weight w of the bound has P(w > x) = (1 - x)^n, so that the upper end is
-    c + (upper bound - c) (1 - 0.025^(1/n)). That is exact: a mean beyond it takes a distribution that exceeds c so
-    often that n runs are all at most c with a chance below 0.025, even if what exceeds c lies at the bound.
+    Without bounds it is Student's. Rates pile up at a bound, or differ in rare runs that a few may not hold, and there
+    that covers far too little: theirs is the interval of Learned-Miller & Thomas (2019, arXiv 1905.06208). Its upper
+    end is the 97.5 % quantile of the mean of n runs and the upper bound under weights that are uniform over all that
+    sum to one, the lower end the same from below. Of runs that are all 0 or 1 it is Clopper & Pearson's. Where all n
+    runs are c, the weight w of the bound has P(w > x) = (1 - x)^n, so that the upper end is c + (upper bound - c)
+    (1 - 0.025^(1/n)). That is exact: a mean beyond it takes a distribution that exceeds c so often that n runs are all
+    at most c with a chance below 0.025, even if what exceeds c lies at the bound.
+
+    Differences of rates, whose bounds lie on both sides of 0, do not pile up there. Of them it is enough to have half
+    a run at either bound in both quantiles, the runs' weights in proportion (after Rubin 1981, Ann. Stat. 9, 130; of 0
+    and 1 that would be Jeffreys's interval).
 
     Args:
         values: One number per run.
-        bounds: Between which the values must lie, as `RATE`; None where there are none.
+        bounds: Between which the values must lie, as `RATE` or `DIFFERENCE`; None where there are none.
 
     Returns:
         Lower and upper end, or None for fewer than five runs.
     """
     (values,) = finite_columns(values=values) if len(values) else [np.empty(0)]
-    return _mean_interval(tuple(values.tolist()), bounds) if len(values) >= FEWEST_RUNS else None
+    if len(values) < FEWEST_RUNS:
+        return None
+    if bounds is None:
+        half = student.ppf(1 - TAIL, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+        return float(values.mean() - half), float(values.mean() + half)
+    return _between(tuple(values.tolist()), bounds, float(len(values)))
 
 
 def crossed_interval(values_SP: ArrayLike, bounds: Interval | None = None) -> Interval | None:
     """95 % interval of a mean over runs that cross seeds with pairs, both a sample: such runs are not independent.
 
     The variance of the mean follows from those of seeds, pairs and the rest (`variance_shares`), the degrees of
-    freedom from Satterthwaite (1946, Biometrics Bull. 2, 110); the interval is Student's, cut at the bounds.
+    freedom from Satterthwaite (1946, Biometrics Bull. 2, 110); without bounds the interval is Student's. Between
+    bounds it reaches as far as that does, or as far as `mean_interval` of the effective number of runs: the variance
+    of a run over that of the mean, of which never more than there are seeds or pairs, whichever is greater.
+
+    Two seeds hardly show how much seeds matter: the interval covers too little where that is a quarter or more.
 
     Args:
         values_SP: One number per run, a row per seed and a column per pair, NaN where there is no such run.
-        bounds: Between which the values must lie, as `RATE`; None where there are none.
+        bounds: Between which the values must lie, as `RATE` and `DIFFERENCE`; None where there are none.
 
     Returns:
-        Lower and upper end, or None for fewer than two seeds, two pairs or five of either.
+        Lower and upper end, or None for fewer than two seeds, two pairs or five of either, or where no two runs share
+        seeds, or none a pair.
     """
     table_SP = _table(values_SP)
-    if min(table_SP.shape) < 2 or max(table_SP.shape) < FEWEST_RUNS:
+    larger = max(table_SP.shape)
+    if min(table_SP.shape) < 2 or larger < FEWEST_RUNS or np.isnan(_components(table_SP)).any():
         return None
-    if np.isnan(_components(table_SP)).any():
-        return None
-    mean = float(np.nanmean(table_SP))
+    runs = table_SP[~np.isnan(table_SP)]
     variance, freedom = variance_of_the_mean(table_SP)
-    half = float(student.ppf(1 - TAIL, freedom) * np.sqrt(variance))
-    low, high = bounds or (-np.inf, np.inf)
-    return max(mean - half, low), min(mean + half, high)
+    half = student.ppf(1 - TAIL, freedom) * np.sqrt(variance)
+    low, high = float(runs.mean() - half), float(runs.mean() + half)
+    if bounds is None:
+        return low, high
+    shares = variance_shares(table_SP)
+    num_effective = larger if shares is None else min(larger, 1 / shares.of_mean(table_SP))
+    lower, higher = _between(tuple(runs.tolist()), bounds, float(num_effective))
+    return min(lower, max(low, bounds[0])), max(higher, min(high, bounds[1]))
 
 
 def variance_shares(values_SP: ArrayLike) -> VarianceShares | None:
@@ -132,37 +157,38 @@ def finite_columns(**columns: ArrayLike) -> list[np.ndarray]:
     return arrays
 
 
-@cache  # a report asks again wherever the same mean stands: in a table, a figure, a sentence
-def _mean_interval(values: tuple[float, ...], bounds: Interval | None) -> Interval:
-    runs = np.array(values)
-    if bounds is None:
-        half = student.ppf(1 - TAIL, len(runs) - 1) * runs.std(ddof=1) / np.sqrt(len(runs))
-        return float(runs.mean() - half), float(runs.mean() + half)
+@lru_cache(10_000)  # a report asks again wherever the same mean stands: in a table, a figure, a sentence
+def _between(values: tuple[float, ...], bounds: Interval, num_effective: float) -> Interval:
+    """Of as many runs as count, with a run at the bound in question or, of differences, half a run at either."""
     low, high = bounds
-    if runs.min() < low or runs.max() > high:
-        raise ValueError(f"Expected values between {low:g} and {high:g}; got {runs.min():g} to {runs.max():g}.")
-    distinct, counts = np.unique(runs, return_counts=True)
-    return -_upper_end(-distinct, counts, -low), _upper_end(distinct, counts, high)
+    if min(values) < low or max(values) > high:
+        raise ValueError(f"Expected values between {low:g} and {high:g}; got {min(values):g} to {max(values):g}.")
+    distinct, counts = np.unique(values, return_counts=True)
+    weights = counts * num_effective / len(values)
+    if low < 0 < high:
+        distinct, weights = np.append(distinct, bounds), np.append(weights, (0.5, 0.5))
+        return -_weighted_quantile(-distinct, weights), _weighted_quantile(distinct, weights)
+    weights, from_below, from_above = np.append(weights, 1.0), np.append(distinct, low), np.append(distinct, high)
+    return -_weighted_quantile(-from_below, weights), _weighted_quantile(from_above, weights)
 
 
-def _upper_end(distinct_G: np.ndarray, weights_G: np.ndarray, bound: float) -> float:
-    """97.5 % quantile of a mean under Dirichlet weights, those of the values and 1 for the bound.
+def _weighted_quantile(values_G: np.ndarray, weights_G: np.ndarray) -> float:
+    """97.5 % quantile of the mean of values under Dirichlet weights.
 
     That mean is at most m where the weighted sum of independent gamma variables, of shape `weights` and scale
     `values - m`, is not positive; the chance of that is an integral over the characteristic function (Gil-Pelaez 1951,
     Biometrika 38, 481).
     """
-    values, weights = np.append(distinct_G, bound), np.append(weights_G, 1.0)
-    if values.min() == bound:
-        return bound
+    low, high = values_G.min(), values_G.max()
+    if low == high:
+        return float(low)
 
     def excess(mean: float) -> float:
-        scales = (values - mean) / np.abs(values - mean).max()
-        terms = np.outer(TIMES, scales)
-        sizes = np.exp(-0.5 * np.log1p(terms**2) @ weights)
-        return 0.5 - STEP / np.pi * float(np.sum(sizes * np.sin(np.arctan(terms) @ weights))) - (1 - TAIL)
+        terms_TG = np.outer(TIMES, (values_G - mean) / (high - low))
+        sizes_T = np.exp(-0.5 * np.log1p(terms_TG**2) @ weights_G)
+        return 0.5 - STEP / np.pi * float(np.sum(sizes_T * np.sin(np.arctan(terms_TG) @ weights_G))) - (1 - TAIL)
 
-    return float(brentq(excess, values.min(), bound, xtol=1e-9))
+    return float(brentq(excess, low, high, xtol=1e-9))
 
 
 def _table(values_SP: ArrayLike) -> np.ndarray:
@@ -197,6 +223,7 @@ def variance_of_the_mean(table_SP: np.ndarray) -> tuple[float, float]:
     is_run = ~np.isnan(table_SP)
     num_runs, num_seeds, num_pairs = int(is_run.sum()), *table_SP.shape
     of_seeds, of_pairs, of_rest = _components(table_SP)
+    of_rest = max(of_rest, 0.0)
     # The mean squares that a full table would have; with runs missing, with as many runs a seed or pair on average.
     squares = {
         "seeds": (of_rest + of_seeds * np.sum(is_run.sum(axis=1) ** 2) / num_runs, num_seeds - 1),

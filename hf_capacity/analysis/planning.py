@@ -12,7 +12,7 @@ from ..config.hypotheses import Hypothesis
 from ..config.study import estimated_work
 from .cells import Cell, cells_of
 from .contrasts import shared_seeds
-from .hypotheses import SIGNIFICANT, design_of, measure, seeds_for, select_groups, weights_of
+from .hypotheses import SIGNIFICANT, Untestable, design_of, measure, seeds_for, select_groups, weights_of
 from .power import ENOUGH, Design, power, runs_needed
 
 
@@ -67,7 +67,7 @@ def find_faults(
     for hypothesis in hypotheses:
         try:
             groups = select_groups(hypothesis, cells)
-        except ValueError as fault:
+        except Untestable as fault:
             faults[hypothesis.name] = str(fault)
             continue
         for cell in groups:
@@ -98,7 +98,7 @@ def plan_power(
             return planned._replace(basis=basis)
         try:
             contrast = measure(hypothesis, select_groups(hypothesis, pilot))
-        except ValueError as fault:
+        except Untestable as fault:
             return planned._replace(basis=f"{basis} cannot show it ({fault})")
         if not contrast.standard_error:
             return planned._replace(basis=f"{basis} show no variance")

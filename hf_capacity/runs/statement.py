@@ -4,11 +4,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+import yaml
+
 from ..boundary.reading import read_yaml
-from ..boundary.writing import Damaged
+from ..boundary.writing import Damaged, write_atomically
 from ..config.hypotheses import Hypothesis, read_hypotheses
+from .kept import load_records
 from .records import CLAIM, read_arms
-from .stating import is_from_before, mapping_of
+from .stating import is_from_before, mapping_of, restate
 
 
 class Statement(NamedTuple):
@@ -50,3 +53,11 @@ def read_statement(folder: Path) -> Statement:
         ),
         withdrawn=tuple(mapping_of(content, "withdrawn")),
     )
+
+
+def state_hypotheses(folder: Path, question: str, hypotheses: tuple[Hypothesis, ...]) -> Path:
+    """States hypotheses in the folder of a study whose runs are finished. Gives the path of its `study.yaml`."""
+    path = Path(folder) / CLAIM
+    content = restate(read_yaml(path), question, hypotheses, len(load_records(folder)))
+    write_atomically(path, yaml.safe_dump(content, sort_keys=False, width=120, allow_unicode=True))
+    return path

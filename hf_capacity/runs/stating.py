@@ -73,12 +73,12 @@ def mapping_of(content: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 def _state(name: str, hypothesis: dict[str, Any], num_finished: int) -> dict[str, Any]:
-    entry = {"finished_runs": num_finished, "on": datetime.now(UTC).isoformat(timespec="seconds")}
+    entry = {"finished_runs": num_finished, "at": datetime.now(UTC).isoformat(timespec="seconds")}
     return entry | {"digest": _digest(name, hypothesis, entry)}
 
 
 def _digest(name: str, hypothesis: dict[str, Any], entry: dict[str, Any]) -> str:
-    identity = [name, hypothesis, entry.get("finished_runs"), entry.get("on")]
+    identity = [name, hypothesis, entry.get("finished_runs"), entry.get("at")]
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from hf_capacity.analysis.intervals import mean_interval
+from hf_capacity.analysis.intervals import DIFFERENCE, mean_interval
 from hf_capacity.analysis.statistics import (
     compare_independent,
     compare_paired,
@@ -78,7 +78,7 @@ def test_edges_of_the_paired_comparison():
     assert compare_paired([0.5, 0.7], [0.5, 0.7]) == (2, 0.0, None, 1.0)
     assert compare_paired([3], [1]) == (1, 2.0, None, None)
     assert compare_paired([1, 2, 3, 4, 5], [0, 0, 0, 0, 0], None).p_value == 2 / 2**5
-    assert compare_paired([0.75] * 6, [0.25] * 6).interval == mean_interval([0.5] * 6, (-1, 1))
+    assert compare_paired([0.75] * 6, [0.25] * 6).interval == mean_interval([0.5] * 6, DIFFERENCE)
     # Their sum is 0, but not in floating point.
     assert compare_paired([-0.2, -0.3, 0.1, 0.3, 0.2, -0.1], [0] * 6).p_value == 1
     for treated, control in (([], []), ([1, 2], [1]), ([1, np.nan], [1, 2])):

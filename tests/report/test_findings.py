@@ -4,7 +4,7 @@ import itertools
 import re
 
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import beta
 from support.made_records import PROMPTS, add_run, add_runs, arithmetic
 
 from hf_capacity.analysis.cells import cells_of, ladders_of
@@ -49,7 +49,6 @@ def add_ladder(study, task, small, large, **settings):
     add_runs(study, task, "n56", large, **settings)
 
 
-# Of six pairs that all differ by 1 it is 1 - 2 (1 - 0.025^(1/6)) to 1, which excludes 0; of five it holds it.
 RIGHT, WRONG = [arithmetic(4)] * 6, [arithmetic(0)] * 6
 KNOWS, FORGETS = [{"recall": [50, 50]}] * 6, [{"recall": [2, 50]}] * 6
 
@@ -59,10 +58,12 @@ def test_the_papers_outcome_is_reported_with_its_counts(study):
     assert sentences(study) == [
         "Extrapolation **falls** with size, as the paper claims: trained on arithmetic, n14 (1,582 parameters) gets "
         "1.00 (0.54 to 1.00) of the withheld equations right, n56 (6,328) 0.00 (0.00 to 0.46), 6 runs each, a "
-        "difference of -1.000 (-1.000 to -0.081)."
+        "difference of -1.000 (-1.000 to -0.339)."
     ]
     ends = ["n14 (1,582): 1.00 (0.54 to 1.00), n = 6", "n56 (6,328): 0.00 (0.00 to 0.46), n = 6"]
-    assert sizes(study) == [["arithmetic", "extrapolation", *ends, "-1.000 (-1.000 to -0.081)", "falls", "falls"]]
+    assert sizes(study) == [["arithmetic", "extrapolation", *ends, "-1.000 (-1.000 to -0.339)", "falls", "falls"]]
+    # Twice a count less 1: Jeffreys's interval of 6/6, stretched to -1 and 1.
+    assert 2 * beta(6.5, 0.5).ppf(0.025) - 1 == pytest.approx(0.339, abs=5e-4)
 
 
 def test_the_opposite_outcome_is_reported_as_the_opposite(study):
@@ -106,7 +107,7 @@ def test_a_maximum_in_between_is_found(study):
     mean, *differences = sizes(study)[0][5:8]
     assert mean == "n28 (3,164): 1.00 (0.74 to 1.00), n = 12"
     assert re.fullmatch(r"\+0\.750 \(\+0\.\d+ to \+0\.\d+\)", differences[0])
-    assert differences[1] == "+1.000 (+0.471 to +1.000)"  # 1 - 2 (1 - 0.025^(1/12))
+    assert differences[1] == f"+1.000 ({2 * beta(12.5, 0.5).ppf(0.025) - 1:+.3f} to +1.000)"
     assert sentences(study)[0] == (
         "Trained on arithmetic, extrapolation is **highest in between**: 1.00 (0.74 to 1.00) at n28 (3,164 "
         f"parameters), 12 runs, which is {' and '.join(differences)} against the two ends, uncorrected for its being "
@@ -143,13 +144,13 @@ def test_comparisons_that_agree_are_one_sentence_and_open_ones_another(study):
     for weight_decay in (0.0, 0.1, 1.0):
         large = WRONG if weight_decay < 1 else RIGHT
         add_ladder(study, "arithmetic", RIGHT, large, weight_decay=weight_decay)
-    falls, differ, still_open = sentences(study)
+    differ, falls, still_open = sentences(study)
     assert falls.startswith(
         "Extrapolation **falls** with size in 2 of 3 comparisons, as the paper claims; most when trained on "
         "arithmetic, weight_decay=0, n14"
     )
     assert differ == (
-        "Settings differ in extrapolation in 1 of 4 paired comparisons, by +1.000 (+0.081 to +1.000) in "
+        "Settings differ in extrapolation in 1 of 4 paired comparisons, by +1.000 (+0.339 to +1.000) in "
         "extrapolation: n56 trained on arithmetic, weight_decay=1 against arithmetic, weight_decay=0."
     )
     assert still_open == "It remains **open** whether extrapolation changes with size in 1 of 3 comparisons."
@@ -203,11 +204,10 @@ def test_interventions_are_compared_in_pairs(study):
     [[model, *sides, pairs, fit, extrapolation, only_of, only_against]] = rows(paired_table(cells_in(study)))
     assert (model, pairs, only_of, only_against) == ("n14", "8", "6", "2")
     assert sides == ["arithmetic, weight_decay=0.1", "arithmetic, weight_decay=0"]
-    assert fit == "+0.000 (-0.369 to +0.369)"  # of n pairs that are all alike 1 - 0.025^(1/n) to either side
-    assert extrapolation.startswith("+0.500 (")
-    # Between -1 and 1 the gains are twice a count less 1, and its interval that of Clopper and Pearson of 6/8.
-    low, high = binomtest(6, 8).proportion_ci(0.95, method="exact")
-    assert extrapolation == f"+0.500 ({2 * low - 1:+.3f} to {2 * high - 1:+.3f})"
+    assert fit.startswith("+0.000 (-0.")
+    # The gains are twice a count less 1, and the interval of that is Jeffreys's of 6/8.
+    low, high = 2 * beta(6.5, 2.5).ppf((0.025, 0.975)) - 1
+    assert extrapolation == f"+0.500 ({low:+.3f} to {high:+.3f})"
     assert sentences(study)[0].startswith("It remains **open** whether settings change extrapolation, in 1 paired")
 
 

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ...analysis.cells import Cell, Mean
-from ...analysis.differences import OF_RATES, paired_difference, shared_runs
+from ...analysis.differences import paired_difference, shared_runs
+from ...analysis.intervals import DIFFERENCE
 from ...boundary.shown import ABSENT
 from ..bits import GIVEN_KEYS, estimator_of, has_bits
 from ..claims import Claim, differs, distance_from_zero
@@ -191,7 +192,7 @@ def _where_stored(crowds: Sequence[Crowd]) -> _Stored | None:
     beside, alone = (
         np.mean([_extrapolation(cell).values for cell in cells], axis=0) for cells in zip(*stored, strict=True)
     )
-    return _Stored(len(stored), first.num_runs, first.mean((beside - alone).tolist(), OF_RATES))
+    return _Stored(len(stored), first.num_runs, first.mean((beside - alone).tolist(), DIFFERENCE))
 
 
 def _draw_line(axis: Axes, cells: Sequence[Cell], mean_of: Callable[[Cell], Mean], look: dict[str, Any]) -> None:

@@ -124,7 +124,7 @@ def _power(tested: Tested, study: str) -> str:
         return ""
     difference, half = tested.detectable_difference, "half of it"
     if difference is None:
-        had, half = "had 80 % power for none at all", f"one of {tested.hypothesis.smallest_difference:g}"
+        had, half = "had 80 % power for none, even of 1", "one of 0.5"
     else:
         what = "to show that none exceeds" if tested.hypothesis.expect == "same" else "for a difference of"
         had = f"had 80 % power {what} {difference:.2f}"
