@@ -2,10 +2,7 @@
 
 from typing import NamedTuple
 
-
-# Of five runs a side the exact test can reach p = 0.008, of three it cannot reach 0.05.
-FEWEST_RUNS = 5
-SIGNIFICANT = 0.05
+from ..analysis.cells import Mean
 
 
 class Claim(NamedTuple):
@@ -13,10 +10,23 @@ class Claim(NamedTuple):
 
     Args:
         text: Markdown; a sentence has its full stop, a clause has none.
-        strength: What claims are sorted by, small ones first, such as a p value.
+        strength: What claims are sorted by, large ones first: how far from 0 the interval of a difference stays.
         is_open: Whether the runs leave it open.
     """
 
     text: str
-    strength: float
+    strength: float = 0
     is_open: bool = False
+
+
+def distance_from_zero(difference: Mean) -> float:
+    """How far the interval of a difference stays from 0; 0 where it has none, or holds 0, and nothing is said."""
+    if difference.interval is None:
+        return 0.0
+    low, high = difference.interval
+    return max(low, -high, 0.0)
+
+
+def differs(difference: Mean) -> bool:
+    """Whether the interval of a difference excludes 0."""
+    return distance_from_zero(difference) > 0

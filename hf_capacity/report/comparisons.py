@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
-from ..analysis.cells import RATES, Cell, Ladder
-from ..analysis.statistics import compare_independent
-from .claims import FEWEST_RUNS, SIGNIFICANT
+from ..analysis.cells import RATES, Cell, Ladder, Mean
+from ..analysis.differences import difference_of
+from .claims import differs
+from .rates import rates_and_kinds
 
 
 RATES_OF_SIZE = ("extrapolation", "recall")
@@ -21,16 +21,16 @@ class SizeComparison:
     Args:
         ladder: Two sizes or more, small ones first.
         rate: Which rate is compared.
-        p_value: Of the two ends; None where one of them has too few runs.
+        difference: Of the largest model less the smallest; without an interval where one of them has too few runs.
         best: The size in between whose mean is above both ends, if there is one and the ends have enough runs.
-        p_values_of_best: Of `best` against the smallest and against the largest, if it has enough runs too.
+        differences_of_best: Of `best` less the smallest and less the largest.
     """
 
     ladder: Ladder
     rate: str
-    p_value: float | None
+    difference: Mean
     best: Cell | None = None
-    p_values_of_best: tuple[float, float] | None = None
+    differences_of_best: tuple[Mean, Mean] | None = None
 
     @property
     def ends(self) -> tuple[Cell, Cell]:
@@ -38,19 +38,21 @@ class SizeComparison:
         return self.ladder.cells[0], self.ladder.cells[-1]
 
     @property
-    def change(self) -> float:
-        """The mean of the largest model less that of the smallest."""
-        return _mean(self.ends[1], self.rate) - _mean(self.ends[0], self.rate)
-
-    @property
-    def is_significant(self) -> bool:
-        """Whether the ends differ, before any correction for the number of comparisons."""
-        return self.p_value is not None and self.p_value < SIGNIFICANT
+    def has_interval(self) -> bool:
+        """Whether there are runs enough to say anything."""
+        return self.difference.interval is not None
 
     @property
     def trend(self) -> str:
         """Whether the rate `falls` or `rises` from the smallest model to the largest."""
-        return "falls" if self.change < 0 else "rises"
+        return "falls" if self.difference.value < 0 else "rises"
+
+    @property
+    def verdict(self) -> str:
+        """The trend if the interval excludes 0."""
+        if not self.has_interval:
+            return "too few runs"
+        return self.trend if differs(self.difference) else "open"
 
     @property
     def claim(self) -> str | None:
@@ -60,12 +62,12 @@ class SizeComparison:
 
 
 def compare_sizes(ladders: Sequence[Ladder]) -> list[SizeComparison]:
-    """A comparison for each ladder and rate; none for a ladder of a single size."""
+    """A comparison for each ladder and rate, kinds of questions apart too; none for a ladder of a single size."""
     return [
         _compare_ends(ladder, rate)
         for ladder in ladders
-        for rate in RATES_OF_SIZE
-        if len(ladder.cells) > 1 and all(rate in cell.rates for cell in ladder.cells)
+        for rate in rates_and_kinds(ladder.cells)
+        if len(ladder.cells) > 1 and rate.split(" of ")[0] in RATES_OF_SIZE
     ]
 
 
@@ -75,21 +77,14 @@ def joint_ladders(ladders: Sequence[Ladder]) -> list[Ladder]:
 
 
 def _compare_ends(ladder: Ladder, rate: str) -> SizeComparison:
-    small, large = (cell.units(cell.values(rate)) for cell in (ladder.cells[0], ladder.cells[-1]))
-    if min(len(small), len(large)) < FEWEST_RUNS:
-        return SizeComparison(ladder, rate, None)
-    p_value = _p_value(tuple(small), tuple(large))
+    small, large = ladder.cells[0], ladder.cells[-1]
+    difference = difference_of(large, small, rate)
     best = max(ladder.cells, key=lambda cell: _mean(cell, rate))
-    if _mean(best, rate) <= max(_mean(ladder.cells[0], rate), _mean(ladder.cells[-1], rate)):
-        return SizeComparison(ladder, rate, p_value)
-    picked = best.units(best.values(rate))
-    p_values = tuple(_p_value(tuple(picked), tuple(end)) for end in (small, large))
-    return SizeComparison(ladder, rate, p_value, best, p_values if len(picked) >= FEWEST_RUNS else None)
-
-
-@lru_cache
-def _p_value(first: tuple[float, ...], second: tuple[float, ...]) -> float | None:
-    return compare_independent(first, second)  # a second of work for ten runs a side, and both table and finding ask
+    if difference.interval is None or _mean(best, rate) <= max(_mean(small, rate), _mean(large, rate)):
+        return SizeComparison(ladder, rate, difference)
+    return SizeComparison(
+        ladder, rate, difference, best, (difference_of(best, small, rate), difference_of(best, large, rate))
+    )
 
 
 def _mean(cell: Cell, rate: str) -> float:

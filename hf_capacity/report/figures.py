@@ -53,6 +53,13 @@ MEASURES = {
     },
     "recall": {"label": "facts (recall)", "color": "#009E73", "marker": "s", "linestyle": (0, (4, 1.2))},
 }
+# Extrapolation of one kind of question; a plus and a minus, since addition and subtraction come first.
+KINDS = (
+    {"color": "#6B2C00", "marker": "+", "linestyle": (0, (1, 1))},
+    {"color": "#AA4499", "marker": "_", "linestyle": (0, (3, 1, 1, 1))},
+    {"color": "#6B2C00", "marker": "x", "linestyle": (0, (5, 2))},
+    {"color": "#AA4499", "marker": "1", "linestyle": (0, (1, 3))},
+)
 # A panel narrower than a quarter of the page shows nothing.
 MOST_COLUMNS = 4
 # One look for each size of a demand, distinct without colour too.

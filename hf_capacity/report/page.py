@@ -12,10 +12,13 @@ from .study import read_results
 # In the order of the page; each is a file in `sections/`.
 SECTIONS = (
     "opening",
+    "hypotheses",
     "finding",
+    "beside_the_original",
     "against_capacity",
     "size_comparisons",
     "last_checkpoint",
+    "seeds_and_splits",
     "memorised_bits",
     "capacity_in_bits",
     "crowding_out",

@@ -3,54 +3,53 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..analysis.cells import RATES, Cell, Mean
-from ..analysis.statistics import PairedComparison, PairedEvents, compare_paired, compare_paired_events
-from .wording import mean_text, p_text
-
-
-Pairs = list[tuple[float, float]]
+from ..analysis.cells import Cell, Mean
+from ..analysis.differences import paired_difference, shared_runs
+from .rates import rates_and_kinds
 
 
 class PairedCells(NamedTuple):
-    """A rate of the runs of one cell beside that of its control, the same model in its first cell."""
+    """A rate of the runs of one cell beside that of its control, the same model in its first cell.
+
+    Args:
+        rate: Which rate is compared.
+        treated, control: The cells, with only the runs that have a counterpart.
+        difference: The mean over pairs.
+    """
 
     rate: str
     treated: Cell
     control: Cell
-    difference: PairedComparison
-    all_right: PairedEvents
+    difference: Mean
+
+    @property
+    def num_pairs(self) -> int:
+        return self.treated.num_runs
+
+    @property
+    def only_treated(self) -> int:
+        """In how many pairs only the treated run gets every question right."""
+        return self._count_only(self.treated, self.control)
+
+    @property
+    def only_control(self) -> int:
+        """In how many pairs only its control does."""
+        return self._count_only(self.control, self.treated)
+
+    def _count_only(self, one: Cell, other: Cell) -> int:
+        both = zip(one.all_right(self.rate), other.all_right(self.rate), strict=True)
+        return sum(right and not others for right, others in both)
 
 
 def compare_pairs(cells: Sequence[Cell]) -> list[PairedCells]:
-    """Compares the cells of each model with the first of them; crossed ones are left out, not being independent."""
+    """Compares the cells of each model with the first of them that has the rate too."""
     found = []
     for model in dict.fromkeys(cell.model for cell in cells):
-        for rate in RATES:
-            control, *others = [cell for cell in cells if cell.model == model and rate in cell.rates] or [None]
-            for treated in others:
-                pairs = pairs_of(treated, control, rate)
-                if len(pairs) > 1 and not treated.is_crossed:
-                    found.append(_compare(rate, treated, control, pairs))
+        own = [cell for cell in cells if cell.model == model]
+        for rate in dict.fromkeys(rate for cell in own for rate in rates_and_kinds([cell])):
+            control, *others = [cell for cell in own if rate in rates_and_kinds([cell])]
+            for other in others:
+                pairs = shared_runs(other, control)
+                if pairs[0].num_runs > 1:
+                    found.append(PairedCells(rate, *pairs, paired_difference(*pairs, rate)))
     return found
-
-
-def pairs_of(treated: Cell, control: Cell, rate: str) -> Pairs:
-    """A rate of every run and of its control, the run with the same seeds, where there is one."""
-    by_seeds = [dict(zip(cell.seeds, cell.values(rate), strict=True)) for cell in (treated, control)]
-    return [(by_seeds[0][seeds], by_seeds[1][seeds]) for seeds in by_seeds[0] if seeds in by_seeds[1]]
-
-
-def difference_texts(difference: PairedComparison) -> list[str]:
-    """The number of pairs, the mean of their differences with its interval, and the p value of the paired test."""
-    return [str(difference.num_pairs), difference_text(difference), p_text(difference.p_value)]
-
-
-def difference_text(difference: PairedComparison) -> str:
-    """The mean of the differences with its interval."""
-    return mean_text(Mean(difference.mean_difference, difference.interval), "{:+.3f}")
-
-
-def _compare(rate: str, treated: Cell, control: Cell, pairs: Pairs) -> PairedCells:
-    first, second = zip(*pairs, strict=True)
-    events = compare_paired_events([value == 1 for value in first], [value == 1 for value in second])
-    return PairedCells(rate, treated, control, compare_paired(first, second), events)

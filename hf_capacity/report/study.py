@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from ..analysis.cells import RATES, Cell, Ladder, Record, cells_of, ladders_of
+from ..analysis.hypotheses import Tested, test_hypotheses
 from ..runs.kept import load_curves, load_records
+from ..runs.originals import Original, find_original, read_original
 from ..runs.records import read_arms, read_description, read_unfinished
+from ..runs.statement import read_statement
 from .markdown import plain
 
 
@@ -21,20 +24,30 @@ class StudyResults:
     Args:
         name: The study's name.
         description: What it asks; empty where its folder does not say.
+        question: The same in one sentence, if its folder states it.
+        tested: Its hypotheses, and what its runs say of them.
+        withdrawn: The names of hypotheses that were dropped or changed when there were runs.
         records: The run records, in the order of the cells.
         cells: As `cells_of` gives them.
         ladders: As `ladders_of` gives them.
         curves: The learning curve of each run, by run id.
         unfinished: A line of text for each run that failed or did not finish.
+        original: The study that it replicates, if it replicates one.
+        records_of_original: The records of that study; none where it is not found.
     """
 
     name: str
     description: str
+    question: str
+    tested: Sequence[Tested]
+    withdrawn: Sequence[str]
     records: Sequence[Record]
     cells: Sequence[Cell]
     ladders: Sequence[Ladder]
     curves: Curves
     unfinished: Sequence[str]
+    original: Original | None = None
+    records_of_original: Sequence[Record] = ()
 
     @property
     def fewest_runs(self) -> int:
@@ -80,12 +93,20 @@ def read_results(folder: Path) -> StudyResults:
         raise ValueError(f"{folder} has no finished run ({found}): `hf-capacity run STUDY` trains some.")
     curves = load_curves(folder, records)
     cells = cells_of(records, read_arms(folder))
+    statement = read_statement(folder)
+    original = read_original(folder)
+    folder_of_original = find_original(folder, original) if original else None
     return StudyResults(
         name=plain(records[0]["study"]),
         description=read_description(folder),
+        question=plain(statement.question),
+        tested=test_hypotheses(statement.hypotheses, cells) if statement.hypotheses else [],
+        withdrawn=statement.withdrawn,
         records=[record for cell in cells for record in cell.records],
         cells=cells,
         ladders=ladders_of(cells),
         curves=curves,
         unfinished=unfinished,
+        original=original,
+        records_of_original=load_records(folder_of_original) if folder_of_original else (),
     )

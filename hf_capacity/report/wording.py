@@ -1,9 +1,13 @@
 """How tables and sentences word a cell and its numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..analysis.cells import Cell, Mean, Share
 from ..boundary.shown import ABSENT
+
+
+# Without an interval; of more, where they cross, only the ends.
+MOST_RUNS_LISTED = 6
 
 
 def names(cell: Cell) -> list[str]:
@@ -17,18 +21,35 @@ def has_withheld(cell: Cell) -> bool:
 
 
 def mean_text(mean: Mean, form: str = "{:.3f}") -> str:
-    """A mean with its interval; runs that all came out the same have none that means anything."""
-    if mean.interval is None:
-        return form.format(mean.value)
-    low, high = mean.interval
-    ends = "all alike" if low == high else f"{form.format(low)} to {form.format(high)}"
-    return f"{form.format(mean.value)} ({ends})"
+    """A mean with its interval or, of runs too few for one, with the runs themselves; equal ones are *all alike*."""
+    value = form.format(mean.value)
+    if len(mean.values) < 2 and mean.interval is None:
+        return value
+    low, high = mean.interval or (min(mean.values), max(mean.values))
+    if low == high:
+        return f"{value} (all alike)"
+    if mean.interval is None and len(mean.values) <= MOST_RUNS_LISTED:
+        return f"{value} ({', '.join(map(form.format, mean.values))})"
+    return f"{value} ({'' if mean.interval else 'runs from '}{form.format(low)} to {form.format(high)})"
 
 
 def share_text(share: Share) -> str:
-    """k/n with the interval of the rate."""
+    """k/n with the interval of the rate, if there are runs enough for one."""
+    if share.interval is None:
+        return f"{share.count}/{share.total}"
     low, high = share.interval
     return f"{share.count}/{share.total} ({low:.2f} to {high:.2f})"
+
+
+def difference_text(difference: Mean) -> str:
+    """The difference of two means or the mean of differences, its sign always shown."""
+    return mean_text(difference, "{:+.3f}")
+
+
+def kinds_text(differences: Mapping[str, Mean]) -> str:
+    """What is added to a difference in extrapolation: `; of addition -0.500 (-0.700 to -0.300), of ...`."""
+    texts = [f"{rate.removeprefix('extrapolation ')} {difference_text(one)}" for rate, one in differences.items()]
+    return f"; {', '.join(texts)}" if texts else ""
 
 
 def p_text(p_value: float) -> str:
@@ -42,24 +63,21 @@ def equals(p_value: float) -> str:
     return text if text.startswith("<") else f"= {text}"
 
 
-def at_most(p_value: float) -> str:
-    """What follows "p" of several that are no greater: `≤ 0.048`, `< 0.0001`."""
-    text = p_text(p_value)
-    return text if text.startswith("<") else f"≤ {text}"
-
-
 def fraction(count: Sequence[int] | None) -> str:
     """A count of right answers."""
     return ABSENT if count is None else f"{count[0]:,}/{count[1]:,}"
 
 
 def runs_text(cells: Sequence[Cell]) -> str:
-    """Over how many runs each of these cells is: `6 runs each`, or `5 and 6 runs`; of crossed ones how many count."""
-    counts = []
-    for cell in cells:
-        independent = len(cell.units(cell.values("loss")))
-        counts.append(f"{cell.num_runs}" + (f" ({independent} independent)" if cell.is_crossed else ""))
+    """Over how many runs each of these cells is: `6 runs each`, or `5 and 6 runs`; of crossed ones what crosses."""
+    counts = [f"{cell.num_runs}" + (f" ({crossing_text(cell)})" if cell.is_crossed else "") for cell in cells]
     if len(set(counts)) > 1:
         return f"{' and '.join(counts)} runs"
     noun = "run" if counts[0] == "1" else "runs"
     return f"{counts[0]} {noun} each" if len(counts) > 1 else f"{counts[0]} {noun}"
+
+
+def crossing_text(cell: Cell) -> str:
+    """What its runs cross: `2 seeds x 6 splits`."""
+    splits, *seeds = zip(*cell.seeds, strict=True)
+    return f"{len(set(zip(*seeds, strict=True)))} seeds x {len(set(splits))} splits"

@@ -47,7 +47,7 @@ def test_cells_go_by_the_authors_names_and_in_the_authors_order(study):
 
 def test_the_first_arm_is_what_the_others_are_compared_with(study):
     against = {
-        line.split("|")[4].strip() for line in paired_table(cells_of(read_records(study), ARMS)).splitlines()[2:]
+        line.split("|")[3].strip() for line in paired_table(cells_of(read_records(study), ARMS)).splitlines()[2:]
     }
     assert against == {"both, plain"}
 

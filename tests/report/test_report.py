@@ -130,18 +130,15 @@ def rows_under(heading, page):
 
 
 def test_runs_that_differ_in_seeds_are_one_row_with_intervals(tmp_path):
-    add_runs(tmp_path / "s", "arithmetic", "n14", [arithmetic(right) for right in (4, 4, 4, 0)])
+    add_runs(tmp_path / "s", "arithmetic", "n14", [arithmetic(right) for right in (4, 4, 4, 4, 0)])
     add_runs(tmp_path / "s", "arithmetic", "n28", [arithmetic(0)])
     page = write_report(tmp_path / "s").read_text(encoding="utf-8")
     n14, n28, floor = rows_under("## Last checkpoint", page)
-    # The mean of 1, 1, 1, 0: of the 256 resamples 13 (5 %) have a mean of 0.25 or less, and one of 0;
-    # Wilson's interval of 3/4 as in his table.
-    assert n14[4:8] == ["4", "1.000 (all alike)", "0.750 (0.250 to 1.000)", "-"]
-    assert n14[8] == "3/4 (0.30 to 0.95)"
+    assert n14[4:9] == ["5", "1.000 (0.478 to 1.000)", "0.800 (0.284 to 0.995)", "-", "4/5 (0.28 to 0.99)"]
     assert n28[4:8] == ["1", "196/196", "0/4", "-"]
     assert floor[5:8] == ["18/196", "0/4", "-"]
-    assert "1 to 4 runs a cell, n beside each figure" in page
-    assert "Seeds: model_seed 1 to 4; data_seed 1 to 4; split_seed 1 to 4." in page
+    assert "1 to 5 runs a cell, n beside each figure" in page
+    assert "Seeds: model_seed 1 to 5; data_seed 1 to 5; split_seed 1 to 5." in page
 
 
 def test_settings_that_set_cells_apart_are_shown(tmp_path):
@@ -276,7 +273,7 @@ def test_memorised_bits_are_shown_by_yardstick_and_never_on_one_axis(tmp_path):
     page = write_report(tmp_path / "s").read_text(encoding="utf-8")
     section = page.split("## Memorised bits")[1].split("\n## ")[0]
     assert "random strings" in section
-    assert "-2 (-2 to -1)" in section  # raw, of a model that has learnt nothing
+    assert "-2 (-2, -1)" in section  # raw, of a model that has learnt nothing
     assert " 1/2 |" in section  # converged
     assert (tmp_path / "s" / "bits.png").stat().st_size > 10_000
 

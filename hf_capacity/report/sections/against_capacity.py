@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 from textwrap import fill
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -14,8 +15,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ...analysis.cells import Cell, Ladder
 from ...analysis.statistics import wilson_interval
-from ..figures import DPI, MARKER_SIZE, MEASURES, STYLE, WIDTH, label_text, png, rates_of
+from ..figures import DPI, KINDS, MARKER_SIZE, MEASURES, STYLE, WIDTH, label_text, png, rates_of
 from ..markdown import render
+from ..rates import kinds_of
 from ..study import StudyResults
 from . import Section
 
@@ -29,9 +31,11 @@ TEMPLATE = """\
 {%- if "extrapolation" in rates %} See whether the triangles fall from left to right: larger models extrapolate less.
 {%- endif %}
 {%- if "recall" in rates %} See whether the squares rise: larger models recall more.
+{%- endif %}
+{%- if kinds %} Dotted: extrapolation of each kind of question by itself.
 {%- endif %} Filled: last checkpoint. Open: best on withheld, the paper's choice. The markers of one model stand side
 by side around its size.
-{%- if study.most_runs > 1 %} Bands: bootstrap 95 % intervals of the mean over runs; faint points: single runs.
+{%- if study.most_runs > 1 %} Bands: 95 % intervals of the mean over runs; faint points: single runs.
 {%- endif %}
 {%- if study.fewest_runs == 1 %} Whiskers: Wilson 95 % intervals over the questions of one model. They say how
 precisely that model was measured, and nothing about other seeds.
@@ -40,9 +44,8 @@ precisely that model was measured, and nothing about other seeds.
 
 
 def section(study: StudyResults) -> Section:
-    return Section(
-        render(TEMPLATE, study=study, rates=rates_of(study.cells)), {"capacity.png": draw_capacity(study.ladders)}
-    )
+    page = render(TEMPLATE, study=study, rates=rates_of(study.cells), kinds=_looks_of_kinds(study.ladders))
+    return Section(page, {"capacity.png": draw_capacity(study.ladders)})
 
 
 def draw_capacity(ladders: Sequence[Ladder]) -> bytes:
@@ -71,13 +74,15 @@ def draw_capacity(ladders: Sequence[Ladder]) -> bytes:
         axes[0].xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if decades < 2 else (1,)))
         axes[0].xaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size:,.0f}"))
         axes[0].xaxis.set_minor_formatter(NullFormatter())
+        looks = _looks_of_kinds(ladders)
         for axis, ladder in zip(axes, ladders, strict=True):
-            _draw_ladder(axis, ladder.cells, decades_per_inch)
+            _draw_ladder(axis, ladder.cells, looks, decades_per_inch)
             axis.set_ylabel(label_text(fill(f"trained on {ladder.title}", 20, break_long_words=False)))
         axes[-1].set_xlabel("number of parameters, positions included (log scale)")
         figure.supylabel("exact match", fontsize=11)
         grey = {"color": "#444444", "linestyle": "none", "marker": "o", "markersize": MARKER_SIZE}
         handles = [Line2D([], [], **(grey | MEASURES[rate] | {"linestyle": "none"})) for rate in rates_of(cells)]
+        handles += [Line2D([], [], markersize=9, label=label_text(kind), **looks[kind]) for kind in looks]
         handles.append(Line2D([], [], **grey, label="filled: last checkpoint"))
         handles.append(
             Line2D([], [], **grey, markerfacecolor="white", label="open: best on withheld (the paper's choice)")
@@ -94,7 +99,13 @@ def draw_capacity(ladders: Sequence[Ladder]) -> bytes:
         return png(figure)
 
 
-def _draw_ladder(axis: Axes, cells: Sequence[Cell], decades_per_inch: float) -> None:
+def _looks_of_kinds(ladders: Sequence[Ladder]) -> dict[str, dict[str, Any]]:
+    """How the extrapolation of each kind of question is drawn; of more kinds than there are looks for, none is."""
+    kinds = list(dict.fromkeys(kind for ladder in ladders for kind in kinds_of(ladder.cells)))
+    return dict(zip(kinds, KINDS, strict=False)) if len(kinds) <= len(KINDS) else {}
+
+
+def _draw_ladder(axis: Axes, cells: Sequence[Cell], looks: dict[str, dict[str, Any]], decades_per_inch: float) -> None:
     """Last and best of each rate stand side by side around the model's size, so that none hides another."""
     slots = [(rate, part) for rate in rates_of(cells) for part in ("last", "best_on_withheld")]
     gap = min((math.log10(b.num_parameters / a.num_parameters) for a, b in pairwise(cells)), default=math.inf)
@@ -106,10 +117,14 @@ def _draw_ladder(axis: Axes, cells: Sequence[Cell], decades_per_inch: float) -> 
         face = color if part == "last" else "white"
         point = {"color": color, "marker": marker, "markersize": MARKER_SIZE, "markerfacecolor": face, "zorder": 3}
         axis.plot(sizes, [mean.value for mean in means], **point, linestyle="none")
+        for kind in kinds_of(cells) if looks and (rate, part) == ("extrapolation", "last") else ():
+            values = [cell.mean(cell.values(kind)).value for cell in cells]
+            axis.plot(sizes, values, **looks[kind], lw=1.2, markersize=9, zorder=4)
         if part == "last" and all(mean.interval for mean in means):
             axis.fill_between(
                 sizes, *zip(*(mean.interval for mean in means), strict=True), color=color, alpha=0.2, lw=0
             )
+        if part == "last" and all(cell.num_runs > 1 for cell in cells):
             axis.plot(
                 sizes, [mean.value for mean in means], color=color, linestyle=MEASURES[rate]["linestyle"], lw=1.2
             )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from ...analysis.cells import RATES, Cell
+from ...analysis.intervals import DIFFERENCE
 from ..markdown import markdown_table, render
 from ..study import StudyResults
 from ..wording import fraction, has_withheld, mean_text, names, share_text
@@ -38,7 +39,7 @@ def choice_table(cells: Sequence[Cell]) -> str:
     for cell in filter(has_withheld, cells):
         last, best = cell.values("extrapolation"), cell.values("extrapolation", "best_on_withheld")
         shares = [cell.share(cell.all_right("extrapolation", part)) for part in ("last", "best_on_withheld")]
-        flattery = cell.mean([b - a for a, b in zip(last, best, strict=True)])
+        flattery = cell.mean([b - a for a, b in zip(last, best, strict=True)], DIFFERENCE)
         rows.append([*names(cell), str(cell.num_runs), *map(share_text, shares), mean_text(flattery, "{:+.3f}")])
     header = ["trained on", "model", "differs in", "runs", "all right, last", "all right, best", "best - last"]
     return markdown_table(header, rows) if rows else ""

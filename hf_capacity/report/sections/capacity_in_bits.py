@@ -93,8 +93,8 @@ def capacity_table(found: Sequence[Capacity]) -> str:
                 str(best.num_runs),
                 f"{capacity.items[0]:,} to {capacity.items[-1]:,}",
                 ", ".join(f"{items:,}" for items in sorted({one["items"] for one in bits})),
-                mean_text(best.mean([one["memorised"] for one in bits]), "{:,.0f}"),
-                mean_text(best.mean([one["per_parameter"] for one in bits]), "{:.2f}"),
+                mean_text(best.mean([one["memorised"] for one in bits], None), "{:,.0f}"),
+                mean_text(best.mean([one["per_parameter"] for one in bits], None), "{:.2f}"),
                 f"{[one['converged'] for one in bits].count(True)}/{len(bits)}",
             ]
         )
@@ -107,7 +107,7 @@ def capacity_caption(found: Sequence[Capacity]) -> str:
     low, high = MORRIS_RANGE
     sentences = [
         "The capacity of a size is the most bits that each run memorised of any number of strings (*most of*: of how "
-        "many), averaged over runs, with the bootstrap 95 % interval; *converged* counts these runs.",
+        "many), averaged over runs, with its 95 % interval; *converged* counts these runs.",
         f"Morris et al. (2025, arXiv 2505.24832) measured {MORRIS_BF16} bits per parameter in bfloat16, {MORRIS_FP32} "
         f"in float32 on average, {low} to {high} over all models.",
     ]
@@ -128,12 +128,12 @@ def claims_of_capacity(cells: Sequence[Cell]) -> list[Claim]:
     ends = [found[0], found[-1]] if len(found) > 1 else found
     texts = [_end_text(one) for one in ends]
     over = runs_text([one.best for one in ends])
-    return [Claim(f"Bits of random strings held per parameter: {' and '.join(texts)}, {over}.", 1)]
+    return [Claim(f"Bits of random strings held per parameter: {' and '.join(texts)}, {over}.")]
 
 
 def _end_text(capacity: Capacity) -> str:
     best, bound = capacity.best, "at least " if capacity.is_lower_bound else ""
-    mean = mean_text(best.mean([record["bits"]["per_parameter"] for record in best.records]), "{:.2f}")
+    mean = mean_text(best.mean([record["bits"]["per_parameter"] for record in best.records], None), "{:.2f}")
     return f"{bound}{mean} at {best.model} ({best.num_parameters:,} parameters)"
 
 

@@ -9,16 +9,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ...analysis.cells import Cell
-from ...analysis.statistics import PairedComparison, compare_paired
+from ...analysis.cells import Cell, Mean
+from ...analysis.differences import paired_difference, shared_runs
+from ...analysis.intervals import DIFFERENCE
 from ...boundary.shown import ABSENT
 from ..bits import GIVEN_KEYS, estimator_of, has_bits
-from ..claims import SIGNIFICANT, Claim
+from ..claims import Claim, differs, distance_from_zero
 from ..figures import COLORS, DPI, MARKER_SIZE, MARKERS, STYLE, WIDTH, label_text, png
 from ..markdown import markdown_table, render
-from ..pairs import difference_text, difference_texts, pairs_of
 from ..study import StudyResults
-from ..wording import equals, has_withheld, mean_text, share_text
+from ..wording import difference_text, has_withheld, mean_text, share_text
 from . import Section
 
 
@@ -35,7 +35,7 @@ TEMPLATE = """\
 *Does storing facts cost extrapolation? See whether the lines above fall to the right while those below still follow
 the grey one. Above: extrapolation at the last checkpoint against the bits of facts that the text demands per
 parameter. Below: the bits of facts memorised; on the grey line they are all of them. Points: means over runs, n in
-the table{{ "; whiskers: bootstrap 95 % intervals over runs; faint points: single runs" if study.most_runs > 1 }}.
+the table{{ "; whiskers: 95 % intervals over runs; faint points: single runs" if study.most_runs > 1 }}.
 {{- " Open markers and dotted lines: the same width trained on the rule alone." if alone }}*
 
 {{ crowding }}
@@ -43,9 +43,8 @@ the table{{ "; whiskers: bootstrap 95 % intervals over runs; faint points: singl
 *stored*: the share of the demanded bits that is memorised, given the keys. Facts that are demanded but not stored say
 nothing about what storing costs.
 {%- if alone %} *less no facts*: extrapolation minus that of the same width trained on the rule alone (with fewer
-parameters, where its alphabet is smaller), over pairs of runs with the same seeds: the mean with its bootstrap
-interval over pairs, and the p value of the exact sign-flip permutation test. The row *stored* is the same for the
-mean, seed by seed, over all cells that store 95 % or more.
+parameters, where its alphabet is smaller), over pairs of runs with the same seeds. The row *stored* is the same for
+the mean, seed by seed, over all cells that store 95 % or more.
 {%- endif %}
 """
 
@@ -95,12 +94,12 @@ def crowding_table(crowds: Sequence[Crowd]) -> str:
         for cell in [*filter(None, [crowd.alone]), *crowd.beside_facts]:
             rows.append([cell.model, f"{cell.num_parameters:,}", *_row(cell, crowd.alone)])
     if together := _where_stored(crowds):
-        num_cells, difference = together
-        rows.append([WHERE_STORED, ABSENT, f"{num_cells} cells", *[ABSENT] * 7, *difference_texts(difference)])
+        row = [WHERE_STORED, ABSENT, f"{together.num_cells} cells", *[ABSENT] * 7, str(together.num_pairs)]
+        rows.append([*row, difference_text(together.difference)])
     header = ["model", "parameters", "facts demanded, bits", "per parameter", "runs", "fit", "extrapolation"]
     header += ["all withheld right", "recall", "stored"]
     if any(crowd.alone for crowd in crowds):
-        header += ["pairs", f"less {NO_FACTS}", "p"]
+        header += ["pairs", f"less {NO_FACTS}"]
     rows = [row[: len(header)] for row in rows]
     return markdown_table(header, rows, num_texts=1) if rows else ""
 
@@ -110,13 +109,12 @@ def claims_of_crowding(cells: Sequence[Cell]) -> list[Claim]:
     together = _where_stored(crowds_of(cells))
     if not together:
         return []
-    num_cells, difference = together
-    found = f"{difference_text(difference)} in the {num_cells} cells that store {100 * STORED:.0f} % or more of them"
-    if difference.p_value < SIGNIFICANT:
-        changes = "raises" if difference.mean_difference > 0 else "costs"
-        return [Claim(f"Storing facts **{changes}** extrapolation: {found}; p {equals(difference.p_value)}.", 0)]
-    text = f"whether storing facts costs extrapolation ({found}, p {equals(difference.p_value)})"
-    return [Claim(text, difference.p_value, is_open=True)]
+    difference = together.difference
+    found = f"{difference_text(difference)} in the {together.num_cells} cells that store {100 * STORED:.0f} % or more"
+    if differs(difference):
+        changes = "raises" if difference.value > 0 else "costs"
+        return [Claim(f"Storing facts **{changes}** extrapolation: {found}.", distance_from_zero(difference))]
+    return [Claim(f"whether storing facts costs extrapolation ({found})", is_open=True)]
 
 
 def draw_crowding(crowds: Sequence[Crowd]) -> bytes | None:
@@ -142,11 +140,11 @@ def draw_crowding(crowds: Sequence[Crowd]) -> bytes | None:
             _draw_line(axes[0], crowd.beside_facts, _extrapolation, look)
             _draw_line(axes[1], crowd.beside_facts, _memorised, look)
             if crowd.alone:
-                values = _extrapolation(crowd.alone)
+                mean = _extrapolation(crowd.alone)
                 # Side by side, so that none hides another.
                 beside = edge * 1.1 ** (place - (len(crowds) - 1) / 2)
-                _draw_runs(axes[0], beside, crowd.alone, values, look | {"markerfacecolor": "white"})
-                axes[0].axhline(np.mean(values), color=look["color"], lw=1, linestyle=":", zorder=1)
+                _draw_runs(axes[0], beside, mean, look | {"markerfacecolor": "white"})
+                axes[0].axhline(mean.value, color=look["color"], lw=1, linestyle=":", zorder=1)
         _lay_out(axes, demands, edge if any(crowd.alone for crowd in crowds) else None)
         figure.legend(handles=_handles(crowds), loc="outside upper left", ncols=2)
         return png(figure)
@@ -155,10 +153,10 @@ def draw_crowding(crowds: Sequence[Crowd]) -> bytes | None:
 def _row(cell: Cell, alone: Cell | None) -> list[str]:
     facts = cell is not alone
     rates = {rate: mean_text(cell.mean(cell.values(rate))) for rate in cell.rates}
-    difference = [ABSENT] * 3
-    if facts and alone and not cell.is_crossed:  # crossed pairs are not independent
-        pairs = pairs_of(cell, alone, "extrapolation")
-        difference = difference_texts(compare_paired(*zip(*pairs, strict=True))) if len(pairs) > 1 else difference
+    difference = [ABSENT] * 2
+    num_pairs = shared_runs(cell, alone)[0].num_runs if facts and alone else 0
+    if num_pairs > 1:
+        difference = [str(num_pairs), difference_text(paired_difference(cell, alone, "extrapolation"))]
     return [
         f"{_demanded(cell):,.0f}" if facts else NO_FACTS,
         f"{_per_parameter(cell):.2f}" if facts else ABSENT,
@@ -172,38 +170,46 @@ def _row(cell: Cell, alone: Cell | None) -> list[str]:
     ]
 
 
-def _where_stored(crowds: Sequence[Crowd]) -> tuple[int, PairedComparison] | None:
-    """How many cells store their facts, and seed by seed their mean against that of the same without facts."""
+class _Stored(NamedTuple):
+    num_cells: int
+    num_pairs: int
+    difference: Mean
+
+
+def _where_stored(crowds: Sequence[Crowd]) -> _Stored | None:
+    """The cells that store their facts: seed by seed their mean less that of the same without facts."""
     stored = [
         (cell, crowd.alone)
         for crowd in crowds
         for cell in crowd.beside_facts
         if crowd.alone and np.mean(_stored(cell)) >= STORED
     ]
-    if len(stored) < 2 or any(cell.is_crossed or cell.seeds != stored[0][0].seeds for pair in stored for cell in pair):
+    if len(stored) < 2 or any(cell.seeds != stored[0][0].seeds for pair in stored for cell in pair):
         return None
-    if len(stored[0][0].seeds) == 1:
+    first = stored[0][0]
+    if first.num_runs == 1:
         return None
-    beside, alone = (np.mean([_extrapolation(cell) for cell in cells], axis=0) for cells in zip(*stored, strict=True))
-    return len(stored), compare_paired(beside, alone)
+    beside, alone = (
+        np.mean([_extrapolation(cell).values for cell in cells], axis=0) for cells in zip(*stored, strict=True)
+    )
+    return _Stored(len(stored), first.num_runs, first.mean((beside - alone).tolist(), DIFFERENCE))
 
 
-def _draw_line(
-    axis: Axes, cells: Sequence[Cell], values_of: Callable[[Cell], list[float]], look: dict[str, Any]
-) -> None:
-    x = list(map(_per_parameter, cells))
-    axis.plot(x, [np.mean(values_of(cell)) for cell in cells], color=look["color"], lw=1.2)
-    for demand, cell in zip(x, cells, strict=True):
-        _draw_runs(axis, demand, cell, values_of(cell), look)
+def _draw_line(axis: Axes, cells: Sequence[Cell], mean_of: Callable[[Cell], Mean], look: dict[str, Any]) -> None:
+    x, means = list(map(_per_parameter, cells)), list(map(mean_of, cells))
+    axis.plot(x, [mean.value for mean in means], color=look["color"], lw=1.2)
+    for demand, mean in zip(x, means, strict=True):
+        _draw_runs(axis, demand, mean, look)
 
 
-def _draw_runs(axis: Axes, x: float, cell: Cell, values: Sequence[float], look: dict[str, Any]) -> None:
+def _draw_runs(axis: Axes, x: float, mean: Mean, look: dict[str, Any]) -> None:
     """The mean over runs, its interval, and each run faint."""
-    mean = cell.mean(values)
     axis.plot(x, mean.value, **look, markersize=MARKER_SIZE, linestyle="none", zorder=3)
     if mean.interval:
         axis.vlines(x, *mean.interval, color=look["color"], lw=1.2)
-        axis.plot([x] * len(values), values, ".", color=look["color"], alpha=0.4, markersize=4, markeredgewidth=0)
+    if len(mean.values) > 1:
+        points = {"color": look["color"], "alpha": 0.4, "markersize": 4, "markeredgewidth": 0}
+        axis.plot([x] * len(mean.values), mean.values, ".", **points)
 
 
 def _lay_out(axes: Sequence[Axes], demands: Sequence[float], edge: float | None) -> None:
@@ -246,8 +252,8 @@ def _per_parameter(cell: Cell) -> float:
     return _demanded(cell) / cell.num_parameters
 
 
-def _extrapolation(cell: Cell) -> list[float]:
-    return cell.values("extrapolation")
+def _extrapolation(cell: Cell) -> Mean:
+    return cell.mean(cell.values("extrapolation"))
 
 
 def _stored(cell: Cell) -> list[float]:
@@ -255,5 +261,5 @@ def _stored(cell: Cell) -> list[float]:
     return [record["bits"]["memorised"] / record["bits"]["demanded"] for record in cell.records]
 
 
-def _memorised(cell: Cell) -> list[float]:
-    return [record["bits"]["per_parameter"] for record in cell.records]
+def _memorised(cell: Cell) -> Mean:
+    return cell.mean([record["bits"]["per_parameter"] for record in cell.records], None)

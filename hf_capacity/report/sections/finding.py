@@ -4,8 +4,10 @@ import re
 from collections.abc import Sequence
 
 from ...analysis.cells import Cell, ladders_of
-from ..claims import FEWEST_RUNS, Claim
-from ..comparisons import SizeComparison, compare_sizes
+from ...config.hypotheses import FEWEST_RUNS
+from ...config.seeds import has_own_pairs
+from ..claims import Claim
+from ..comparisons import RATES_OF_SIZE, SizeComparison, compare_sizes
 from ..markdown import render
 from ..study import StudyResults
 from . import Section
@@ -19,7 +21,7 @@ from .size_comparisons import claims_of_size
 MOST_SENTENCES = 5
 TEMPLATE = """\
 {% macro runs(number) %}{{ number }} {{ "run" if number == 1 else "runs" }}{% endmacro %}
-## The finding
+## {{ "What else the runs show" if study.tested else "The finding" }}
 
 {% for sentence in finding %}
 - {{ sentence }}
@@ -30,18 +32,21 @@ TEMPLATE = """\
 one model says nothing about that.
 {% else %}
 {{ study.fewest_runs ~ " to " if study.fewest_runs < study.most_runs -}}
-{{ runs(study.most_runs) }} a cell, n beside each figure. Brackets hold 95 % intervals over runs: the percentile
-bootstrap (10,000 draws) for a mean, Wilson's for k/n runs
-{{- "; where seeds and splits are crossed, a bootstrap over both, for either" if crossed }}. The unit is a trained
-model: questions are never pooled over models. The percentile interval of few runs is too narrow: in simulations, a
-nominal 95 % covers the mean of 3 runs in about 75 % of cases, of 5 or 6 in 85 %, of 10 in 91 %. Runs that are *all
-alike* have no interval. The p values are not corrected for their number.
+{{ runs(study.most_runs) }} a cell, n beside each figure. Brackets hold 95 % intervals over runs
+{{- ", below five runs the runs themselves" if study.fewest_runs < fewest }}. The unit is a trained model: questions
+are never pooled over models. {{ intervals }} Outside of hypotheses nothing is tested, and no interval is corrected for
+the number of comparisons: one in twenty excludes 0 where there is no difference.
 {%- if one_pair_each %} The pair of each run is drawn by `split_seed` from one fixed list, in the same order in every
-study: nothing was tested on other pairs.
+study: nothing was tried on other pairs.
 {%- endif %}
 
 {% endif %}
 """
+INTERVALS = (
+    "For a mean of rates they are those of Learned-Miller & Thomas (2019), for k of n runs Clopper & Pearson's, for "
+    "losses and bits Student's."
+)
+CROSSED = " Where seeds and splits are crossed, both are taken as random, and the interval is Student's."
 
 
 def section(study: StudyResults) -> Section:
@@ -50,8 +55,10 @@ def section(study: StudyResults) -> Section:
             TEMPLATE,
             study=study,
             finding=finding(study.cells),
-            crossed=any(cell.is_crossed for cell in study.cells),
-            one_pair_each=any("rotating_pair" in str(record["config"]["task"]) for record in study.records),
+            fewest=FEWEST_RUNS,
+            intervals=INTERVALS + (CROSSED if any(cell.is_crossed for cell in study.cells) else ""),
+            one_pair_each=any("rotating_pair" in str(record["config"]["task"]) for record in study.records)
+            and not has_own_pairs(record["config"]["split_seed"] for record in study.records),
         )
     )
 
@@ -66,10 +73,11 @@ def finding(cells: Sequence[Cell]) -> list[str]:
         At most five sentences in Markdown, strongest first; the last one says what cannot be concluded.
     """
     compared = compare_sizes(ladders_of(cells))
+    of_all_questions = [one for one in compared if one.rate in RATES_OF_SIZE]
     others = (claims_of_joint_runs, claims_of_pairs, claims_of_crowding, claims_of_capacity)
     claims = [*claims_of_size(compared), *(claim for source in others for claim in source(cells))]
-    claims.sort(key=lambda claim: claim.strength)
-    last = _inconclusive([claim for claim in claims if claim.is_open], compared)
+    claims.sort(key=lambda claim: -claim.strength)
+    last = _inconclusive([claim for claim in claims if claim.is_open], of_all_questions)
     sentences = [claim.text for claim in claims if not claim.is_open]
     return [*sentences[: MOST_SENTENCES - len(last)], *last]
 
@@ -78,7 +86,7 @@ def _inconclusive(left_open: Sequence[Claim], compared: Sequence[SizeComparison]
     """One sentence for all that cannot be concluded; none where nothing is left open."""
     clauses = [claim.text for claim in left_open]
     parts = [f"it remains **open** {', and '.join(clauses)}"] if clauses else []
-    untested = [comparison for comparison in compared if comparison.p_value is None]
+    untested = [comparison for comparison in compared if not comparison.has_interval]
     if not compared:
         parts.append("there is one size only, so **nothing can be concluded** about size")
     elif untested:

@@ -3,23 +3,27 @@
 from collections.abc import Sequence
 
 from ...analysis.cells import Cell
-from ..claims import SIGNIFICANT, Claim
+from ...analysis.differences import paired_difference
+from ...boundary.shown import ABSENT
+from ..claims import Claim, differs, distance_from_zero
 from ..comparisons import RATES_OF_SIZE
 from ..markdown import markdown_table, render
-from ..pairs import compare_pairs, difference_text, difference_texts
+from ..pairs import PairedCells, compare_pairs
+from ..rates import kinds_of
 from ..study import StudyResults
-from ..wording import equals, p_text
+from ..wording import difference_text, kinds_text
 from . import Section
 
 
+ALL_RIGHT = ("all right only of", "only against")
 TEMPLATE = """\
 ## In pairs
 
 {{ table }}
 
-Runs of one model are paired by their seeds, and so by their withheld questions. *mean difference*: the mean over pairs
-with its bootstrap interval; its *p* is that of the exact sign-flip permutation test. *all right only of* and *only
-against*: in how many pairs one run alone gets every question right; their *p* is that of McNemar's exact test.
+Runs of one model are paired by their seeds, and so by their withheld questions: the mean difference over pairs of each
+rate, with its 95 % interval. *all right only of* and *only against*: in how many pairs one run alone gets every
+withheld question right.
 """
 
 
@@ -29,40 +33,45 @@ def section(study: StudyResults) -> Section | None:
 
 
 def paired_table(cells: Sequence[Cell]) -> str:
-    """Cells of one model against the first of them, run by run with the same seeds; empty where there are none."""
-    rows = [
-        [
-            found.treated.model,
-            found.rate,
-            found.treated.title,
-            found.control.title,
-            *difference_texts(found.difference),
-            str(found.all_right.only_treated),
-            str(found.all_right.only_control),
-            p_text(found.all_right.p_value),
-        ]
-        for found in compare_pairs(cells)
-    ]
-    header = ["model", "rate", "of", "against", "pairs", "mean difference", "p"]
-    return markdown_table([*header, "all right only of", "only against", "p"], rows, num_texts=4) if rows else ""
+    """Cells of one model against the first of them, a column a rate; empty where no runs have the same seeds."""
+    compared = compare_pairs(cells)
+    rates = list(dict.fromkeys(one.rate for one in compared))
+    by_cells: dict[tuple[str, str, str, str], dict[str, PairedCells]] = {}
+    for one in compared:
+        name = (one.treated.model, one.treated.title, one.control.title, str(one.num_pairs))
+        by_cells.setdefault(name, {})[one.rate] = one
+    rows = []
+    for name, found in by_cells.items():
+        differences = [difference_text(found[rate].difference) if rate in found else ABSENT for rate in rates]
+        solved = found.get("extrapolation")
+        rows.append([*name, *differences, *_all_right(solved)])
+    header = ["model", "of", "against", "pairs", *rates, *ALL_RIGHT]
+    return markdown_table(header, rows) if rows else ""
 
 
 def claims_of_pairs(cells: Sequence[Cell]) -> list[Claim]:
     """How often settings change what is extrapolated or recalled, and the largest of these differences."""
-    compared = [one for one in compare_pairs(cells) if one.rate in RATES_OF_SIZE]
+    compared = [one for one in compare_pairs(cells) if one.rate in RATES_OF_SIZE and one.difference.interval]
     if not compared:
         return []
     rates = " and ".join(rate for rate in RATES_OF_SIZE if any(one.rate == rate for one in compared))
-    found = [one for one in compared if one.difference.p_value < SIGNIFICANT]
+    found = [one for one in compared if differs(one.difference)]
     of = f"{len(compared)} paired comparison" + ("s" if len(compared) > 1 else "")
     if not found:
-        lowest = min(one.difference.p_value for one in compared)
-        p_values = f"p from {p_text(lowest)} up" if len(compared) > 1 else f"p {equals(lowest)}"
-        return [Claim(f"whether settings change {rates}, after {of} ({p_values})", lowest, is_open=True)]
-    largest = max(found, key=lambda one: abs(one.difference.mean_difference))
+        return [Claim(f"whether settings change {rates}, in {of}", is_open=True)]
+    largest = max(found, key=lambda one: abs(one.difference.value))
     text = (
-        f"Settings differ in {rates} in {len(found)} of {of} (uncorrected p below {SIGNIFICANT})"
-        f"{', most' if len(found) > 1 else ','} by {difference_text(largest.difference)} in {largest.rate}: "
-        f"{largest.treated.model} trained on {largest.treated.title} against {largest.control.title}."
+        f"Settings differ in {rates} in {len(found)} of {of}{', most' if len(found) > 1 else ','} by "
+        f"{difference_text(largest.difference)} in {largest.rate}: {largest.treated.model} trained on "
+        f"{largest.treated.title} against {largest.control.title}{_by_kind(largest)}."
     )
-    return [Claim(text, min(one.difference.p_value for one in found))]
+    return [Claim(text, distance_from_zero(largest.difference))]
+
+
+def _by_kind(one: PairedCells) -> str:
+    kinds = kinds_of([one.treated, one.control]) if one.rate == "extrapolation" else []
+    return kinds_text({rate: paired_difference(one.treated, one.control, rate) for rate in kinds})
+
+
+def _all_right(solved: PairedCells | None) -> list[str]:
+    return [str(solved.only_treated), str(solved.only_control)] if solved else [ABSENT] * 2

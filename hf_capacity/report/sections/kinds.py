@@ -15,8 +15,9 @@ TEMPLATE = """\
 
 {{ table }}
 
-Withheld questions at the last checkpoint, kind by kind. *extrapolation*: the mean over runs, its interval in brackets.
-*right, all runs*: right answers of questions asked, over all runs of the cell together, and so without an interval.
+Rule questions at the last checkpoint, kind by kind: *fit* of the seen and *extrapolation* of the withheld ones, means
+over runs. *right, all runs*: right answers of withheld questions, over all runs of a cell together, and so without
+interval.
 """
 
 
@@ -37,9 +38,15 @@ def kinds_table(cells: Sequence[Cell]) -> str:
             tallies = [found[kind] for found in kinds if kind in found]
             right, asked = map(sum, zip(*tallies, strict=True))
             mean = cell.mean([one / of for one, of in tallies]) if len(tallies) == cell.num_runs else None
-            rows.append([*names(cell), kind, ABSENT if mean is None else mean_text(mean), f"{right:,}/{asked:,}"])
-    header = ["trained on", "model", "differs in", "kind", "extrapolation", "right, all runs"]
+            extrapolation = ABSENT if mean is None else mean_text(mean)
+            rows.append([*names(cell), kind, _fit(cell, kind), extrapolation, f"{right:,}/{asked:,}"])
+    header = ["trained on", "model", "differs in", "kind", "fit", "extrapolation", "right, all runs"]
     return markdown_table(header, rows, num_texts=4) if rows else ""
+
+
+def _fit(cell: Cell, kind: str) -> str:
+    rate = f"fit of {kind}"
+    return mean_text(cell.mean(cell.values(rate))) if rate in cell.rates_by_kind else ABSENT
 
 
 def _withheld_by_kind(record: Record) -> dict[str, list[int]]:

@@ -2,30 +2,30 @@
 
 from collections.abc import Sequence
 
-from ...analysis.cells import Cell, Ladder
+from ...analysis.cells import Cell, Ladder, Mean
 from ...boundary.shown import ABSENT
-from ..claims import FEWEST_RUNS, SIGNIFICANT, Claim
+from ..claims import Claim, differs, distance_from_zero
 from ..comparisons import RATES_OF_SIZE, SizeComparison, compare_sizes, joint_ladders
 from ..markdown import markdown_table, render
 from ..study import StudyResults
-from ..wording import at_most, equals, mean_text, p_text, runs_text, share_text
+from ..wording import crossing_text, difference_text, kinds_text, mean_text, runs_text, share_text
 from . import Section
 
 
 # The tasks whose withheld questions are equations.
 OF_EQUATIONS = ("arithmetic", "both", "mixture")
-HEADER = ("trained on", "differs in", "rate", "smallest", "largest", "p")
-BETWEEN = ("highest in between", "p against smallest", "p against largest")
+HEADER = ("trained on", "differs in", "rate", "smallest", "largest", "difference")
+BETWEEN = ("highest in between", "less smallest", "less largest")
 TEMPLATE = """\
 ## Smallest against largest
 
 {{ table }}
 
-The smallest and the largest model of each ladder at the last checkpoint: number of parameters, mean over runs, n. *p*:
-permutation test of the two means; with fewer than {{ fewest }} runs of a size there is none. *trend*: open where p is
-not below 0.05.
-{%- if "highest in between" in table %} *highest in between*: a size whose mean is above both ends; its p values
-against them are not corrected for its being picked.
+The smallest and the largest model of each ladder at the last checkpoint: number of parameters, mean over runs, n.
+*difference*: of the largest less the smallest, over pairs of runs where both have the same seeds. *trend*: open where
+its interval holds 0.
+{%- if "highest in between" in table %} *highest in between*: a size whose mean is above both ends; its differences are
+not corrected for its being picked.
 {%- endif %}
 {%- if "all withheld right" in table %} *all withheld right*: the runs that get every withheld equation right.
 {%- endif %}
@@ -34,7 +34,7 @@ against them are not corrected for its being picked.
 
 def section(study: StudyResults) -> Section | None:
     table = size_table(study.ladders)
-    return Section(render(TEMPLATE, table=table, fewest=FEWEST_RUNS)) if table else None
+    return Section(render(TEMPLATE, table=table)) if table else None
 
 
 def size_table(ladders: Sequence[Ladder]) -> str:
@@ -56,30 +56,28 @@ def claims_of_size(comparisons: Sequence[SizeComparison]) -> list[Claim]:
     """What the ladders say of each rate, and what they leave open; nothing of those with too few runs."""
     claims = []
     for rate in RATES_OF_SIZE:
-        tested = [one for one in comparisons if one.rate == rate and one.p_value is not None]
-        found = [one for one in tested if one.is_significant]
-        claims += [_trend(found, len(tested))] if found else []
-        claims += [_open(tested)] if len(found) < len(tested) else []
-        picked = [one for one in tested if one.p_values_of_best and max(one.p_values_of_best) < SIGNIFICANT]
+        compared = [one for one in comparisons if one.rate == rate and one.has_interval]
+        kinds = [one for one in comparisons if one.rate.startswith(f"{rate} of ")]
+        found = [one for one in compared if differs(one.difference)]
+        claims += [_trend(found, len(compared), kinds)] if found else []
+        claims += [_open(compared, kinds)] if len(found) < len(compared) else []
+        picked = [one for one in compared if one.best and all(map(differs, one.differences_of_best))]
         claims += [_highest(picked)] if picked else []
     return claims
 
 
-def _trend(found: Sequence[SizeComparison], num_tested: int) -> Claim:
+def _trend(found: Sequence[SizeComparison], num_compared: int, kinds: Sequence[SizeComparison]) -> Claim:
     """Where size makes a difference; of several comparisons the one with the largest stands for all."""
-    largest = max(found, key=lambda one: abs(one.change))
-    p_values = [one.p_value for one in found]
+    largest = max(found, key=lambda one: abs(one.difference.value))
     trends = [
-        f"**{name}** with size" + (f" in {number} of {num_tested} comparisons" if num_tested > 1 else "")
+        f"**{name}** with size" + (f" in {number} of {num_compared} comparisons" if num_compared > 1 else "")
         for name in ("falls", "rises")
         if (number := sum(one.trend == name for one in found))
     ]
-    text = f"{largest.rate.capitalize()} {' and '.join(trends)}"
-    if len(found) > 1:
-        text += f" (p {at_most(max(p_values))}){_agreement(found)}; most when trained on {largest.ladder.title}: "
-        return Claim(f"{text}{_ends(largest)}.", min(p_values))
-    text += f"{_agreement(found)}: trained on {largest.ladder.title}, {_ends(largest)}, p {equals(*p_values)}."
-    return Claim(text, *p_values)
+    where = "; most when trained on" if len(found) > 1 else ": trained on"
+    text = f"{largest.rate.capitalize()} {' and '.join(trends)}{_agreement(found)}{where} {largest.ladder.title}, "
+    text += f"{_ends(largest)}{kinds_text(_differences_by_kind(largest, kinds))}."
+    return Claim(text, distance_from_zero(largest.difference))
 
 
 def _agreement(found: Sequence[SizeComparison]) -> str:
@@ -93,28 +91,35 @@ def _agreement(found: Sequence[SizeComparison]) -> str:
     return "".join(f", {part}" for part in parts)
 
 
-def _open(tested: Sequence[SizeComparison]) -> Claim:
-    left = [one for one in tested if not one.is_significant]
-    lowest = min(one.p_value for one in left)
-    if len(tested) == 1:
-        text = f"whether {left[0].rate} changes with size when trained on {left[0].ladder.title} ({_ends(left[0])}, "
-        return Claim(f"{text}p {equals(lowest)})", lowest, is_open=True)
-    text = f"whether {left[0].rate} changes with size in {len(left)} of {len(tested)} comparisons"
-    p_values = f"p from {p_text(lowest)} up" if len(left) > 1 else f"p {equals(lowest)}"
-    return Claim(f"{text} ({p_values})", lowest, is_open=True)
+def _open(compared: Sequence[SizeComparison], kinds: Sequence[SizeComparison]) -> Claim:
+    left = [one for one in compared if not differs(one.difference)]
+    first = left[0]
+    if len(compared) == 1:
+        text = f"whether {first.rate} changes with size when trained on {first.ladder.title} ({_ends(first)}"
+        return Claim(f"{text}{kinds_text(_differences_by_kind(first, kinds))})", is_open=True)
+    text = f"whether {first.rate} changes with size in {len(left)} of {len(compared)} comparisons"
+    ladders = [one.ladder for one in left]
+    of_kinds = [one.rate for one in kinds if one.ladder in ladders and differs(one.difference)]
+    exceptions = [f"{rate} in {of_kinds.count(rate)}" for rate in dict.fromkeys(of_kinds)]
+    return Claim(text + (f" (but {' and '.join(exceptions)} of them)" if exceptions else ""), is_open=True)
+
+
+def _differences_by_kind(one: SizeComparison, kinds: Sequence[SizeComparison]) -> dict[str, Mean]:
+    return {kind.rate: kind.difference for kind in kinds if kind.ladder is one.ladder}
 
 
 def _highest(picked: Sequence[SizeComparison]) -> Claim:
-    first = min(picked, key=lambda one: max(one.p_values_of_best))
-    p_values = " and ".join(f"p {equals(p_value)}" for p_value in first.p_values_of_best)
+    distances = [min(map(distance_from_zero, one.differences_of_best)) for one in picked]
+    first = picked[distances.index(max(distances))]
+    differences = " and ".join(map(difference_text, first.differences_of_best))
     mean = mean_text(first.best.mean(first.best.values(first.rate)), "{:.2f}")
     others = f", and so it is in {len(picked) - 1} other comparisons" if len(picked) > 1 else ""
     text = (
         f"Trained on {first.ladder.title}, {first.rate} is **highest in between**: {mean} at {first.best.model} "
-        f"({first.best.num_parameters:,} parameters), {runs_text([first.best])}, against the two ends {p_values}, "
-        f"uncorrected for its being picked{others}."
+        f"({first.best.num_parameters:,} parameters), {runs_text([first.best])}, which is {differences} against the "
+        f"two ends, uncorrected for its being picked{others}."
     )
-    return Claim(text, max(first.p_values_of_best))
+    return Claim(text, max(distances))
 
 
 def _ends(comparison: SizeComparison) -> str:
@@ -124,23 +129,22 @@ def _ends(comparison: SizeComparison) -> str:
     questions = {"extrapolation": f"withheld {withheld}", "recall": "facts"}[comparison.rate]
     return (
         f"{small.model} ({small.num_parameters:,} parameters) gets {means[0]} of the {questions} right, {large.model} "
-        f"({large.num_parameters:,}) {means[1]}, {runs_text([small, large])}"
+        f"({large.num_parameters:,}) {means[1]}, {runs_text([small, large])}, a difference of "
+        f"{difference_text(comparison.difference)}"
     )
 
 
 def _row(comparison: SizeComparison) -> list[str]:
     ladder, rate, best = comparison.ladder, comparison.rate, comparison.best
-    tested = comparison.p_value is not None
-    p_values = map(p_text, comparison.p_values_of_best) if comparison.p_values_of_best else [ABSENT] * 2
     return [
         ladder.task,
         ladder.differs,
         rate,
         *(_mean(cell, rate) for cell in comparison.ends),
-        p_text(comparison.p_value) if tested else ABSENT,
+        difference_text(comparison.difference),
         _mean(best, rate) if best else ABSENT,
-        *p_values,
-        (comparison.trend if comparison.is_significant else "open") if tested else "too few runs",
+        *(map(difference_text, comparison.differences_of_best) if best else [ABSENT] * 2),
+        comparison.verdict,
         comparison.claim or ABSENT,
     ]
 
@@ -166,8 +170,8 @@ def _joint_row(ladder: Ladder) -> list[str]:
 
 def _mean(cell: Cell, rate: str) -> str:
     mean = mean_text(cell.mean(cell.values(rate)), "{:.2f}")
-    independent = f" ({len(cell.units(cell.values(rate)))} independent)" if cell.is_crossed else ""
-    return f"{cell.model} ({cell.num_parameters:,}): {mean}, n = {cell.num_runs}{independent}"
+    crossing = f" ({crossing_text(cell)})" if cell.is_crossed else ""
+    return f"{cell.model} ({cell.num_parameters:,}): {mean}, n = {cell.num_runs}{crossing}"
 
 
 def _share(cell: Cell) -> str:
