@@ -161,11 +161,13 @@ def training_cost(record: Record) -> str:
     """How much training took: characters, operations, seconds."""
     config, provenance = record["config"], record["provenance"]
     positions = config["steps"] * config["batch_size"] * config["block_size"]
+    rows, most = ("rows of", "at most ") if config.get("batches") == "lines" else ("windows of", "")
     session = " in its last session" if provenance["resumed_from"] else ""
     threads = f"{provenance['num_threads']} thread{'s' if provenance['num_threads'] > 1 else ''}"
     return (
-        f"{config['steps']:,} steps of {config['batch_size']:,} windows of {config['block_size']} characters, that is "
-        f"{positions:,} characters and some {6 * record['num_parameters'] * positions:.1e} floating-point operations\n"
+        f"{config['steps']:,} steps of {config['batch_size']:,} {rows} {most}{config['block_size']} characters, "
+        f"that is {most}{positions:,} characters and some {6 * record['num_parameters'] * positions:.1e} "
+        "floating-point operations\n"
         f"(six a parameter and character). It took {provenance['seconds']:,.0f} seconds{session} on the "
         f"{provenance['device']} with {threads}."
     )
