@@ -64,12 +64,12 @@ def _rows() -> Iterator[list[str]]:
     for cell in _cells("random_strings"):
         bits = [record["bits"] for record in cell.records]
         outside = "173,000 of 180,224"
-        free = mean_text(cell.mean([one["raw"] + one["first_symbols"] for one in bits]), "{:,.0f}")
-        counted = mean_text(cell.mean([one["raw"] for one in bits]), "{:,.0f}")
+        free = mean_text(cell.mean([one["raw"] + one["first_symbols"] for one in bits], None), "{:,.0f}")
+        counted = mean_text(cell.mean([one["raw"] for one in bits], None), "{:,.0f}")
         what = "memorised bits of 4,096 strings of 4 out of 2,048 symbols (Morris et al. 2025)"
         yield [what, outside, f"{counted}; {free} if first symbols were free", str(cell.num_runs), _command(cell)]
     found = capacities(_cells("bits_per_parameter"))
-    means = [one.best.mean([record["bits"]["per_parameter"] for record in one.best.records]) for one in found]
+    means = [one.best.mean([record["bits"]["per_parameter"] for record in one.best.records], None) for one in found]
     sizes = [
         f"{mean_text(mean, '{:.2f}')} at {one.best.num_parameters:,}" for mean, one in zip(means, found, strict=True)
     ]

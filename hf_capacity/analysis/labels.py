@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -45,12 +46,25 @@ def spell(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else " ".join(str(value).split())
 
 
-def spell_setting(key: str, value: Any) -> str:
+def spell_differing(settings: dict[str, Any], alike: Sequence[dict[str, Any]]) -> str:
+    """The settings in which others are not all alike, as tables show them."""
+    differing = [key for key in settings if any(other.get(key) != settings[key] for other in alike)]
+    return ", ".join(_spell_setting(_short(key, differing), settings[key]) for key in differing)
+
+
+def _spell_setting(key: str, value: Any) -> str:
     """What sets a cell apart, as tables show it: in words where there are some, or as `KEY=VALUE`."""
     if key == "asked_after":
         lines = f"{value} training line{'' if value == 1 else 's'}"
-        return f"asked after {ASKED_AFTER.get(value, lines)}"
+        return f"asked after {ASKED_AFTER.get(str(value), lines)}"
     return WORDS[key].format(value) if key in WORDS else f"{key}={spell(value)}"
+
+
+def _short(key: str, among: Sequence[str]) -> str:
+    """A task's parameter by its last name, if that distinguishes it from the others."""
+    last = key.rpartition(".")[2]
+    alike = [other for other in among if other.rpartition(".")[2] == last]
+    return last if key.startswith("task.parameters.") and len(alike) == 1 else key
 
 
 def _is_on_a_machine(path: str) -> bool:

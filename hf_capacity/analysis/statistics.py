@@ -1,8 +1,8 @@
-"""Intervals, comparisons and thresholds: how much the figures of a few runs can say.
+"""Comparisons and thresholds: how much the figures of a few runs can say. Intervals are in `intervals.py`.
 
 Pure functions over numbers. A trained model is the unit of replication: what is resampled here is runs, never the
 questions of one model, and always from one fixed seed. What is no run at all, not finite, out of range or not of the
-same runs throughout raises a ValueError that says what came. Shape suffixes: S seeds, P splits, K sizes, D draws.
+same runs throughout raises a ValueError that says what came. Shape suffixes: K sizes, D draws.
 """
 
 import warnings
@@ -12,7 +12,9 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit
-from scipy.stats import CensoredData, binomtest, bootstrap, ecdf, permutation_test
+from scipy.stats import CensoredData, binomtest, ecdf, permutation_test
+
+from .intervals import RATE, Interval, finite_columns, mean_interval
 
 
 SEED = 0
@@ -47,67 +49,22 @@ class MedianTime(NamedTuple):
     interval: tuple[float | None, float | None]
 
 
-def wilson_interval(correct: int, total: int) -> tuple[float, float]:
+def wilson_interval(correct: int, total: int) -> Interval:
     """Wilson 95 % interval of a rate (Newcombe 1998, Stat. Med. 17, 857, method 3).
 
     Over the questions of one model it says how precisely that one model was measured; another seed may fall outside
-    it. Never pool such questions over models: they are not independent. Over runs, each needs its own seed and split.
+    it. Never pool such questions over models: they are not independent. For k of n runs there is
+    `share_interval`.
 
     Args:
-        correct: Questions answered right (or runs in which something happened).
-        total: Questions (or runs), at least one.
+        correct: Questions answered right.
+        total: Questions, at least one.
 
     Returns:
         Lower and upper end, both between 0 and 1.
     """
     interval = binomtest(correct, total).proportion_ci(confidence_level=0.95, method="wilson")
     return float(interval.low), float(interval.high)
-
-
-def bootstrap_interval(values: ArrayLike) -> tuple[float, float] | None:
-    """Percentile bootstrap 95 % interval of a mean over runs, too narrow for few (Efron & Tibshirani 1993, ch. 13).
-
-    Args:
-        values: One number per run.
-
-    Returns:
-        Lower and upper end, or None for fewer than two runs.
-    """
-    if len(values) < 2:
-        return None
-    (values,) = _columns(values=values)
-    # Under this name every SciPy that we allow knows it; `rng` came later.
-    random_state = np.random.default_rng(SEED)
-    draws = bootstrap((values,), np.mean, n_resamples=NUM_DRAWS, method="percentile", random_state=random_state)
-    # Rounding can carry the mean of equal values past them.
-    return tuple(np.clip(draws.confidence_interval, values.min(), values.max()).tolist())
-
-
-def crossed_bootstrap_interval(values_SP: ArrayLike) -> tuple[float, float] | None:
-    """Percentile bootstrap 95 % interval of a mean over runs that cross seeds with splits, mildly conservative.
-
-    Such runs are not independent, they share seeds and splits: rows and columns are drawn again, each on their own,
-    and the mean is that of the table where they meet (Owen 2007, The pigeonhole bootstrap, Ann. Appl. Stat. 1, 386).
-
-    Args:
-        values_SP: One number per run, a row per seed and a column per split, NaN where there is no such run.
-
-    Returns:
-        Lower and upper end, or None for fewer than two seeds or two splits with a run.
-    """
-    values_SP = np.asarray(values_SP, dtype=float)
-    if values_SP.ndim != 2 or np.isinf(values_SP).any():
-        raise ValueError(f"Expected a table of finite numbers, NaN for a missing run; got {values_SP}.")
-    values_SP = values_SP[~np.isnan(values_SP).all(axis=1)][:, ~np.isnan(values_SP).all(axis=0)]
-    if min(values_SP.shape) < 2:
-        return None
-    rng = np.random.default_rng(SEED)
-    times_DS, times_DP = (rng.multinomial(n, np.full(n, 1 / n), size=NUM_DRAWS) for n in values_SP.shape)
-    num_runs_D = ((times_DS @ ~np.isnan(values_SP)) * times_DP).sum(axis=1)
-    totals_D = ((times_DS @ np.nan_to_num(values_SP)) * times_DP).sum(axis=1)
-    # Of seeds and splits that nowhere meet there is no mean.
-    means_D = totals_D[num_runs_D > 0] / num_runs_D[num_runs_D > 0]
-    return tuple(np.clip(np.quantile(means_D, (0.025, 0.975)), np.nanmin(values_SP), np.nanmax(values_SP)).tolist())
 
 
 def compare_independent(first: ArrayLike, second: ArrayLike) -> float | None:
@@ -122,11 +79,11 @@ def compare_independent(first: ArrayLike, second: ArrayLike) -> float | None:
     Returns:
         The two-sided p value, or None for fewer than two runs in a group.
     """
-    samples = [*_columns(first=first), *_columns(second=second)]
+    samples = [*finite_columns(first=first), *finite_columns(second=second)]
     return _permutation_p_value(samples, "independent", lambda one, two, axis: np.mean(one, axis) - np.mean(two, axis))
 
 
-def compare_paired(treated: ArrayLike, control: ArrayLike) -> PairedComparison:
+def compare_paired(treated: ArrayLike, control: ArrayLike, bounds: Interval | None = RATE) -> PairedComparison:
     """Compare runs with their controls, pair by pair, by the two-sided sign-flip permutation test of the mean.
 
     It is exact up to 17 pairs, of more 200,000 flips are drawn; of n pairs p is at least 2 / 2^n (Fisher 1935, The
@@ -134,14 +91,17 @@ def compare_paired(treated: ArrayLike, control: ArrayLike) -> PairedComparison:
 
     Args:
         treated, control: One number per run, the pairs (runs of the same seeds) in the same order.
+        bounds: Between which these numbers must lie, those of a rate; None where there are none, as for losses.
 
     Returns:
-        Pairs, mean of treated - control, its bootstrap interval over pairs and the p value, both None for one pair.
+        Pairs, mean of treated - control, its interval (see `mean_interval`), None for fewer than five pairs, and the
+        p value, None for one.
     """
-    treated, control = _columns(treated=treated, control=control)
+    treated, control = finite_columns(treated=treated, control=control)
     differences = treated - control
     p_value = _permutation_p_value([differences], "samples", np.mean)
-    return PairedComparison(len(differences), float(differences.mean()), bootstrap_interval(differences), p_value)
+    reach = None if bounds is None else (bounds[0] - bounds[1], bounds[1] - bounds[0])
+    return PairedComparison(len(differences), float(differences.mean()), mean_interval(differences, reach), p_value)
 
 
 def compare_paired_events(treated: Sequence[bool], control: Sequence[bool]) -> PairedEvents:
@@ -153,7 +113,7 @@ def compare_paired_events(treated: Sequence[bool], control: Sequence[bool]) -> P
     Returns:
         Pairs, those in which it happened to the treated alone, to the control alone, and the two-sided p value.
     """
-    treated, control = _columns(treated=treated, control=control)
+    treated, control = finite_columns(treated=treated, control=control)
     only_treated, only_control = int(np.sum(treated > control)), int(np.sum(treated < control))
     discordant = only_treated + only_control
     p_value = float(binomtest(only_treated, discordant).pvalue) if discordant else 1.0
@@ -181,7 +141,7 @@ def critical_capacity(num_parameters: ArrayLike, rates: ArrayLike) -> CriticalCa
         Estimate in parameters, slope in logits per natural logarithm of the size, bootstrap 95 % interval, brackets
         (None for what is not given), and the direction of the trend, "rising" where there is none.
     """
-    sizes, rates = _columns(num_parameters=num_parameters, rates=rates)
+    sizes, rates = finite_columns(num_parameters=num_parameters, rates=rates)
     if sizes.min() <= 0 or rates.min() < 0 or rates.max() > 1:
         raise ValueError(f"Expected positive sizes and rates between 0 and 1; got {num_parameters} and {rates}.")
     # What differs from 0 or 1 by rounding alone must not pass for an answer that hinders separation.
@@ -231,7 +191,7 @@ def median_time(durations: ArrayLike, reached: Sequence[bool]) -> MedianTime:
         The first time at which at most half of the runs are still under way, and its 95 % interval: where the ends of
         the curve's log-log interval get there (Brookmeyer & Crowley 1982, Biometrics 38, 29). None for what does not.
     """
-    durations, reached = _columns(durations=durations, reached=reached)
+    durations, reached = finite_columns(durations=durations, reached=reached)
     survival = ecdf(CensoredData(uncensored=durations[reached > 0], right=durations[reached == 0])).sf
     with warnings.catch_warnings():
         # Where the curve is 1 or 0 it has no interval but NaN, which is not below one half either.
@@ -240,14 +200,6 @@ def median_time(durations: ArrayLike, reached: Sequence[bool]) -> MedianTime:
     times = [curve.quantiles[curve.probabilities <= 0.5 + 1e-12] for curve in (survival, *interval)]
     median, low, high = (float(down[0]) if len(down) else None for down in times)
     return MedianTime(median, (low, high))
-
-
-def _columns(**columns):
-    arrays = [np.asarray(column, dtype=float) for column in columns.values()]
-    one_length = len({array.shape for array in arrays}) == 1 == arrays[0].ndim
-    if not one_length or not len(arrays[0]) or not np.isfinite(arrays).all():
-        raise ValueError(f"Expected finite numbers of the same runs, one at least; got {columns}.")
-    return arrays
 
 
 def _permutation_p_value(samples: Sequence[Any], permutation_type: str, statistic: Callable[..., Any]) -> float | None:

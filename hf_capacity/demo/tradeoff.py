@@ -74,5 +74,7 @@ def _places(ladder: Ladder) -> dict[int, float]:
 
 def _mark(cell: Cell, rate: str, x: float) -> Mark:
     mean = cell.mean(cell.values(rate))
-    low, high = mean.interval or cell.records[0]["last"]["intervals_over_questions_of_one_model"][rate]
+    low, high = mean.interval or (min(mean.values), max(mean.values))
+    if cell.num_runs == 1:
+        low, high = cell.records[0]["last"]["intervals_over_questions_of_one_model"][rate]
     return Mark(x, *(100 * (1 - end) for end in (mean.value, low, high)), mean.value, cell.model)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..analysis.cells import RATES, Cell, Record
+from ..analysis.intervals import FEWEST_RUNS
 from ..analysis.statistics import wilson_interval
 from ..boundary.shown import ABSENT
 from ..config.experiment import SEEDS, ExperimentConfig
@@ -148,10 +149,8 @@ def over_runs(cell: Cell) -> str:
     if cell.num_runs == 1:
         return "There is one run of this cell: another seed may come out otherwise."
     means = [f"{rate} {mean_text(cell.mean(cell.values(rate)))}" for rate in cell.rates]
-    text = (
-        f"Over {cell.num_runs} runs, means with bootstrap 95 % intervals over runs, too narrow where runs are few: "
-        f"{', '.join(means)}."
-    )
+    intervals = " with 95 % intervals over runs" if cell.num_runs >= FEWEST_RUNS else ", too few for an interval"
+    text = f"Over {cell.num_runs} runs, means{intervals}: {', '.join(means)}."
     if has_withheld(cell):
         text += f" Runs with every withheld question right: {share_text(cell.share(cell.all_right('extrapolation')))}."
     return text

@@ -26,7 +26,9 @@ def mean_text(mean: Mean, form: str = "{:.3f}") -> str:
 
 
 def share_text(share: Share) -> str:
-    """k/n with the interval of the rate."""
+    """k/n with the interval of the rate, if there are runs enough for one."""
+    if share.interval is None:
+        return f"{share.count}/{share.total}"
     low, high = share.interval
     return f"{share.count}/{share.total} ({low:.2f} to {high:.2f})"
 

@@ -1,20 +1,18 @@
 """Each figure against a published example, a full enumeration or a second path."""
 
 import itertools
-from collections import Counter
 
 import numpy as np
 import pytest
 from scipy.optimize import minimize
 from scipy.special import expit
 
+from hf_capacity.analysis.intervals import DIFFERENCE, mean_interval
 from hf_capacity.analysis.statistics import (
-    bootstrap_interval,
     compare_independent,
     compare_paired,
     compare_paired_events,
     critical_capacity,
-    crossed_bootstrap_interval,
     first_lasting,
     median_time,
     wilson_interval,
@@ -37,12 +35,6 @@ PLACEBO = [1, 1, 2, 2, 3, 4, 4, 5, 5, 8, 8, 8, 8, 11, 11, 12, 12, 15, 17, 22, 23
 SIZES = 1000 * 2 ** np.arange(10)
 
 
-def exact_ends(weighted):
-    """The 2.5 % and 97.5 % quantiles of pairs of value and weight."""
-    values, weights = np.array(sorted(weighted)).T
-    return values[np.searchsorted(weights.cumsum() / weights.sum(), (0.025, 0.975))]
-
-
 def test_wilson_intervals():
     # Newcombe 1998, Stat. Med. 17, 857, table I, method 3.
     assert wilson_interval(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
@@ -58,53 +50,6 @@ def test_wilson_intervals():
         wilson_interval(5, 4)
 
 
-def test_the_bootstrap_is_the_enumeration_of_all_resamples():
-    sums = Counter({0: 1})
-    for _ in MICE:
-        drawn = Counter()
-        for total, ways in sums.items():
-            for days in MICE:
-                drawn[total + days] += ways
-        sums = drawn
-    assert sum(sums.values()) == 7**7
-    low, high = exact_ends((total / 7, ways) for total, ways in sums.items())
-    # 10,000 draws leave the ends a standard error of about 0.7 days.
-    assert bootstrap_interval(MICE) == pytest.approx((low, high), abs=2)
-
-
-def test_the_bootstrap_covers_the_mean():
-    rng = np.random.default_rng(0)
-    intervals = [bootstrap_interval(rng.normal(3, 2, size=30)) for _ in range(200)]
-    # Nominally 95 %, a little less at 30 runs; 200 trials leave a standard error of 1.5 %.
-    assert 0.89 < np.mean([low < 3 < high for low, high in intervals]) < 0.98
-
-
-def test_edges_of_the_bootstrap():
-    assert bootstrap_interval([]) is bootstrap_interval([0.5]) is None
-    assert bootstrap_interval([0.1, 0.1, 0.1]) == (0.1, 0.1)
-    assert bootstrap_interval([0, 1]) == (0.0, 1.0)
-    with pytest.raises(ValueError, match="finite numbers"):
-        bootstrap_interval([0.1, float("nan")])
-
-
-def test_the_crossed_bootstrap_is_the_enumeration_of_all_tables():
-    table = np.array([[0.9, 0.4, np.nan], [0.7, 0.5, 0.1], [0.8, 0.6, 0.2], [0.5, 0.3, 0.2]])
-    draws = itertools.product(itertools.product(range(4), repeat=4), itertools.product(range(3), repeat=3))
-    drawn = [table[np.ix_(*draw)] for draw in draws]
-    expected = exact_ends((np.nanmean(one), 1) for one in drawn if not np.isnan(one).all())
-    assert crossed_bootstrap_interval(table) == pytest.approx(expected, abs=0.01)
-
-
-def test_edges_of_the_crossed_bootstrap():
-    for too_small in ([[0.1, 0.2]], [[0.1], [0.2]], [[0.1, np.nan], [0.2, np.nan]], np.full((3, 3), np.nan)):
-        assert crossed_bootstrap_interval(too_small) is None
-    assert crossed_bootstrap_interval(np.full((3, 3), 0.1)) == (0.1, 0.1)
-    assert crossed_bootstrap_interval([[1, np.nan], [np.nan, 2]]) == (1.0, 2.0)
-    for wrong in ([0.1, 0.2], [[0.1, np.inf], [0.2, 0.3]]):
-        with pytest.raises(ValueError, match="table of finite numbers"):
-            crossed_bootstrap_interval(wrong)
-
-
 def test_independent_groups_are_dealt_in_every_way():
     sums = [sum(dealt) for dealt in itertools.combinations(MICE + UNTREATED_MICE, 7)]
     as_large = sum(total >= sum(MICE) for total in sums)
@@ -118,21 +63,22 @@ def test_the_permutation_test_is_fishers():
     # Fisher 1935, section 21: in 863 of the 2^15 sign patterns the sum is as great as the observed 314.
     assert sum(np.dot(signs, MAIZE) >= 314 for signs in itertools.product((1, -1), repeat=15)) == 863
     control = np.arange(15)
-    comparison = compare_paired(control + MAIZE, control)
-    assert comparison == (15, pytest.approx(314 / 15), bootstrap_interval(MAIZE), 2 * 863 / 2**15)
+    comparison = compare_paired(control + MAIZE, control, None)
+    assert comparison == (15, pytest.approx(314 / 15), mean_interval(MAIZE), 2 * 863 / 2**15)
 
 
 def test_of_many_pairs_flips_are_drawn():
     differences = np.random.default_rng(0).normal(0.3, 1, size=20)
     signs = 1 - 2 * ((np.arange(2**20)[:, None] >> np.arange(20)) & 1).astype(np.int8)
     exact = np.mean(np.abs(signs @ differences) >= abs(differences.sum()) * (1 - 1e-9))
-    assert compare_paired(differences, np.zeros(20)).p_value == pytest.approx(exact, abs=0.003)
+    assert compare_paired(differences, np.zeros(20), None).p_value == pytest.approx(exact, abs=0.003)
 
 
 def test_edges_of_the_paired_comparison():
-    assert compare_paired([0.5, 0.7], [0.5, 0.7]) == (2, 0.0, (0.0, 0.0), 1.0)
+    assert compare_paired([0.5, 0.7], [0.5, 0.7]) == (2, 0.0, None, 1.0)
     assert compare_paired([3], [1]) == (1, 2.0, None, None)
-    assert compare_paired([1, 2, 3, 4, 5], [0, 0, 0, 0, 0]).p_value == 2 / 2**5
+    assert compare_paired([1, 2, 3, 4, 5], [0, 0, 0, 0, 0], None).p_value == 2 / 2**5
+    assert compare_paired([0.75] * 6, [0.25] * 6).interval == mean_interval([0.5] * 6, DIFFERENCE)
     # Their sum is 0, but not in floating point.
     assert compare_paired([-0.2, -0.3, 0.1, 0.3, 0.2, -0.1], [0] * 6).p_value == 1
     for treated, control in (([], []), ([1, 2], [1]), ([1, np.nan], [1, 2])):

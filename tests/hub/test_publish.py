@@ -177,7 +177,7 @@ def test_a_card_says_what_the_record_says(hub, terminal, study):
         f"{record['num_parameters']:,} parameters ({record['num_parameters_without_positions']:,} without",
         f"| fit           | {counts['fit'][0]}/196",
         "| `seed-2` |",
-        "Over 2 runs, means with bootstrap 95 % intervals",
+        "Over 2 runs, means, too few for an interval: ",
         *(f"| `{row['prompt']}` | `{row['answer']}`" for row in record["answers"] if not row["seen"]),
         record["provenance"]["git_commit"],
     ):

@@ -6,7 +6,7 @@ import pytest
 from support.made_records import PROMPTS, add_run, add_runs, arithmetic
 
 from hf_capacity.analysis.cells import cells_of, ladders_of
-from hf_capacity.analysis.statistics import crossed_bootstrap_interval, wilson_interval
+from hf_capacity.analysis.intervals import RATE, crossed_interval, share_interval
 from hf_capacity.report.sections.best_on_withheld import choice_table
 from hf_capacity.report.sections.critical_capacity import critical_table
 from hf_capacity.report.sections.finding import finding
@@ -162,21 +162,21 @@ def test_a_finding_has_at_most_five_sentences(study):
 
 
 def test_runs_with_seeds_and_splits_of_their_own_are_independent_and_crossed_ones_are_not(study):
-    add_runs(study, "arithmetic", "n14", [arithmetic(right) for right in (4, 4, 0)])
-    table_SP = [[1.0, 0.0, 1.0], [1.0, 0.0, 0.25]]
+    add_runs(study, "arithmetic", "n14", [arithmetic(right) for right in (4, 4, 0, 0, 4)])
+    table_SP = [[1.0, 0.0, 1.0, 0.5, 0.0], [1.0, 0.0, 0.25, 0.25, 0.0]]
     for seed, row in enumerate(table_SP, 1):
         for split, value in enumerate(row, 1):
             counts = arithmetic(round(4 * value))
             add_run(study, "arithmetic", "n28", counts, model_seed=seed, data_seed=seed, split_seed=split)
     independent, crossed = cells_in(study)
     assert (independent.is_crossed, crossed.is_crossed) == (False, True)
-    assert independent.share(independent.all_right("extrapolation")) == (2, 3, wilson_interval(2, 3))
-    assert crossed.mean(crossed.values("extrapolation")).interval == crossed_bootstrap_interval(table_SP)
-    # Two seeds cross three splits: tests may count on two.
-    assert crossed.units(crossed.values("extrapolation")) == pytest.approx([2 / 3, 1.25 / 3])
-    assert independent.units([1, 0, 2]) == [1, 0, 2]
+    assert independent.share(independent.all_right("extrapolation")) == (3, 5, share_interval(3, 5))
+    assert crossed.mean(crossed.values("extrapolation")).interval == crossed_interval(table_SP, RATE)
+    # Two seeds cross five splits: tests may count on two.
+    assert crossed.units(crossed.values("extrapolation")) == pytest.approx([2.5 / 5, 1.5 / 5])
+    assert independent.units([1, 0, 2, 0, 0]) == [1, 0, 2, 0, 0]
     solved_SP = [[value == 1 for value in row] for row in table_SP]
-    assert crossed.share(crossed.all_right("extrapolation")) == (3, 6, crossed_bootstrap_interval(solved_SP))
+    assert crossed.share(crossed.all_right("extrapolation")) == (3, 10, crossed_interval(solved_SP, RATE))
 
 
 def test_crossed_runs_do_not_pass_for_independent_ones(study):

@@ -110,6 +110,7 @@ def _draw_ladder(axis: Axes, cells: Sequence[Cell], decades_per_inch: float) -> 
             axis.fill_between(
                 sizes, *zip(*(mean.interval for mean in means), strict=True), color=color, alpha=0.2, lw=0
             )
+        if part == "last" and all(cell.num_runs > 1 for cell in cells):
             axis.plot(
                 sizes, [mean.value for mean in means], color=color, linestyle=MEASURES[rate]["linestyle"], lw=1.2
             )

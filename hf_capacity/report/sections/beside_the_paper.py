@@ -47,11 +47,12 @@ def comparison_table(cells: Sequence[Cell]) -> str:
                 continue
             for part in ("last", "best_on_withheld"):
                 counts = [record[part]["published_scoring"][kind] for record in cell.records]
-                mean = mean_text(cell.mean([right for right, _ in counts]), "{:.1f}").removesuffix(".0")
+                mean = cell.mean([right for right, _ in counts], (0, counts[0][1]))
+                mean = mean_text(mean, "{:.1f}").removesuffix(".0")
                 row.append(f"{mean}/{counts[0][1]}" if cell.num_runs == 1 else mean)
             row.append(_papers_fraction(papers[kind], NUM_QUESTIONS[kind]))
         loss = papers_loss(cell.task, cell.rung)
-        rows.append([*row, mean_text(cell.mean(cell.values("loss")), "{:.4f}"), loss or ABSENT])
+        rows.append([*row, mean_text(cell.mean(cell.values("loss"), None), "{:.4f}"), loss or ABSENT])
     columns = [column for kind in kinds for column in (f"{KIND_NAMES[kind]}: last", "best", "paper")]
     header = ["trained on", "model", "differs in", *columns, "loss: last", "paper"]
     return markdown_table(header, rows) if rows else ""

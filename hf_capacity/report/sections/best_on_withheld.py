@@ -38,7 +38,7 @@ def choice_table(cells: Sequence[Cell]) -> str:
     for cell in filter(has_withheld, cells):
         last, best = cell.values("extrapolation"), cell.values("extrapolation", "best_on_withheld")
         shares = [cell.share(cell.all_right("extrapolation", part)) for part in ("last", "best_on_withheld")]
-        flattery = cell.mean([b - a for a, b in zip(last, best, strict=True)])
+        flattery = cell.mean([b - a for a, b in zip(last, best, strict=True)], (-1, 1))
         rows.append([*names(cell), str(cell.num_runs), *map(share_text, shares), mean_text(flattery, "{:+.3f}")])
     header = ["trained on", "model", "differs in", "runs", "all right, last", "all right, best", "best - last"]
     return markdown_table(header, rows) if rows else ""

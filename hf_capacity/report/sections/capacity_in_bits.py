@@ -93,8 +93,8 @@ def capacity_table(found: Sequence[Capacity]) -> str:
                 str(best.num_runs),
                 f"{capacity.items[0]:,} to {capacity.items[-1]:,}",
                 ", ".join(f"{items:,}" for items in sorted({one["items"] for one in bits})),
-                mean_text(best.mean([one["memorised"] for one in bits]), "{:,.0f}"),
-                mean_text(best.mean([one["per_parameter"] for one in bits]), "{:.2f}"),
+                mean_text(best.mean([one["memorised"] for one in bits], None), "{:,.0f}"),
+                mean_text(best.mean([one["per_parameter"] for one in bits], None), "{:.2f}"),
                 f"{[one['converged'] for one in bits].count(True)}/{len(bits)}",
             ]
         )
@@ -133,7 +133,7 @@ def claims_of_capacity(cells: Sequence[Cell]) -> list[Claim]:
 
 def _end_text(capacity: Capacity) -> str:
     best, bound = capacity.best, "at least " if capacity.is_lower_bound else ""
-    mean = mean_text(best.mean([record["bits"]["per_parameter"] for record in best.records]), "{:.2f}")
+    mean = mean_text(best.mean([record["bits"]["per_parameter"] for record in best.records], None), "{:.2f}")
     return f"{bound}{mean} at {best.model} ({best.num_parameters:,} parameters)"
 
 

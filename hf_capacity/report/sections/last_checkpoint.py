@@ -73,7 +73,7 @@ def cell_table(cells: Sequence[Cell]) -> str:
         row += [_rate(cell, rate) for rate in RATES]
         row += [share_text(cell.share(cell.all_right("extrapolation")))] if many and has_withheld(cell) else []
         row += [ABSENT] if many and not has_withheld(cell) else []
-        row += [mean_text(cell.mean(cell.values("loss")), "{:.3f}"), _best(cell), _late(cell)]
+        row += [mean_text(cell.mean(cell.values("loss"), None), "{:.3f}"), _best(cell), _late(cell)]
         rows.append(row)
         if place + 1 == len(cells) or cells[place + 1].task != cell.task:
             group = [record for other in cells if other.task == cell.task for record in other.records]

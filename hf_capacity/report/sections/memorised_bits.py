@@ -59,11 +59,11 @@ def bits_table(cells: Sequence[Cell]) -> str:
                 bits[0]["estimator"],
                 f"{cell.num_parameters:,}",
                 str(cell.num_runs),
-                f"{cell.mean([one['demanded'] for one in bits]).value:,.0f}",
-                mean_text(cell.mean([one["raw"] for one in bits]), "{:,.0f}"),
-                mean_text(cell.mean([one["memorised"] for one in bits]), "{:,.0f}"),
-                mean_text(cell.mean([one["per_parameter"] for one in bits]), "{:.2f}"),
-                f"{cell.mean([one['exposures_per_item'] for one in bits]).value:,.0f}",
+                f"{cell.mean([one['demanded'] for one in bits], None).value:,.0f}",
+                mean_text(cell.mean([one["raw"] for one in bits], None), "{:,.0f}"),
+                mean_text(cell.mean([one["memorised"] for one in bits], None), "{:,.0f}"),
+                mean_text(cell.mean([one["per_parameter"] for one in bits], None), "{:.2f}"),
+                f"{cell.mean([one['exposures_per_item'] for one in bits], None).value:,.0f}",
                 f"{settled.count(True)}/{len(settled)}",
                 _if_first_were_free(cell),
             ]
@@ -102,7 +102,7 @@ def _draw_yardstick(axis: Axes, estimator: str, cells: Sequence[Cell]) -> None:
     shown = []
     for place, (title, rungs) in enumerate(series.items()):
         look = {"color": COLORS[place % len(COLORS)], "marker": MARKERS[place % len(MARKERS)]}
-        means = [cell.mean([record["bits"]["memorised"] for record in cell.records]) for cell in rungs]
+        means = [cell.mean([record["bits"]["memorised"] for record in cell.records], None) for cell in rungs]
         x = [cell.num_parameters for cell in rungs]
         values = [mean.value or math.nan for mean in means]  # 0 is nowhere on a logarithmic axis
         axis.plot(x, values, **look, lw=1.2, markersize=MARKER_SIZE, label=label_text(labels[title]))
@@ -136,4 +136,4 @@ def _if_first_were_free(cell: Cell) -> str:
     bits = [record["bits"] for record in cell.records]
     if "first_symbols" not in bits[0]:
         return ABSENT
-    return mean_text(cell.mean([one["raw"] + one["first_symbols"] for one in bits]), "{:,.0f}")
+    return mean_text(cell.mean([one["raw"] + one["first_symbols"] for one in bits], None), "{:,.0f}")

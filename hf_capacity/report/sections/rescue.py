@@ -69,7 +69,8 @@ def rescue_sentence(joint: Sequence[tuple[str, Cell]]) -> str:
             f"these also {'fit and recall' if num_rescued > 1 else 'fits and recalls'} at 99 %."
         )
     num_settings, num_models = len({setting for setting, _ in joint}), len({cell.model for _, cell in joint})
-    cells = dict.fromkeys(f"0/{cell.num_runs}, at most {_solved(cell).interval[1]:.2f}" for _, cell in joint)
+    ends = [(cell, _solved(cell).interval) for _, cell in joint]
+    cells = dict.fromkeys(f"0/{cell.num_runs}" + (f", at most {end[1]:.2f}" if end else "") for cell, end in ends)
     return sentence + (
         f"none of the {num_runs} joint runs ({num_settings} settings, models: {num_models}) gets every withheld "
         f"question right; each cell: {' or '.join(cells)}, the upper end of the 95 % interval."
