@@ -65,8 +65,10 @@ def example(record: Record) -> dict[str, Any]:
     first has before the second.
     """
     prompt, answer = (record["answers"][0][name] for name in ("prompt", "answer"))
-    start = record.get("start", ExperimentConfig.from_dict(record["config"]).start)
-    while len(start + prompt + answer) > record["config"]["block_size"] and " " in prompt[:-1]:
+    block_size, start = record["config"]["block_size"], ExperimentConfig.from_dict(record["config"]).start
+    if "start" in record:  # lines: of these a window loses the first characters before it loses any of the prompt
+        start = record["start"][max(0, len(record["start"] + prompt + answer) - block_size) :]
+    while len(start + prompt + answer) > block_size and " " in prompt[:-1]:
         prompt = prompt.partition(" ")[2]
     spelled = (json.dumps(text, ensure_ascii=False) for text in (start + prompt, prompt))
     first = {"": "nothing", "\n": "a newline"}.get(start, "lines of its training text")
