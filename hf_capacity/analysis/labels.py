@@ -46,18 +46,18 @@ def spell(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else " ".join(str(value).split())
 
 
-def spell_setting(key: str, value: Any) -> str:
-    """What sets a cell apart, as tables show it: in words where there are some, or as `KEY=VALUE`."""
-    if key == "asked_after":
-        lines = f"{value} training line{'' if value == 1 else 's'}"
-        return f"asked after {ASKED_AFTER.get(value, lines)}"
-    return WORDS[key].format(value) if key in WORDS else f"{key}={spell(value)}"
-
-
 def spell_differing(settings: dict[str, Any], alike: Sequence[dict[str, Any]]) -> str:
     """The settings in which others are not all alike, as tables show them."""
     differing = [key for key in settings if any(other.get(key) != settings[key] for other in alike)]
-    return ", ".join(spell_setting(_short(key, differing), settings[key]) for key in differing)
+    return ", ".join(_spell_setting(_short(key, differing), settings[key]) for key in differing)
+
+
+def _spell_setting(key: str, value: Any) -> str:
+    """What sets a cell apart, as tables show it: in words where there are some, or as `KEY=VALUE`."""
+    if key == "asked_after":
+        lines = f"{value} training line{'' if value == 1 else 's'}"
+        return f"asked after {ASKED_AFTER.get(str(value), lines)}"
+    return WORDS[key].format(value) if key in WORDS else f"{key}={spell(value)}"
 
 
 def _short(key: str, among: Sequence[str]) -> str:

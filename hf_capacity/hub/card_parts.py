@@ -65,8 +65,10 @@ def example(record: Record) -> dict[str, Any]:
     first has before the second.
     """
     prompt, answer = (record["answers"][0][name] for name in ("prompt", "answer"))
-    start = record.get("start", ExperimentConfig.from_dict(record["config"]).start)
-    while len(start + prompt + answer) > record["config"]["block_size"] and " " in prompt[:-1]:
+    block_size, start = record["config"]["block_size"], ExperimentConfig.from_dict(record["config"]).start
+    if "start" in record:  # lines: of these a window loses the first characters before it loses any of the prompt
+        start = record["start"][max(0, len(record["start"] + prompt + answer) - block_size) :]
+    while len(start + prompt + answer) > block_size and " " in prompt[:-1]:
         prompt = prompt.partition(" ")[2]
     spelled = (json.dumps(text, ensure_ascii=False) for text in (start + prompt, prompt))
     first = {"": "nothing", "\n": "a newline"}.get(start, "lines of its training text")
@@ -160,11 +162,13 @@ def training_cost(record: Record) -> str:
     """How much training took: characters, operations, seconds."""
     config, provenance = record["config"], record["provenance"]
     positions = config["steps"] * config["batch_size"] * config["block_size"]
+    rows, most = ("rows of", "at most ") if config.get("batches") == "lines" else ("windows of", "")
     session = " in its last session" if provenance["resumed_from"] else ""
     threads = f"{provenance['num_threads']} thread{'s' if provenance['num_threads'] > 1 else ''}"
     return (
-        f"{config['steps']:,} steps of {config['batch_size']:,} windows of {config['block_size']} characters, that is "
-        f"{positions:,} characters and some {6 * record['num_parameters'] * positions:.1e} floating-point operations\n"
+        f"{config['steps']:,} steps of {config['batch_size']:,} {rows} {most}{config['block_size']} characters, "
+        f"that is {most}{positions:,} characters and some {6 * record['num_parameters'] * positions:.1e} "
+        "floating-point operations\n"
         f"(six a parameter and character). It took {provenance['seconds']:,.0f} seconds{session} on the "
         f"{provenance['device']} with {threads}."
     )

@@ -21,6 +21,7 @@ CONFIGS = (
     RUN | {"keep_checkpoints": [50, 100], "learning_rate": 1e-2, "stop_when": {"metric": "loss", "threshold": 0.1}},
     RUN | {"model": {"name": "n14", "dropout": 0.1}, "task": PAIRS, "batches": "lines", "bf16": False},
     RUN | {"model": {"num_parameters": 5_000}, "curriculum": "rule_first", "warmup_ratio": 0.1, "model_seed": 7},
+    RUN | {"batches": "lines", "lines_per_row": 2, "cut_in_front": True, "random_offset": True, "asked_after": 2},
     RUN | {"model": LLAMA},
 )
 STUDIES = (

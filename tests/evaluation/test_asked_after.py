@@ -123,6 +123,9 @@ def test_a_model_of_windows_can_be_asked_after_lines_which_its_block_crops(tmp_p
     run = config(block_size=9, asked_after=2, steps=20, eval_steps=10)
     record = run_experiment(run, tmp_path)
     assert evaluate_model(tmp_path / run.run_id)["counts"] == record["last"]["counts"]
+    card, answer = example(record), record["answers"][0]["answer"]
+    whole = record["start"] + json.loads(card["asked"]) + answer
+    assert json.loads(card["prompt"]) + answer == whole[-9:]
 
 
 @pytest.mark.parametrize("value", ["line", "", 0, -1, 1.5, True, [1], "2 lines", 10**12])
