@@ -60,8 +60,11 @@ class CapacityTrainer(Trainer):
         self.config, self.batches, self.evaluation, self.publish = config, batches, evaluation, publish
         batches.first_batch = lambda: self.state.global_step
         self.loss = loss
-        num_weights = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
-        self.operations_a_step = 6 * num_weights * config.batch_size * config.block_size
+        trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        if isinstance(loss, FusedLoss):
+            # What the loop clips and clears; to find it among a model's modules takes 0.1 ms a step.
+            self.model_wrapped = torch.nn.ParameterList(trained)
+        self.operations_a_step = 6 * sum(map(torch.numel, trained)) * config.batch_size * config.block_size
 
     def get_train_dataloader(self) -> Batches:
         """Ready batches: a `DataLoader` would put them together row by row."""
