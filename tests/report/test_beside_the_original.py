@@ -77,7 +77,13 @@ def test_a_few_runs_have_no_interval(tmp_path):
     claim_replication(replication, describe_original(original, read_records(original)))
     add_runs(replication, (2,), 9)
     rows = rows_of(section(read_results(replication)).text)
-    assert rows["extrapolation"][-5:] == ["2 + 1", "0.500", "0.500", "+0.000", "0.500"]
+    assert rows["extrapolation"][-5:] == [
+        "2 + 1",
+        "0.500 (1.000, 0.000)",
+        "0.500",
+        "+0.000",
+        "0.500 (1.000, 0.000, 0.500)",
+    ]
 
 
 def test_an_original_with_other_runs_is_not_compared(studies):
