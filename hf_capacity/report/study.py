@@ -50,6 +50,17 @@ class StudyResults:
     records_of_original: Sequence[Record] = ()
 
     @property
+    def command(self) -> str:
+        """What runs it again, or finishes it."""
+        return self.original.command(self.name) if self.original else f"hf-capacity run {self.name}"
+
+    def command_for(self, num_seeds: int) -> str:
+        """What runs it with more seeds: a replication is replicated again, its design being fixed."""
+        if self.original:
+            return f"hf-capacity replicate {self.original.study} --seeds {num_seeds}"
+        return f"{self.command} seeds={num_seeds}"
+
+    @property
     def fewest_runs(self) -> int:
         """The number of runs of the cell that has fewest."""
         return min(cell.num_runs for cell in self.cells)
