@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_1samp, ttest_ind, ttest_rel
 
-from hf_capacity.analysis.equivalence import adjust_holm, prove_difference, prove_equivalence
+from hf_capacity.analysis.equivalence import adjust_holm, cautious_variance, prove_difference, prove_equivalence
 from hf_capacity.analysis.power import Design, detectable_difference, power, runs_needed
 
 
@@ -83,12 +83,15 @@ def test_power_is_that_of_simulated_tests():
     assert power(0.4, 8, pairs(0.3 * np.sqrt(2), 8, level=0.01)) == pytest.approx(found, abs=0.025)
 
 
-def test_power_of_equivalence_is_that_of_simulated_tests():
-    differences = RNG.normal(0, 0.2, (4_000, 20))
-    above = ttest_1samp(differences, -0.15, axis=1, alternative="greater").pvalue
-    below = ttest_1samp(differences, 0.15, axis=1, alternative="less").pvalue
-    found = np.mean(np.maximum(above, below) < 0.05)
-    assert power(0.15, 20, pairs(0.2, 20, is_equivalence=True)) == pytest.approx(found, abs=0.025)
+@pytest.mark.parametrize(("num_runs", "sd", "margin"), [(20, 0.3, 0.25), (30, 0.02, 0.1), (60, 0.4, 0.2)])
+def test_power_of_equivalence_is_that_of_simulated_tests(num_runs, sd, margin):
+    differences = RNG.normal(0, sd, (2_000, num_runs)).clip(-1, 1)
+    found = [
+        prove_equivalence(one.mean(), np.sqrt(cautious_variance(one, -1, 1)), num_runs - 1, margin) < 0.05
+        for one in differences
+    ]
+    assert power(margin, num_runs, pairs(sd, num_runs, reach=1)) == pytest.approx(np.mean(found), abs=0.04)
+    assert power(margin, num_runs, pairs(sd, 10, reach=1)) == pytest.approx(np.mean(found), abs=0.04)
 
 
 def test_what_a_permutation_test_cannot_find_has_no_power():
