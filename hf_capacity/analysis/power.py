@@ -3,6 +3,7 @@
 import math
 from typing import NamedTuple
 
+import numpy as np
 from scipy.optimize import brentq
 from scipy.special import comb
 from scipy.stats import nct, norm
@@ -56,7 +57,7 @@ def power(difference: float, num_runs: int, design: Design) -> float:
         return _power_of_equivalence(abs(difference), num_runs, degrees_of_freedom, design)
     error = design.standard_error / math.sqrt(more)
     shift, critical = abs(difference) / error, student.isf(design.level / 2, degrees_of_freedom)
-    found = nct.sf(critical, degrees_of_freedom, shift) + nct.cdf(-critical, degrees_of_freedom, shift)
+    found = nct.sf(critical, degrees_of_freedom, shift) + _below(-critical, degrees_of_freedom, shift)
     return float(min(1, found))
 
 
@@ -98,11 +99,16 @@ def _power_of_equivalence(margin: float, num_runs: int, degrees_of_freedom: floa
     error = design.standard_error / math.sqrt(_times_as_precise(num_runs, design))
     critical, cautious = student.isf(design.level, degrees_of_freedom), _cautious_error(num_runs, design)
     if cautious <= error:
-        missed = nct.cdf(critical, degrees_of_freedom, margin / error)
+        missed = _below(critical, degrees_of_freedom, margin / error)
     else:  # the error that is tested with hardly varies, and the mean by its own
         room = margin - critical * cautious
         missed = norm.sf(room / error) if error else float(room <= 0)
     return float(max(0, 1 - 2 * missed))
+
+
+def _below(value: float, degrees_of_freedom: float, shift: float) -> float:
+    # Far out, where it is 0 by any measure, SciPy's may be NaN.
+    return float(np.nan_to_num(nct.cdf(value, degrees_of_freedom, shift)))
 
 
 def _cautious_error(num_runs: int, design: Design) -> float:
