@@ -42,6 +42,9 @@ class Design(NamedTuple):
 def power(difference: float, num_runs: int, design: Design) -> float:
     """How likely so many runs find a difference, by the noncentral t distribution (Cohen 1988, chapter 2).
 
+    That is the power of a t test, here at the level that the permutation test of so few runs can attain. Of pairs so
+    few that all have to differ the same way, it is the chance that they do.
+
     Args:
         difference: The true one; where equivalence is to be shown, the margin, the true one being 0.
         num_runs: Of each cell, in place of those that the design has.
@@ -51,12 +54,17 @@ def power(difference: float, num_runs: int, design: Design) -> float:
     degrees_of_freedom = design.degrees_of_freedom * more
     if not design.is_crossed:
         degrees_of_freedom = design.degrees_of_freedom * (num_runs - 1) / (design.num_runs - 1)
-    if degrees_of_freedom < 1 or _smallest_p(num_runs, design) >= design.level:
+    level = _attainable_level(num_runs, design)
+    if degrees_of_freedom < 1 or not level:
         return 0.0
     if design.reach is not None:
         return _power_of_equivalence(abs(difference), num_runs, degrees_of_freedom, design)
     error = design.standard_error / math.sqrt(more)
-    shift, critical = abs(difference) / error, student.isf(design.level / 2, degrees_of_freedom)
+    if _is_permuted(design) and design.is_paired and level == 2.0 ** (1 - num_runs):
+        # Only where all pairs differ the same way is p so small.
+        one_way = norm.cdf([difference / error / math.sqrt(num_runs), -difference / error / math.sqrt(num_runs)])
+        return float(np.sum(one_way**num_runs))
+    shift, critical = abs(difference) / error, student.isf(level / 2, degrees_of_freedom)
     found = nct.sf(critical, degrees_of_freedom, shift) + _below(-critical, degrees_of_freedom, shift)
     return float(min(1, found))
 
@@ -87,11 +95,21 @@ def _times_as_precise(num_runs: int, design: Design) -> float:
     return math.sqrt(more) if design.is_crossed else more
 
 
-def _smallest_p(num_runs: int, design: Design) -> float:
-    """Of a permutation test of two cells: 2 / 2^n of n pairs, 2 in the number of ways to choose n of 2 n of groups."""
-    if design.reach is not None or design.is_crossed or design.is_trend:
-        return 0.0
-    return 2.0 ** (1 - num_runs) if design.is_paired else 2 / float(comb(2 * num_runs, num_runs))
+def _is_permuted(design: Design) -> bool:
+    """Whether two cells are compared by permutations, so that p values come in steps."""
+    return not (design.reach is not None or design.is_crossed or design.is_trend)
+
+
+def _attainable_level(num_runs: int, design: Design) -> float:
+    """The largest p value below the level that a permutation test of two cells can have, 0 if there is none.
+
+    The smallest is 2 / 2^n of n pairs, and 2 in the number of ways to choose n of 2 n of two groups; others are
+    multiples of it.
+    """
+    if not _is_permuted(design):
+        return design.level
+    smallest = 2.0 ** (1 - num_runs) if design.is_paired else 2 / float(comb(2 * num_runs, num_runs))
+    return (math.ceil(design.level / smallest) - 1) * smallest if smallest else design.level
 
 
 def _power_of_equivalence(margin: float, num_runs: int, degrees_of_freedom: float, design: Design) -> float:
