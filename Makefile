@@ -3,7 +3,7 @@ PYTHON ?= python3
 STUDY ?= quick
 VENV := .venv
 
-.PHONY: reproduce test slow-test lint benchmark clean
+.PHONY: reproduce test process-test slow-test lint benchmark clean
 
 reproduce: $(VENV)/installed
 	$(VENV)/bin/hf-capacity run $(STUDY)
@@ -11,6 +11,10 @@ reproduce: $(VENV)/installed
 
 test: $(VENV)/installed
 	HF_HUB_OFFLINE=1 $(VENV)/bin/python -m pytest --numprocesses 2
+
+# Whole commands started, stopped and killed: some ten seconds each. CI runs them after the tests.
+process-test: $(VENV)/installed
+	HF_HUB_OFFLINE=1 $(VENV)/bin/python -m pytest --numprocesses 2 -m processes
 
 slow-test: $(VENV)/installed
 	HF_HUB_OFFLINE=1 $(VENV)/bin/python -m pytest -m slow

@@ -36,6 +36,7 @@ def test_nothing_but_our_two_packages_lands_in_site_packages(wheel):
     assert "dataset_builders/arithmetic/data/paper/train.jsonl" in names
 
 
+@pytest.mark.processes  # pip and three commands
 def test_from_an_empty_directory_it_gives_the_same_table(wheel, tmp_path):
     site, empty = tmp_path / "site", tmp_path / "empty"
     empty.mkdir()

@@ -21,15 +21,16 @@ from .intervals import (
     crossed_interval,
     mean_interval,
     share_interval,
+    variance_of_the_mean,
     variance_shares,
 )
-from .labels import model_label, spell, task_label
+from .labels import model_label, spell_differing, task_label
 from .paper import TASKS_OF_THE_PAPER
+from .rates import RATES, rates_by_kind, read_rate
 
 
 Record = dict[str, Any]
 
-RATES = ("fit", "extrapolation", "recall")
 # A rate is reached at the first of three evaluations in a row at this or more, as grokking is usually measured.
 REACHED = 0.99
 NUMBER = re.compile(r"(\d+(?:\.\d+)?)")
@@ -61,6 +62,7 @@ class Cell:
         arms: The arms that the study's author has named, but for those that are the model's name.
         settings: What of the config sets it apart from other cells of the same task, model and arms, or nothing.
         records: The run records, by seed.
+        arms_of_model: The arms that are the model's name.
     """
 
     task: str
@@ -68,6 +70,7 @@ class Cell:
     arms: tuple[Arm, ...]
     settings: str
     records: tuple[Record, ...]
+    arms_of_model: tuple[Arm, ...] = ()
 
     @property
     def differs(self) -> str:
@@ -113,6 +116,11 @@ class Cell:
         return [rate for rate in RATES if rate in self.records[0]["last"]["counts"]]
 
     @cached_property
+    def rates_by_kind(self) -> list[str]:
+        """Which rates of single kinds of question all its runs have: `extrapolation of subtraction`."""
+        return rates_by_kind(self.records)
+
+    @cached_property
     def is_crossed(self) -> bool:
         """Whether runs share seeds, and others share splits: then they are not independent of each other."""
         splits = {record["config"]["split_seed"] for record in self.records}
@@ -121,8 +129,9 @@ class Cell:
         )
 
     def values(self, rate: str, part: str = "last") -> list[float]:
-        """A rate, or the loss, of every run: of its last checkpoint, or of the paper's choice (`best_on_withheld`)."""
-        return [record[part][rate] for record in self.records]
+        """A rate, also of a kind (`extrapolation of subtraction`), or the loss, of every run: of its last checkpoint,
+        or of the paper's choice (`best_on_withheld`)."""
+        return [read_rate(record, rate, part) for record in self.records]
 
     def mean(self, values: Sequence[float], bounds: Interval | None = RATE) -> Mean:
         """The mean of one number a run, in the order of `records`: a rate, unless it has other bounds or none."""
@@ -142,6 +151,12 @@ class Cell:
     def variance_shares(self, values: Sequence[float]) -> VarianceShares | None:
         """Of one number a run, how much of its variance comes from seeds and how much from pairs, if they cross."""
         return variance_shares(self._crossed(values)) if self.is_crossed else None
+
+    def precision(self, values: Sequence[float]) -> tuple[float, float]:
+        """Of the mean of one number a run: its variance, and the degrees of freedom of that."""
+        if self.is_crossed:
+            return variance_of_the_mean(self._crossed(values))
+        return float(np.var(values, ddof=1)) / len(values), len(values) - 1
 
     def units(self, values: Sequence[float]) -> list[float]:
         """What tests may take as independent: one number a run or, of a crossed cell, one mean a seed or a split,
@@ -183,10 +198,10 @@ def cells_of(records: Sequence[Record], arms: Arms | None = None) -> list[Cell]:
     cells = []
     for runs in groups.values():
         found = arms.find(runs[0]["config"])
-        models = [arm.name for axis, arm in found.items() if arms.names_models(axis)]
+        models = tuple(arm for axis, arm in found.items() if arms.names_models(axis))
         others = tuple(arm for axis, arm in found.items() if not arms.names_models(axis))
-        model = " ".join(models) or model_label(runs[0])
-        cells.append(Cell(task_label(runs[0]), model, others, "", tuple(sorted(runs, key=_seeds))))
+        model = " ".join(arm.name for arm in models) or model_label(runs[0])
+        cells.append(Cell(task_label(runs[0]), model, others, "", tuple(sorted(runs, key=_seeds)), models))
     settings = [_settings(cell.records[0]) for cell in cells]
     apart = []
     for cell, own in zip(cells, settings, strict=True):
@@ -195,7 +210,7 @@ def cells_of(records: Sequence[Record], arms: Arms | None = None) -> list[Cell]:
             for peer, other in zip(cells, settings, strict=True)
             if (peer.task, peer.model) == (cell.task, cell.model) and set(cell.arms) <= set(peer.arms)
         ]
-        apart.append(dataclasses.replace(cell, settings=_differing(own, peers)))
+        apart.append(dataclasses.replace(cell, settings=spell_differing(own, peers)))
     return sorted(apart, key=_place)
 
 
@@ -217,7 +232,7 @@ def setting_titles(cells: Sequence[Cell]) -> list[str]:
         ]
         names = [arm.name for arm in cell.arms]
         of_model = [part for part in cell.settings.split(", ") if part.startswith("model.")]
-        titles.append(", ".join(filter(None, (cell.task, *names, _differing(own, alike), *of_model))))
+        titles.append(", ".join(filter(None, (cell.task, *names, spell_differing(own, alike), *of_model))))
     return titles
 
 
@@ -240,18 +255,6 @@ def ladders_of(cells: Sequence[Cell]) -> list[Ladder]:
     for cell in cells:
         ladders.setdefault((cell.task, ", ".join(filter(None, (cell.model_type, cell.differs)))), []).append(cell)
     return [Ladder(*name, sorted(rungs, key=lambda cell: cell.num_parameters)) for name, rungs in ladders.items()]
-
-
-def _differing(settings: dict[str, Any], alike: Sequence[dict[str, Any]]) -> str:
-    differing = [key for key in settings if any(other.get(key) != settings[key] for other in alike)]
-    return ", ".join(f"{_short(key, differing)}={spell(settings[key])}" for key in differing)
-
-
-def _short(key: str, among: Sequence[str]) -> str:
-    """A task's parameter by its last name, if that distinguishes it from the others."""
-    last = key.rpartition(".")[2]
-    alike = [other for other in among if other.rpartition(".")[2] == last]
-    return last if key.startswith("task.parameters.") and len(alike) == 1 else key
 
 
 def _title(group: "Cell | Ladder") -> str:

@@ -14,8 +14,9 @@ from scipy.optimize import brentq
 from scipy.stats import binomtest
 from scipy.stats import t as student
 
+from ..config.hypotheses import FEWEST_RUNS
 
-FEWEST_RUNS = 5
+
 TAIL = 0.025
 # What a rate can be, and the difference of two.
 RATE, DIFFERENCE = (0.0, 1.0), (-1.0, 1.0)
@@ -110,7 +111,7 @@ def crossed_interval(values_SP: ArrayLike, bounds: Interval | None = None) -> In
     if min(table_SP.shape) < 2 or larger < FEWEST_RUNS or np.isnan(_components(table_SP)).any():
         return None
     runs = table_SP[~np.isnan(table_SP)]
-    variance, freedom = _variance_of_the_mean(table_SP)
+    variance, freedom = variance_of_the_mean(table_SP)
     half = student.ppf(1 - TAIL, freedom) * np.sqrt(variance)
     low, high = float(runs.mean() - half), float(runs.mean() + half)
     if bounds is None:
@@ -217,7 +218,7 @@ def _components(table_SP: np.ndarray) -> np.ndarray:
     return np.array([neither - same_seeds, neither - same_pairs, same_seeds + same_pairs - neither])
 
 
-def _variance_of_the_mean(table_SP: np.ndarray) -> tuple[float, float]:
+def variance_of_the_mean(table_SP: np.ndarray) -> tuple[float, float]:
     """The variance of the mean of all runs, and its degrees of freedom."""
     is_run = ~np.isnan(table_SP)
     num_runs, num_seeds, num_pairs = int(is_run.sum()), *table_SP.shape

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -33,6 +34,19 @@ def spell(value: Any) -> str:
     if isinstance(value, str) and _is_on_a_machine(value):  # two folders of one name stay two
         return f"{without_folders(value)} ({hashlib.sha256(value.encode()).hexdigest()[:8]})"
     return f"{value:.6g}" if isinstance(value, float) else " ".join(str(value).split())
+
+
+def spell_differing(settings: dict[str, Any], alike: Sequence[dict[str, Any]]) -> str:
+    """The settings in which others are not all alike, as tables show them."""
+    differing = [key for key in settings if any(other.get(key) != settings[key] for other in alike)]
+    return ", ".join(f"{_short(key, differing)}={spell(settings[key])}" for key in differing)
+
+
+def _short(key: str, among: Sequence[str]) -> str:
+    """A task's parameter by its last name, if that distinguishes it from the others."""
+    last = key.rpartition(".")[2]
+    alike = [other for other in among if other.rpartition(".")[2] == last]
+    return last if key.startswith("task.parameters.") and len(alike) == 1 else key
 
 
 def _is_on_a_machine(path: str) -> bool:

@@ -10,6 +10,7 @@ import typer
 
 from ..boundary.shown import shown
 from .errors import echo, refuses_mistakes, shorten
+from .hypotheses import find_untested, show_power, show_untested
 
 
 if TYPE_CHECKING:
@@ -58,9 +59,12 @@ def run(
             "grid (KEY=VALUE), or add --yes if that is what you want."
         )
     output = output or Path("runs") / plan.name
+    untested = find_untested(plan, read_study(study) if overrides else plan)
     finished, to_do = _take_stock(plan, output, dry_run)
+    show_untested(untested)
     if dry_run:
         _estimate(finished, to_do, output, workers)
+        show_power(plan, output, untested)
     else:
         _carry_out(to_do, output, plan.name, engine=engine, workers=workers, address=address, **plan.resources)
 
@@ -95,7 +99,7 @@ def _take_stock(
     check_folder(output, plan.name)
     check_tasks(runs)
     if not dry_run:
-        claim_folder(output, plan.name, plan.description, plan.arms)
+        claim_folder(output, plan.name, plan.description, plan.arms, (plan.question, plan.hypotheses))
     found = states(output, runs)
     echo(plan.description)
     finished, to_do = [], []

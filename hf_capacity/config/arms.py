@@ -94,7 +94,7 @@ class Arms:
             differing = {
                 key for key in flat | candidate if flat.get(key) != candidate.get(key) and _lies_in(key, keys)
             }
-            said = _said(own)
+            said = keys_said(own)
             found.append((len(differing), Arm(place, name, axis), len(said & differing) <= most_unlike * len(said)))
         found.sort()
         is_tie = len(found) > 1 and found[0][0] == found[1][0]
@@ -179,7 +179,7 @@ def _in_our_names(key: str) -> str:
     return f"{outer}.{STANDARD_NAMES.get(inner, inner)}" if outer == "model" and inner else key
 
 
-def _said(settings: dict[str, Any]) -> set[str]:
+def keys_said(settings: dict[str, Any]) -> set[str]:
     """The keys of a config that an arm's settings say something of, each at its deepest."""
     nested = {
         key: {NAME_KEYS[key]: value} if key in NAME_KEYS and isinstance(value, str) else value

@@ -13,6 +13,7 @@ from typing import Any
 from ..boundary.reading import parse_yaml, quote, read_yaml
 from .arms import Arms, check_axis
 from .experiment import SEEDS, ExperimentConfig
+from .hypotheses import Hypothesis, read_hypotheses
 from .packaged import packaged_path
 from .settings import apply, is_key, settings_of
 
@@ -40,6 +41,8 @@ class Study:
         resources: What a run needs, for engines that have more than one kind of machine: `num_cpus`, `num_gpus`.
         changes: Keys changed in every run, dotted likewise.
         arms: The named axes, whole even where an override selects of them.
+        question: The one that it is to answer.
+        hypotheses: What it expects, stated before its runs, whole likewise.
     """
 
     name: str
@@ -49,6 +52,8 @@ class Study:
     resources: dict[str, float] = field(default_factory=lambda: dict(RESOURCES))
     changes: dict[str, Any] = field(default_factory=dict)
     arms: Arms = field(default_factory=Arms)
+    question: str = ""
+    hypotheses: tuple[Hypothesis, ...] = ()
 
     @property
     def num_runs(self) -> int:
@@ -98,22 +103,24 @@ def read_study(source: str, overrides: Sequence[str] = ()) -> Study:
         ValueError: There is no such file, or something in it is not as expected.
     """
     path = _find_file(source)
-    description, settings, grid, seeds, resources = _read_blocks(path)
+    texts, settings, grid, seeds, resources, hypotheses = _read_blocks(path)
     arms = Arms.of(grid, settings)
     asked = dict(map(_parsed, overrides))
     if "seeds" in asked and not seeds:
         raise ValueError(f"study {path.stem!r} has no `seeds` to change: its YAML would have to name them.")
     if "seeds" in asked:
         seeds = dict.fromkeys(seeds, asked.pop("seeds"))
+    hypotheses = read_hypotheses(hypotheses, arms)
     grid, changes = _select(grid | _seed_axes(seeds, taken={*settings, *grid}), asked)
     return Study(
         name=path.stem,
-        description=_checked_description(description),
+        **texts,
         settings=settings,
         grid=grid,
         resources=_checked_resources(resources),
         changes=changes,
         arms=arms,
+        hypotheses=hypotheses,
     )
 
 
@@ -133,14 +140,14 @@ def _find_file(source: str) -> Path:
 
 
 def _read_blocks(path: Path) -> list[Any]:
-    """The description of a study's file, its settings, grid, seeds and resources."""
+    """Description and question of a study's file; its settings, grid, seeds, resources and hypotheses."""
     content = read_yaml(path)
-    blocks = ("settings", "grid", "seeds", "resources")
-    if not isinstance(content, dict) or not set(content) <= {"description", *blocks}:
+    texts, blocks = ("description", "question"), ("settings", "grid", "seeds", "resources", "hypotheses")
+    if not isinstance(content, dict) or not set(content) <= {*texts, *blocks}:
         found = ", ".join(content) if isinstance(content, dict) else type(content).__name__
         raise ValueError(
             f"{path} holds {quote(found)[1:-1] or 'nothing'}: expected the keys "
-            f"description, {', '.join(blocks[:-1])} and {blocks[-1]}."
+            f"{', '.join((*texts, *blocks[:-1]))} and {blocks[-1]}."
         )
     found = {block: content.get(block) or {} for block in blocks}
     for key, block in found.items():
@@ -148,7 +155,9 @@ def _read_blocks(path: Path) -> list[Any]:
             raise ValueError(f"`{key}` (={quote(block)}) must be a mapping.")
     for axis, entries in found["grid"].items():
         check_axis(axis, entries)
-    return [content.get("description"), *found.values()]
+    if found["hypotheses"] and not content.get("question"):
+        raise ValueError("`question` is missing: say in a sentence what the study's hypotheses are to answer.")
+    return [{text: _checked_text(text, content.get(text)) for text in texts}, *found.values()]
 
 
 def _select(grid: dict[str, Any], asked: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -210,10 +219,10 @@ def _seed_axes(seeds: dict[str, Any], taken: set[str]) -> dict[str, list[Any]]:
     }
 
 
-def _checked_description(description: Any) -> str:
-    if not isinstance(description, str | None):
-        raise ValueError(f"`description` (={quote(description)}) must be text.")
-    return description or ""
+def _checked_text(key: str, text: Any) -> str:
+    if not isinstance(text, str | None):
+        raise ValueError(f"`{key}` (={quote(text)}) must be text.")
+    return (text or "").strip()
 
 
 def _checked_resources(resources: dict[str, Any]) -> dict[str, float]:

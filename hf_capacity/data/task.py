@@ -90,6 +90,18 @@ class Task:
         return "".join(sorted(self.sizes.alphabet))
 
     @property
+    def rates(self) -> set[str]:
+        """The rates that its questions have, and those of each kind of question: `extrapolation of subtraction`."""
+        found = set()
+        columns = (self.questions[column] for column in ("ability", "seen", "kind"))
+        for ability, seen, kind in set(zip(*columns, strict=True)):
+            rate = {("rule", True): "fit", ("rule", False): "extrapolation", ("fact", True): "recall"}.get(
+                (ability, seen)
+            )
+            found |= {rate, f"{rate} of {kind}"} if rate else set()
+        return found
+
+    @property
     def lines_per_item(self) -> float:
         """How many training lines each item to be memorised has, on average."""
         return sum(kind in self.demand.kinds for kind in self.lines["kind"][:]) / self.demand.num_items

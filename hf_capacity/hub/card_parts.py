@@ -94,7 +94,7 @@ def ability(counts: dict[str, list[int]]) -> str:
         if asked
     ]
     listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])}, and {parts[-1]}"
-    return f"Of what it was asked, it {listed}. Of what its training text has no line, nothing can be expected."
+    return f"Of what it was asked, it {listed}. Expect nothing of questions unlike any that it has read."
 
 
 def rates_table(record: Record) -> str:

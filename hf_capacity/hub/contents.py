@@ -262,12 +262,12 @@ def _checked(records: list[Record]) -> list[Record]:
     """The records, if the files that they vouch for are whole and there."""
     for record in records:
         folder, run_id = record["folder"], record["run_id"]
+        if not (folder / "model.safetensors").exists():
+            raise ValueError(f"{folder} has a record but no model.safetensors: publish the folder that was trained.")
         if "answers" not in record:
             raise ValueError(
                 f"{folder} is of an earlier version, whose records hold too little for a card: train again."
             )
-        if not (folder / "model.safetensors").exists():
-            raise ValueError(f"{folder} has a record but no model.safetensors: publish the folder that was trained.")
         for step in record["config"]["keep_checkpoints"]:
             if not (folder / f"step-{step}" / "model.safetensors").exists():
                 raise ValueError(

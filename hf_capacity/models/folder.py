@@ -146,6 +146,8 @@ def _read(source: str | Path, path: Path) -> dict:
 def _likely_reason(folder: Path) -> str:
     if (folder / "config.yaml").exists():
         return "Its run is not finished: repeat `hf-capacity run`."
+    if (folder / "runs.jsonl").exists():
+        return "It holds records of runs without their weights: train them with `hf-capacity run STUDY`."
     runs = sorted(path.parent.name for path in folder.glob("*/config.json"))
     return f"It holds runs: name one of them, such as {folder / runs[0]}." if runs else ""
 

@@ -27,10 +27,14 @@ from ..boundary.shown import hide_secrets
 from ..boundary.writing import Damaged, short_digest, write_atomically
 from ..config.arms import Arms, check_axis
 from ..config.experiment import PROTOCOL_VERSION, ExperimentConfig, config_digest
+from ..config.hypotheses import Hypothesis
 from .schema import CURVE, FIRST_VERSION, KEPT_RECORDS, SCHEMA_VERSION, content_digest, record_fault, row_fault
+from .stating import restate
 
 
 CLAIM = "study.yaml"
+# A study's question and its hypotheses.
+Asked = tuple[str, tuple[Hypothesis, ...]]
 
 
 def read_record(run_folder: Path) -> dict[str, Any]:
@@ -199,7 +203,9 @@ def rows_of(lines: Sequence[bytes], path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def claim_folder(output: Path, study: str, description: str = "", arms: Arms | None = None) -> None:
+def claim_folder(
+    output: Path, study: str, description: str = "", arms: Arms | None = None, asked: Asked | None = None
+) -> None:
     """Makes `output` the folder of `study`.
 
     Args:
@@ -207,6 +213,7 @@ def claim_folder(output: Path, study: str, description: str = "", arms: Arms | N
         study: The study's name.
         description: What its report will say that it asks.
         arms: By what names it will call arms; those of an earlier command are replaced. None: whatever it says now.
+        asked: The study's question and hypotheses, likewise; what is new to a folder with finished runs is post hoc.
 
     Raises:
         ValueError: It is another study's or an earlier protocol's, or holds something else.
@@ -219,11 +226,14 @@ def claim_folder(output: Path, study: str, description: str = "", arms: Arms | N
         with contextlib.suppress(OSError):  # where the file system locks no folder, commands have to take turns
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         check_folder(output, study)  # another command may have been faster
-        content = read_yaml(output / CLAIM) if (output / CLAIM).exists() else {}
+        before = content = read_yaml(output / CLAIM) if (output / CLAIM).exists() else {}
         if not content or (arms is not None and arms != read_arms(output)):
             content = {"study": study, "protocol": PROTOCOL_VERSION, "description": description} | content
             content = {key: value for key, value in content.items() if key not in ("arms", "settings")}
             content |= {"arms": arms.axes, "settings": arms.settings} if arms and arms.axes else {}
+        if asked is not None:
+            content = restate(content, *asked, len(list(output.glob("*/record.json"))))
+        if content != before:
             write_atomically(output / CLAIM, yaml.safe_dump(content, sort_keys=False, width=120, allow_unicode=True))
     finally:
         os.close(descriptor)

@@ -108,7 +108,12 @@ def run(command, clone):
     return result.stdout
 
 
-@pytest.mark.parametrize("command", SHELL)
+def marked(command):
+    """A command as a parameter: those that train a few steps start processes, which load torch again."""
+    return pytest.param(command, marks=[pytest.mark.processes] if "steps=20" in command else [])
+
+
+@pytest.mark.parametrize("command", [marked(command) for command in SHELL])
 def test_a_command_works_as_written(command, clone):
     _reason, substitute = LONG.get(command, ("", command))
     run(substitute, clone)

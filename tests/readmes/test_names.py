@@ -9,6 +9,7 @@ from support.readmes import READMES, ROOT, prose, rows, tables
 from test_imports import ROOMS
 
 from hf_capacity.cli import app
+from hf_capacity.cli.hypotheses import find_untested
 from hf_capacity.config.model import LADDER
 from hf_capacity.config.study import read_study
 
@@ -75,6 +76,9 @@ def test_the_example_of_a_study_is_one(tmp_path):
     study = read_study(str(tmp_path / "mine.yaml"))
     assert f"3 x 10 runs of each of the {len(study.runs()) // 30} cells" in example
     assert yaml.safe_load(example)["description"] == study.description
+    assert yaml.safe_load(example)["question"] == study.question
+    assert [one.name for one in study.hypotheses] == ["two layers help"]
+    assert find_untested(study, study) == {}
 
 
 def test_every_command_named_in_prose_exists():

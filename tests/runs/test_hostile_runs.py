@@ -15,6 +15,8 @@ from hf_capacity.report import write_report
 from hf_capacity.runs.folder import states
 from hf_capacity.runs.records import check_folder, read_curve, read_description, read_record
 from hf_capacity.runs.schema import with_digest
+from hf_capacity.runs.statement import read_statement
+from hf_capacity.runs.stating import restate
 from hf_capacity.sweep.estimate import estimate_minutes
 
 
@@ -100,13 +102,26 @@ def test_any_curve_is_read_or_refused(number, study):
 
 @cases(FEW, 500)
 def test_any_claim_of_a_folder_is_read_or_refused(number, study):
-    claim = {"study": "made", "protocol": 2, "description": "What it asks."}
+    hypothesis = {
+        "rate": "fit",
+        "trend": {"model": "n14"},
+        "expect": "same",
+        "smallest_difference": 0.1,
+        "primary": True,
+    }
+    stated = {"finished_runs": 0, "at": "2026-11-25T13:33:11+00:00", "digest": "0123456789abcdef"}
+    claim = {"study": "made", "protocol": 2, "description": "What it asks.", "question": "Is it so?"}
+    claim |= {"hypotheses": {"falls": hypothesis}, "stated": {"falls": stated}}
+    claim |= {"withdrawn": {"rises": {"hypothesis": hypothesis, "stated": stated}}}
 
     def check(content):
         text = content if isinstance(content, str) else json.dumps(content)
         (study / "study.yaml").write_bytes(text.encode("utf-8", "surrogatepass"))
         ends_well(lambda: check_folder(study, "made"))
         ends_well(lambda: read_description(study).encode())
+        ends_well(lambda: read_statement(study))
+        if isinstance(content, dict):
+            ends_well(lambda: restate(content, "Is it so?", (), 1))
 
     for_all(number, mutations(claim) | TEXTS, check)
 

@@ -190,7 +190,8 @@ def test_no_run_is_added_to_a_kept_study_and_no_model_looked_for_in_it(kept):
     for words, message in (
         (["run", "quick", "--output", str(kept)], "holds a kept study"),
         (["demo", str(kept)], "has records but no models"),
-        (["publish", "study", str(kept), "--dry-run"], "train"),
+        (["publish", "study", str(kept), "--dry-run"], "publish the folder that was trained"),
+        (["ask", str(kept), "<5+7="], "It holds records of runs without their weights: train them"),
     ):
         result = CliRunner().invoke(app, words)
         assert (result.exit_code, result.stderr.count("\n")) == (2, 1), words

@@ -199,6 +199,7 @@ def assert_same(folder, undisturbed):
     assert read_record(folder)["last"] == record["last"]
 
 
+@pytest.mark.processes  # a run in each of ten states of a disk of its own
 def test_a_run_whose_disk_fills_up_anywhere_fails_with_that_cause_and_goes_on_when_there_is_room(tmp_path):
     own_disk = ["unshare", "--user", "--map-root-user", "--mount"]
     if not shutil.which("unshare") or subprocess.run([*own_disk, "true"], capture_output=True).returncode:

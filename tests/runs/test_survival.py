@@ -110,6 +110,7 @@ def steps_done(output):
     return sum(steps) + 1000 * len(list(output.glob("*/record.json")))
 
 
+@pytest.mark.processes  # four commands
 def test_a_study_stopped_killed_and_orphaned_ends_where_an_undisturbed_one_does(tmp_path):
     study, output = tmp_path / "survival.yaml", tmp_path / "disturbed"
     study.write_text(STUDY, encoding="utf-8")
@@ -139,6 +140,7 @@ def test_a_study_stopped_killed_and_orphaned_ends_where_an_undisturbed_one_does(
     assert any(steps and max(steps) > 0 for steps in resumed)
 
 
+@pytest.mark.processes  # two commands
 def test_a_failing_and_a_killed_run_are_reported_and_do_not_stop_the_others(tmp_path):
     study, output = tmp_path / "failures.yaml", tmp_path / "out"
     study.write_text(

@@ -29,6 +29,7 @@ def launch(how, output, *words, environment):
     )  # fmt: skip
 
 
+@pytest.mark.processes  # two launchers and three processes
 def test_two_processes_share_the_batch_and_keep_the_losses(hub, tmp_path):
     records, curves = [], []
     offline, online = os.environ | {"OMP_NUM_THREADS": "1"}, hub.environment(tmp_path / "home")

@@ -111,6 +111,7 @@ def assert_as_by_the_local_engine(output, runs, tmp_path):
     assert len(read_records(output)) == len(runs)
 
 
+@pytest.mark.processes  # a cluster, and the local engine
 def test_a_study_on_a_cluster_gives_the_records_of_the_local_engine(nodes, tmp_path):
     study, runs = write(tmp_path / "s.yaml", STUDY)
     [bad] = [run for run in runs if run.learning_rate == 1e30]
@@ -125,6 +126,7 @@ def test_a_study_on_a_cluster_gives_the_records_of_the_local_engine(nodes, tmp_p
     assert {record["provenance"]["num_threads"] for record in read_records(output)} == {1}
 
 
+@pytest.mark.processes  # a cluster, and Ray started by a command
 def test_what_no_node_has_is_refused_and_ray_on_this_machine_leaves_nothing(environment, tmp_path, monkeypatch):
     home = tmp_path / "home"
     home.mkdir()

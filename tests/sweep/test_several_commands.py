@@ -52,6 +52,7 @@ def test_commands_at_once_share_the_runs_and_all_end_well(study, tmp_path):
     assert_same(output / runs[0].run_id, tmp_path / "alone" / runs[0].run_id)
 
 
+@pytest.mark.processes  # a command that waits
 def test_a_run_that_is_held_comes_last_and_its_holder_is_said_once(study, tmp_path):
     runs, output, log = read_study(str(study)).runs(), tmp_path / "out", tmp_path / "log"
     claim_folder(output, "s")

@@ -247,6 +247,7 @@ def test_a_block_longer_than_the_text_is_refused():
         WindowBatches(torch.arange(9), 9, 4, num_batches=1, data_seed=0)
 
 
+@pytest.mark.processes  # a command and its workers
 def test_without_a_compiler_the_plain_path_runs_and_says_so(tmp_path):
     study = tmp_path / "few.yaml"
     study.write_text(yaml.safe_dump({"settings": config().to_dict()}), encoding="utf-8")
