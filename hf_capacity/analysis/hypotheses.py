@@ -206,7 +206,7 @@ def _p_value(hypothesis: Hypothesis, contrast: Contrast) -> float | None:
         return float(2 * student.sf(abs(value) / contrast.standard_error, freedom))
     if hypothesis.trend:
         return trend_p_value(contrast.units, contrast.weights_K, contrast.is_paired)
-    return compare_paired(*contrast.units).p_value if contrast.is_paired else compare_independent(*contrast.units)
+    return compare_paired(*contrast.units) if contrast.is_paired else compare_independent(*contrast.units)
 
 
 def _judge(tested: Tested, contrast: Contrast | None, adjusted: float | None, level: float) -> Verdict:
