@@ -40,13 +40,15 @@ smaller than is of interest{{ "; of hypotheses of sameness, which lie within it"
 {% endif %}
 {{ table }}
 
-*n*: runs{{ ", in pairs where both have the same seeds" if has_pairs }}. *of interest*: the smallest
-difference that is, as the study states it{{ "; where *same* is expected, the margin of equivalence" if has_same }}.
-*p*: two-sided permutation test{{ ", of *same* the two one-sided tests of equivalence" if has_same }}, adjusted by Holm
-over the hypotheses of this study; below 0.05 a hypothesis is supported or opposed, else open. *80 % power for*: the
-difference that these runs would have found four times in five.
-{%- if has_post_hoc %} *post hoc*: stated or changed when there were runs already; its p
-value may describe them, and proves nothing.
+*n*: runs{{ ", in pairs where both have the same seeds" if has_pairs }}. *of interest*: the smallest difference that
+is, as the study states it{{ "; where *same* is expected, the margin of equivalence" if has_same }}. *p*: two-sided
+permutation test{{ ", of *same* two one-sided tests of equivalence" if has_same -}}
+{{ ", of crossed runs a t test" if has_crossed }}, adjusted by Holm over the hypotheses
+{{- " stated beforehand, of *post hoc* ones over all" if has_post_hoc }}; below 0.05 a hypothesis is supported or
+opposed, else open. Intervals suppose less than the tests, and may hold 0 where p is small. *80 % power for*: the
+difference that so many runs find four times in five.
+{%- if has_post_hoc %} *post hoc*: stated or changed when there were runs already; its p value describes them, and
+tests nothing.
 {%- endif %}
 
 {% endif %}
@@ -65,6 +67,7 @@ def section(study: StudyResults) -> Section:
         drawn=drawn,
         has_same=any(one.hypothesis.expect == "same" for one in tested),
         has_pairs=any(one.is_paired for one in tested),
+        has_crossed=any(cell.is_crossed for one in tested for cell in one.groups),
         has_post_hoc=any(one.is_post_hoc for one in tested),
     )
     return Section(page, {"hypotheses.png": draw_forest(drawn)} if drawn else {})
@@ -136,11 +139,14 @@ def _contrast(tested: Tested) -> str:
     """What the difference is of."""
     rate, first, last = tested.hypothesis.rate, tested.groups[0], tested.groups[-1]
     shared = [part for part in _parts(first) if all(part in _parts(cell) for cell in tested.groups)]
+    models = f" for {first.model}" if first.model in shared else ""
+    trained = ", ".join(part for part in shared if part != first.model)
+    alike = f",{models}{f' trained on {trained}' if trained else ''}," if shared else ""
     if tested.hypothesis.trend:
         sizes = " to ".join(f"{cell.model} ({cell.num_parameters:,} parameters)" for cell in (first, last))
-        return f"the fitted change in {rate} from {sizes}, trained on {', '.join(shared)},"
+        return f"the fitted change in {rate} from {sizes}{alike}"
     sides = [", ".join(part for part in _parts(cell) if part not in shared) or cell.model for cell in (first, last)]
-    return f"{rate} with {' less that with '.join(sides)}" + (f" ({', '.join(shared)})" if shared else "")
+    return f"{rate} with {' less that with '.join(sides)}{alike}"
 
 
 def _parts(cell: Cell) -> list[str]:
