@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from hf_capacity.analysis.intervals import TAIL, _variance_of_the_mean, variance_shares
+from hf_capacity.analysis.intervals import TAIL, variance_of_the_mean, variance_shares
 
 
 NUM_DRAWS = 1_999
@@ -107,7 +107,7 @@ def hierarchical(data_DSP: np.ndarray) -> Ends:
 
 def of_tables(data_DSP: np.ndarray, bounds: Bounds) -> dict[str, Ends]:
     """All candidates of crossed tables at once, since they share what takes long."""
-    variance_D, freedom_D = np.array([_variance_of_the_mean(table_SP) for table_SP in data_DSP]).T
+    variance_D, freedom_D = np.array([variance_of_the_mean(table_SP) for table_SP in data_DSP]).T
     mean_D, half_D = data_DSP.mean(axis=(1, 2)), student.ppf(1 - TAIL, freedom_D) * np.sqrt(variance_D)
     found = {
         "pigeonhole": pigeonhole(data_DSP),

@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..config.hypotheses import FEWEST_RUNS
 from .cells import Cell, Mean
+from .equivalence import cautious_variance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +45,26 @@ class Contrast:
         return any(cell.is_crossed for cell in self.cells)
 
     @property
+    def reach(self) -> float:
+        """The largest that the sum can be, of rates between 0 and 1."""
+        return _reach(self.weights_K)
+
+    @property
+    def units(self) -> list[list[float]]:
+        """Of each cell, what permutation tests take as independent (see `Cell.units`)."""
+        return [cell.units(values) for cell, values in zip(self.cells, self.values, strict=True)]
+
+    @property
+    def cautious_error(self) -> float:
+        """The standard error as equivalence is tested with: see `cautious_variance`."""
+        if self.is_paired:
+            cautious = cautious_variance(_sums(self.weights_K, self.units), -self.reach, self.reach)
+        else:
+            variances = [cautious_variance(units, 0, 1) for units in self.units]
+            cautious = float(self.weights_K**2 @ variances)
+        return max(self.standard_error, math.sqrt(cautious))
+
+    @property
     def num_runs(self) -> int:
         """Runs of the cell that has fewest."""
         return min(cell.num_runs for cell in self.cells)
@@ -62,9 +84,8 @@ def contrast_cells(cells: Sequence[Cell], rate: str, weights: Sequence[float]) -
         cells = [_of_seeds(cell, shared) for cell in cells]
     values = tuple(np.array(cell.values(rate)) for cell in cells)
     if shared:
-        furthest = float(np.abs(weights_K).sum()) / 2
-        sums_R = np.clip(weights_K @ np.array(values), -furthest, furthest)  # rounding may carry them past it
-        estimate = cells[0].mean(sums_R.tolist(), (-furthest, furthest))
+        sums_R = _sums(weights_K, values)
+        estimate = cells[0].mean(sums_R.tolist(), (-_reach(weights_K), _reach(weights_K)))
         terms = [cells[0].precision(sums_R)]
     else:
         estimate = _sum_of_means(
@@ -91,6 +112,15 @@ def shared_seeds(cells: Sequence[Cell]) -> set[tuple[int, ...]]:
     """The seeds that runs of all cells have, if there are enough of them to compare the cells seed by seed."""
     shared = set.intersection(*(set(cell.seeds) for cell in cells))
     return shared if len(shared) >= FEWEST_RUNS else set()
+
+
+def _reach(weights_K: np.ndarray) -> float:
+    return float(np.abs(weights_K).sum()) / 2
+
+
+def _sums(weights_K: np.ndarray, values: Sequence[ArrayLike]) -> np.ndarray:
+    reach = _reach(weights_K)
+    return np.clip(weights_K @ np.array(values), -reach, reach)  # rounding may carry them past it
 
 
 def _of_seeds(cell: Cell, seeds: set[tuple[int, ...]]) -> Cell:

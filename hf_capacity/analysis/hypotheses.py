@@ -156,7 +156,7 @@ def design_of(hypothesis: Hypothesis, contrast: Contrast, num_hypotheses: int) -
         is_paired=contrast.is_paired,
         is_crossed=contrast.is_crossed,
         is_trend=hypothesis.trend is not None,
-        is_equivalence=hypothesis.expect == "same",
+        reach=contrast.reach if hypothesis.expect == "same" else None,
         level=SIGNIFICANT / num_hypotheses,
     )
 
@@ -190,7 +190,7 @@ def _test(hypothesis: Hypothesis, cells: Sequence[Cell], num_hypotheses: int) ->
         difference=contrast.estimate,
         p_value=_p_value(hypothesis, contrast),
     )
-    if not contrast.standard_error:
+    if not contrast.standard_error and hypothesis.expect != "same":
         return tested, contrast
     design = design_of(hypothesis, contrast, num_hypotheses)
     detectable = detectable_difference(design)
@@ -199,36 +199,14 @@ def _test(hypothesis: Hypothesis, cells: Sequence[Cell], num_hypotheses: int) ->
 
 
 def _p_value(hypothesis: Hypothesis, contrast: Contrast) -> float | None:
-    error, freedom = contrast.standard_error, contrast.degrees_of_freedom
+    value, freedom = contrast.estimate.value, contrast.degrees_of_freedom
     if hypothesis.expect == "same":
-        margin = hypothesis.smallest_difference
-        if not error:
-            return _p_value_of_equal_runs(contrast, margin)
-        return prove_equivalence(contrast.estimate.value, error, freedom, margin)
-    if contrast.is_crossed and error:
-        return float(2 * student.sf(abs(contrast.estimate.value) / error, freedom))
-    units = [cell.units(values) for cell, values in zip(contrast.cells, contrast.values, strict=True)]
+        return prove_equivalence(value, contrast.cautious_error, freedom, hypothesis.smallest_difference)
+    if contrast.is_crossed and contrast.standard_error:
+        return float(2 * student.sf(abs(value) / contrast.standard_error, freedom))
     if hypothesis.trend:
-        return trend_p_value(units, contrast.weights_K, contrast.is_paired)
-    return compare_paired(*units).p_value if contrast.is_paired else compare_independent(*units)
-
-
-def _p_value_of_equal_runs(contrast: Contrast, margin: float) -> float:
-    """Of equivalence where all runs of each cell are alike, so that there is no standard error.
-
-    For a mean of rates to be off by some gap, a share of the runs as large has to differ, and none of those seen did.
-    """
-    value = contrast.estimate.value
-    if abs(value) >= margin:
-        return 1.0
-    range_of_sum = float(np.abs(contrast.weights_K).sum()) / 2
-    num_units = min(len(cell.units(of_cell)) for cell, of_cell in zip(contrast.cells, contrast.values, strict=True))
-    if contrast.is_paired:
-        shares = [(margin - side * value) / (range_of_sum - side * value) for side in (-1, 1)]
-        return float(max((1 - min(1, share)) ** num_units for share in shares))
-    num_cells, gap = len(contrast.cells), margin - abs(value)
-    share = gap / (num_cells * float(np.abs(contrast.weights_K).max()))
-    return float((1 - min(1, share)) ** (num_cells * num_units))
+        return trend_p_value(contrast.units, contrast.weights_K, contrast.is_paired)
+    return compare_paired(*contrast.units) if contrast.is_paired else compare_independent(*contrast.units)
 
 
 def _judge(tested: Tested, contrast: Contrast | None, adjusted: float | None, level: float) -> Verdict:
@@ -239,9 +217,7 @@ def _judge(tested: Tested, contrast: Contrast | None, adjusted: float | None, le
         if adjusted < SIGNIFICANT:
             return "supported"
         margin = tested.hypothesis.smallest_difference
-        beyond = contrast.standard_error > 0 and (
-            prove_difference(value, contrast.standard_error, contrast.degrees_of_freedom, margin) < level
-        )
+        beyond = prove_difference(value, contrast.cautious_error, contrast.degrees_of_freedom, margin) < level
         return "opposed" if beyond else "open"
     if adjusted >= SIGNIFICANT:
         return "open"

@@ -100,7 +100,7 @@ def plan_power(
             contrast = measure(hypothesis, select_groups(hypothesis, pilot))
         except Untestable as fault:
             return planned._replace(basis=f"{basis} cannot show it ({fault})")
-        if not contrast.standard_error:
+        if not contrast.standard_error and hypothesis.expect != "same":
             return planned._replace(basis=f"{basis} show no variance")
         design = design_of(hypothesis, contrast, 1)._replace(is_paired=planned.is_paired)
     design = design._replace(level=SIGNIFICANT / num_hypotheses)
@@ -115,7 +115,8 @@ def _assumed_design(hypothesis: Hypothesis, groups: Sequence[Cell], planned: Pla
     power where they resemble each other, and of runs that cross seeds with splits each split as one."""
     is_crossed = any(cell.is_crossed for cell in groups)
     units = min(len({seeds[0] for seeds in cell.seeds}) for cell in groups) if is_crossed else planned.num_runs
-    spread = hypothesis.sd * float(np.linalg.norm(weights_of(hypothesis, groups)))
+    weights = weights_of(hypothesis, groups)
+    spread = hypothesis.sd * float(np.linalg.norm(weights))
     return Design(
         standard_error=spread / math.sqrt(units),
         degrees_of_freedom=(1 if planned.is_paired else len(groups)) * (units - 1),
@@ -123,5 +124,5 @@ def _assumed_design(hypothesis: Hypothesis, groups: Sequence[Cell], planned: Pla
         is_paired=planned.is_paired,
         is_crossed=is_crossed,
         is_trend=hypothesis.trend is not None,
-        is_equivalence=hypothesis.expect == "same",
+        reach=float(np.abs(weights).sum()) / 2 if hypothesis.expect == "same" else None,
     )

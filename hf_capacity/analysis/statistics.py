@@ -14,26 +14,12 @@ from numpy.typing import ArrayLike
 from scipy.special import expit
 from scipy.stats import CensoredData, binomtest, ecdf, permutation_test
 
-from .intervals import RATE, Interval, finite_columns, mean_interval
+from .intervals import Interval, finite_columns
 
 
 SEED = 0
 NUM_DRAWS = 10_000
 NUM_PERMUTATIONS = 200_000
-
-
-class PairedComparison(NamedTuple):
-    num_pairs: int
-    mean_difference: float
-    interval: tuple[float, float] | None
-    p_value: float | None
-
-
-class PairedEvents(NamedTuple):
-    num_pairs: int
-    only_treated: int
-    only_control: int
-    p_value: float
 
 
 class CriticalCapacity(NamedTuple):
@@ -83,7 +69,7 @@ def compare_independent(first: ArrayLike, second: ArrayLike) -> float | None:
     return _permutation_p_value(samples, "independent", lambda one, two, axis: np.mean(one, axis) - np.mean(two, axis))
 
 
-def compare_paired(treated: ArrayLike, control: ArrayLike, bounds: Interval | None = RATE) -> PairedComparison:
+def compare_paired(treated: ArrayLike, control: ArrayLike) -> float | None:
     """Compare runs with their controls, pair by pair, by the two-sided sign-flip permutation test of the mean.
 
     It is exact up to 17 pairs, of more 200,000 flips are drawn; of n pairs p is at least 2 / 2^n (Fisher 1935, The
@@ -91,33 +77,12 @@ def compare_paired(treated: ArrayLike, control: ArrayLike, bounds: Interval | No
 
     Args:
         treated, control: One number per run, the pairs (runs of the same seeds) in the same order.
-        bounds: Between which these numbers must lie, those of a rate; None where there are none, as for losses.
 
     Returns:
-        Pairs, mean of treated - control, its interval (see `mean_interval`), None for fewer than five pairs, and the
-        p value, None for one.
+        The two-sided p value, or None for fewer than two pairs.
     """
     treated, control = finite_columns(treated=treated, control=control)
-    differences = treated - control
-    p_value = _permutation_p_value([differences], "samples", np.mean)
-    reach = None if bounds is None else (bounds[0] - bounds[1], bounds[1] - bounds[0])
-    return PairedComparison(len(differences), float(differences.mean()), mean_interval(differences, reach), p_value)
-
-
-def compare_paired_events(treated: Sequence[bool], control: Sequence[bool]) -> PairedEvents:
-    """Compare in how many runs and in how many of their controls something happened, by McNemar's exact test.
-
-    Args:
-        treated, control: Whether it happened in each run, the pairs in the same order.
-
-    Returns:
-        Pairs, those in which it happened to the treated alone, to the control alone, and the two-sided p value.
-    """
-    treated, control = finite_columns(treated=treated, control=control)
-    only_treated, only_control = int(np.sum(treated > control)), int(np.sum(treated < control))
-    discordant = only_treated + only_control
-    p_value = float(binomtest(only_treated, discordant).pvalue) if discordant else 1.0
-    return PairedEvents(len(treated), only_treated, only_control, p_value)
+    return _permutation_p_value([treated - control], "samples", np.mean)
 
 
 def critical_capacity(num_parameters: ArrayLike, rates: ArrayLike) -> CriticalCapacity:

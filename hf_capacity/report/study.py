@@ -1,7 +1,7 @@
 """What a report is made from: a study's records, curves, cells and ladders, read once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,19 @@ class StudyResults:
     unfinished: Sequence[str]
     original: Original | None = None
     records_of_original: Sequence[Record] = ()
+
+    @property
+    def command(self) -> str:
+        """What runs it again, or finishes it."""
+        return self.original.command(self.name) if self.original else f"hf-capacity run {self.name}"
+
+    def command_for(self, num_seeds: int | None) -> str:
+        """What does so many seeds, of either kind where they cross; a replication, whose design is fixed, again."""
+        if self.original is None:
+            return f"{self.command} seeds={num_seeds}"
+        is_crossed = any(cell.is_crossed for cell in self.cells)
+        seeds = {"model_seed+data_seed": num_seeds, "split_seed": num_seeds} if is_crossed else num_seeds
+        return replace(self.original, seeds=seeds).command(f"{self.name}_again")
 
     @property
     def fewest_runs(self) -> int:

@@ -1,6 +1,7 @@
 """Replications: which study a folder replicates, and where that lies."""
 
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import yaml
 from ..boundary.reading import quote, read_yaml
 from ..boundary.writing import write_atomically
 from ..config.packaged import packaged_path
+from ..config.seeds import check_seeds
 from ..config.study import STUDY_NAME
 from .kept import load_records
 from .records import CLAIM
@@ -38,6 +40,14 @@ class Original:
     def __str__(self) -> str:
         seeds = "its seeds" if self.seeds is None else f"seeds {quote(self.seeds)}"
         return f"the {self.runs} runs of {quote(self.study)} (plan:{self.digest}) with {seeds}"
+
+    def command(self, name: str) -> str:
+        """What replicates it, or finishes that, as a study of this name."""
+        seeds = self.seeds
+        if isinstance(seeds, dict):
+            seeds = f'"{{{", ".join(f"{together}: {number}" for together, number in seeds.items())}}}"'
+        asked = "" if seeds is None else f" --seeds {seeds}"
+        return f"hf-capacity replicate {self.study}{asked} --output runs/{name}"
 
     def to_dict(self) -> dict[str, Any]:
         """As `study.yaml` has it."""
@@ -84,12 +94,10 @@ def find_study(source: str) -> Path:
 def read_original(folder: Path) -> Original | None:
     """What a study's folder says that it replicates; None where it does not say."""
     try:
-        content = read_yaml(Path(folder) / CLAIM)["replicates"]
-        original = Original(**content)
+        original = Original(**read_yaml(Path(folder) / CLAIM)["replicates"])
+        return original if _is_sound(original) else None
     except (OSError, ValueError, TypeError, KeyError):
         return None
-    is_sound = isinstance(original.folder, str) and STUDY_NAME.fullmatch(original.folder)
-    return original if is_sound and isinstance(original.study, str) and type(original.runs) is int else None
 
 
 def find_original(folder: Path, original: Original) -> Path | None:
@@ -135,6 +143,18 @@ def claim_replication(output: Path, original: Original) -> None:
     if "replicates" not in content:
         content |= {"replicates": original.to_dict()}
         write_atomically(output / CLAIM, yaml.safe_dump(content, sort_keys=False, width=120, allow_unicode=True))
+
+
+def _is_sound(original: Original) -> bool:
+    """Whether it can have been written here: what comes from a file leads nowhere else, and is shown in reports."""
+    seeds = original.seeds if isinstance(original.seeds, dict) else {}
+    check_seeds(seeds)
+    numbers = [original.runs, *seeds.values(), *([] if seeds or original.seeds is None else [original.seeds])]
+    return (
+        all(STUDY_NAME.fullmatch(name) for name in (original.study, original.folder))
+        and re.fullmatch("[0-9a-f]{12}", original.digest) is not None
+        and all(type(number) is int or number == "all" for number in numbers)
+    )
 
 
 def _has_runs(folder: Path) -> bool:

@@ -98,7 +98,7 @@ def _replaced(selected: Sequence[Config], configs: Sequence[Config], fresh: dict
 
 def _redesigned(selected: Sequence[Config], seeds: Any, fresh: dict[str, Iterator[int]]) -> Grid:
     """The cells of runs, each with the same fresh seeds; what `seeds` does not name has one value."""
-    seeds = seeds if isinstance(seeds, dict) else {"+".join(SEEDS): seeds}
+    seeds = seeds if seeds and isinstance(seeds, dict) else {"+".join(SEEDS): seeds}
     check_seeds(seeds)
     axes = seed_axes(count_pairs(seeds, distinct_tasks(selected)), fresh)
     others = {seed: next(fresh[seed]) for seed in SEEDS if seed not in "+".join(seeds).split("+")}

@@ -5,9 +5,11 @@ import re
 
 import numpy as np
 import pytest
+from scipy.stats import t as student
 from scipy.stats import ttest_rel
 
 from hf_capacity.analysis.cells import cells_of
+from hf_capacity.analysis.equivalence import cautious_variance, prove_equivalence
 from hf_capacity.analysis.hypotheses import test_hypotheses
 from hf_capacity.analysis.trend import change_weights, trend_p_value
 from hf_capacity.config.arms import Arms
@@ -104,21 +106,42 @@ def test_what_open_runs_could_have_shown_and_what_it_takes():
 
 
 def test_sameness_is_supported_within_the_margin_opposed_beyond_it_and_else_open():
-    fits = np.random.default_rng(2).normal(0.9, 0.01, (2, 8)).round(3)
+    fits = np.random.default_rng(2).normal(0.9, 0.01, (2, 16)).round(3)
     control = records_of(fits[1].tolist())
     assert run_test(SAME, records_of(fits[0].tolist(), "lines"), control).verdict == "supported"
     assert run_test(SAME, records_of((fits[0] - 0.5).tolist(), "lines"), control).verdict == "opposed"
-    assert run_test(SAME, records_of([0, 1, 0, 1, 1, 1, 1, 1], "lines"), control).verdict == "open"
+    assert run_test(SAME, records_of([0, 1, 0, 1] * 4, "lines"), control).verdict == "open"
 
 
 def test_runs_that_are_all_alike_prove_sameness_no_better_than_their_number():
-    """If a fifth of the runs differed by one, all six pairs would be alike with a chance of 0.8^6."""
+    """As if there were two runs more with each of the largest differences, 1 and -1: of six, 4 / 10 / 10."""
     tested = run_test(SAME, records_of([1] * 6, "lines"), records_of([1] * 6))
-    assert (tested.p_value, tested.verdict) == (pytest.approx(0.8**6), "open")
+    assert (tested.p_value, tested.verdict) == (pytest.approx(student.sf(0.2 / 0.2, 5)), "open")
+    assert tested.detectable_difference > 0.2
     assert run_test(SAME, records_of([1] * 20, "lines"), records_of([1] * 20)).verdict == "supported"
     apart = run_test(SAME, records_of([1] * 6, "lines"), records_of([1] * 6, first_seed=11))
-    assert apart.p_value == pytest.approx(0.9**12)  # a tenth in either group
-    assert run_test(SAME, records_of([1] * 6, "lines"), records_of([0.5] * 6)).p_value == 1
+    error = np.sqrt(2 * np.var([1] * 8 + [0] * 2) / 10)
+    assert apart.p_value == pytest.approx(student.sf(0.2 / error, 5))
+    assert run_test(SAME, records_of([1] * 6, "lines"), records_of([0.5] * 6)).p_value > 0.5
+
+
+@pytest.mark.parametrize("num_runs", [10, 20])
+@pytest.mark.parametrize("margin", [0.2, 0.3])
+def test_sameness_is_claimed_of_what_differs_by_the_margin_in_five_percent_at_most(num_runs, margin):
+    """Of differences that are rare but whole, common but small, or any: the true one is the margin."""
+    rng = np.random.default_rng(4)
+    shapes = [
+        ([-1, 0], [margin, 1 - margin]),
+        ([-0.5, 0], [2 * margin, 1 - 2 * margin]),
+        ([-0.75, 0.25], [0.25 + margin, 0.75 - margin]),
+    ]
+    for values, shares in shapes:
+        drawn = rng.choice(values, (500, num_runs), p=shares)
+        p_values = [
+            prove_equivalence(one.mean(), np.sqrt(cautious_variance(one, -1, 1)), num_runs - 1, margin)
+            for one in drawn
+        ]
+        assert np.mean(np.array(p_values) < 0.05) <= 0.07
 
 
 def test_a_trend_is_tested_over_all_sizes_within_seeds():
@@ -156,7 +179,7 @@ def test_crossed_runs_take_seeds_and_splits_as_random():
     """Without any effect, two seeds by twelve pairs with half of the variance between pairs: p below 0.05 in 5 %."""
     rng = np.random.default_rng(3)
     p_values = []
-    for _ in range(100):
+    for _ in range(60):
         noise = [rng.normal(0, 0.1, (2, 12)) + rng.normal(0, 0.1, (1, 12)) for _ in range(2)]
         tested = run_test(HIGHER, crossed(0.5 + noise[0], "lines"), crossed(0.5 + noise[1], "plain"))
         p_values.append(tested.p_value)

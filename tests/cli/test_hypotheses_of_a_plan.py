@@ -54,15 +54,20 @@ def run(tmp_path, monkeypatch):
         signal.signal(ending, handler)
 
 
+def power_of_eight(shift):
+    """By the noncentral t with 7 degrees of freedom, at 3 x 2 / 2^8, which is the last p value below 0.05 / 2."""
+    critical = student.isf(3 / 2**8, 7)
+    return nct.sf(critical, 7, shift) + nct.cdf(-critical, 7, shift)
+
+
 def lines_of(result):
     assert result.exit_code == 0, result.stderr
     return [line for line in result.output.splitlines() if line.startswith("hypothesis ")]
 
 
 def test_a_dry_run_says_the_power_of_each_hypothesis(run, tmp_path):
-    """Of eight pairs, sd 0.25 in either cell, at 0.05 / 2: the noncentral t with 7 degrees of freedom."""
-    error = 0.25 * math.sqrt(2 / 8)
-    expected = nct.sf(student.isf(0.0125, 7), 7, 0.5 / error) + nct.cdf(-student.isf(0.0125, 7), 7, 0.5 / error)
+    """Of eight pairs, sd 0.25 in either cell, at 0.05 / 2."""
+    expected = power_of_eight(0.5 / (0.25 * math.sqrt(2 / 8)))
     compared, trend = lines_of(run("--dry-run"))
     assert compared == (
         f"hypothesis 'lines help' (primary): power {expected:.2f} for a difference of 0.5 with 8 pairs of runs, by a "
@@ -85,8 +90,7 @@ def test_the_variance_may_be_that_of_an_earlier_study(run, tmp_path):
         add_runs(tmp_path / "earlier", CELL["task"], "n28", counts, **WAYS[way])
     differences = np.array([2 * seed % 4 - seed % 4 for seed in range(1, 7)]) / 4
     line, _ = lines_of(run("--dry-run", sd=None, pilot="earlier", rate="extrapolation"))
-    error = np.std(differences, ddof=1) / math.sqrt(8)
-    expected = nct.sf(student.isf(0.0125, 7), 7, 0.5 / error) + nct.cdf(-student.isf(0.0125, 7), 7, 0.5 / error)
+    expected = power_of_eight(0.5 / (np.std(differences, ddof=1) / math.sqrt(8)))
     assert f"power {expected:.2f} for a difference of 0.5 with 8 pairs of runs, by the 12 runs of earlier" in line
     line, _ = lines_of(run("--dry-run", sd=None, pilot="nowhere"))
     assert "power unknown with 8 pairs of runs, there are no finished runs of nowhere" in line

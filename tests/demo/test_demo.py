@@ -185,8 +185,13 @@ def test_a_name_that_would_run_into_another_is_left_out(tmp_path):
     ("numbers_of_runs", "words"),
     [
         ((1, 1), "95 % over the questions of one model."),
-        ((2, 2), "95 % over 2 runs around their mean."),
-        ((1, 3), "95 % over up to 3 runs around their mean; of one run, over the questions of one model."),
+        ((5, 5), "95 % over 5 runs around their mean."),
+        ((2, 6), "95 % over up to 6 runs around their mean, or of fewer than five from the lowest to the highest."),
+        (
+            (1, 3),
+            "95 % over up to 3 runs around their mean, or of fewer than five from the lowest to the highest; of one "
+            "run, over the questions of one model.",
+        ),
     ],
 )
 def test_the_figure_says_what_its_bars_are_over(tmp_path, numbers_of_runs, words):

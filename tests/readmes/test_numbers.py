@@ -1,9 +1,18 @@
 """Every number in a README comes from committed records, by way of the reports that are made from them."""
 
+import itertools
 import re
 
+import numpy as np
 import pytest
 from support.readmes import READMES, ROOT, blocks, numbers, rows, tables
+
+from hf_capacity.analysis.cells import cells_of
+from hf_capacity.analysis.hypotheses import test_hypotheses
+from hf_capacity.report.wording import p_text
+from hf_capacity.runs.kept import load_records
+from hf_capacity.runs.records import read_arms
+from hf_capacity.runs.statement import read_statement
 
 
 STUDIES = sorted(path.parent for path in (ROOT / "model_cards").glob("*/study.yaml"))
@@ -25,8 +34,7 @@ COMPARED_TABLES = ("configs/README.md", "dataset_builders/README.md", "scripts/R
 
 @pytest.mark.parametrize("name", READMES)
 def test_every_number_is_in_a_report_or_no_result(name):
-    # The number of p values is counted by a test of its own.
-    text = re.sub(r"the\s\d+\sp values", "", READMES[name])
+    text = READMES[name]
     if name in COMPARED_TABLES:
         for table in tables(text):
             text = text.replace(table, "")
@@ -49,18 +57,36 @@ def test_the_times_of_the_first_commands_are_their_reports():
     assert len(timed) == len(blocks(READMES["README.md"], "bash")[0].splitlines())
 
 
-def test_no_printed_p_value_survives_holms_correction():
-    found = []
-    for report in REPORTS.values():
-        for table in tables(report):
-            header, *others = rows(table)
-            columns = [column for column, name in enumerate(header) if name == "p" or name.startswith("p against")]
-            found += [row[column] for row in others for column in columns if row[column] not in ("-", "")]
-        words = re.sub(r"(?:^\|.*\n)+", "", report, flags=re.MULTILINE)
-        assert set(re.findall(r"\bp (?:[=≤]|from) (\d[\d.]*\d|1)\b", words)) <= set(found)  # repeated, not new ones
-    assert f"none of the {len(found)} p values that our reports print stays" in " ".join(RESULTS.split())
-    assert not any("<" in value for value in found)  # else it would not be known how small it is
-    assert min(map(float, found)) * len(found) > 0.05  # Holm's first step
+@pytest.mark.parametrize("folder", STUDIES, ids=lambda folder: folder.name)
+def test_a_p_value_belongs_to_a_hypothesis_and_is_recounted_from_the_records(folder):
+    before, answer, after = re.split(r"^(?=## (?:The answer|The finding|What else))", REPORTS[folder.name], flags=re.M)
+    assert not re.search(r"\bp(?:[- ]values?)? *[=<≤|]|\bsignifican", before + after)
+    tested = {}
+    for one in find_tested(folder):
+        labels = ["primary"] * one.hypothesis.primary + ["*post hoc*"] * one.is_post_hoc
+        name = f"{one.name} ({', '.join(labels)})" if labels else one.name
+        tested[name] = "-" if one.p_value is None else p_text(one.adjusted_p_value)
+        if one.is_paired and one.hypothesis.compare and one.hypothesis.expect != "same":
+            assert one.p_value == pytest.approx(
+                _flip_signs(*(cell.values(one.hypothesis.rate) for cell in one.groups))
+            )
+    printed = [row for table in tables(answer) for row in rows(table)]
+    header = printed[0] if printed else ["hypothesis", "p"]
+    assert {row[0]: row[header.index("p")] for row in printed[1:]} == tested
+    in_words = re.findall(r"p (?:= )?((?:< )?[\d.]*\d)", re.sub(r"(?:^\|.*\n)+", "", answer, flags=re.M))
+    assert sorted(set(in_words) - {"0.05"}) == sorted(set(tested.values()) - {"-"})
+
+
+def find_tested(folder):
+    hypotheses = read_statement(folder).hypotheses
+    return test_hypotheses(hypotheses, cells_of(load_records(folder), read_arms(folder))) if hypotheses else []
+
+
+def _flip_signs(treated, control):
+    """Of all ways to flip the signs of the differences, the share whose sum is as far from 0: 2^n of them."""
+    differences = np.subtract(treated, control)
+    sums = np.abs(np.array(list(itertools.product((1, -1), repeat=len(differences)))) @ differences)
+    return np.mean(sums >= abs(differences.sum()) - 1e-9)
 
 
 def test_every_row_of_the_table_of_speed_is_the_benchmarks():

@@ -70,6 +70,13 @@ def test_it_is_on_the_page_of_a_replication_alone(studies):
     assert section(read_results(studies[0])) is None
 
 
+def test_what_finishes_it_is_no_study_of_a_file(studies):
+    original, replication = map(read_results, studies)
+    assert (original.command, original.command_for(9)) == ("hf-capacity run s", "hf-capacity run s seeds=9")
+    assert replication.command == "hf-capacity replicate s --output runs/s_again"
+    assert replication.command_for(9) == "hf-capacity replicate s --seeds 9 --output runs/s_again_again"
+
+
 def test_a_few_runs_have_no_interval(tmp_path):
     original, replication = tmp_path / "s", tmp_path / "again"
     add_runs(original, (4, 0), 1)
@@ -77,7 +84,13 @@ def test_a_few_runs_have_no_interval(tmp_path):
     claim_replication(replication, describe_original(original, read_records(original)))
     add_runs(replication, (2,), 9)
     rows = rows_of(section(read_results(replication)).text)
-    assert rows["extrapolation"][-5:] == ["2 + 1", "0.500", "0.500", "+0.000", "0.500"]
+    assert rows["extrapolation"][-5:] == [
+        "2 + 1",
+        "0.500 (1.000, 0.000)",
+        "0.500",
+        "+0.000",
+        "0.500 (1.000, 0.000, 0.500)",
+    ]
 
 
 def test_an_original_with_other_runs_is_not_compared(studies):

@@ -70,11 +70,44 @@ def test_a_folder_that_does_not_say_replicates_nothing(tmp_path, content):
     assert read_original(tmp_path / "none") is None
 
 
-@pytest.mark.parametrize("folder", ["../../elsewhere", "/etc", "", 3, "a\\nb"])
-def test_no_path_leads_out_of_where_originals_are(tmp_path, folder):
-    content = {"study": "s", "folder": folder, "runs": 2, "digest": "0"}
-    (tmp_path / "study.yaml").write_text(yaml.safe_dump({"replicates": content}), encoding="utf-8")
+SOUND = {"study": "s", "folder": "s", "runs": 2, "digest": "0123456789ab"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *[{"folder": folder} for folder in ("../../elsewhere", "/etc", "", 3, "a\nb")],
+        *[{"study": study} for study in ("<img src=x>", "`", "..", None)],
+        *[
+            {"seeds": seeds}
+            for seeds in ("some", [1], {"split_seed": "<b>"}, {"<b>": 3}, {3: 3}, {"split_seed": None})
+        ],
+        {"digest": "<b>"},
+        {"digest": 3},
+        {"runs": "2"},
+        {"more": 1},
+    ],
+)
+def test_nothing_else_than_what_was_written_is_read(tmp_path, change):
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump({"replicates": SOUND | change}), encoding="utf-8")
     assert read_original(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("seeds", "asked"),
+    [
+        (None, ""),
+        (6, "--seeds 6 "),
+        ("all", "--seeds all "),
+        ({"model_seed+data_seed": 3, "split_seed": "all"}, '--seeds "{model_seed+data_seed: 3, split_seed: all}" '),
+    ],
+)
+def test_the_command_that_finishes_it_can_be_written_down(tmp_path, seeds, asked):
+    content = SOUND | ({"seeds": seeds} if seeds else {})
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump({"replicates": content}), encoding="utf-8")
+    original = read_original(tmp_path)
+    assert original.to_dict() == content
+    assert original.command("again") == f"hf-capacity replicate s {asked}--output runs/again"
 
 
 def test_a_folder_is_one_replications_only(runs, tmp_path):

@@ -124,6 +124,7 @@ def test_named_pairs_are_the_plans_and_stay():
         ("again", {"model": "n15"}, None, "has 'model=n15': `hf-capacity results"),
         ("again", {"no_axis": "n14"}, None, "has 'no_axis=n14'"),
         ("again", {}, 0, r"`seeds.model_seed\+data_seed\+split_seed` \(=0\) must be a whole number"),
+        ("again", {}, {}, r"`seeds.model_seed\+data_seed\+split_seed` \(={}\) must be a whole number"),
         ("again", {}, {"seed": 3}, "must name each of model_seed, data_seed, split_seed at most once"),
         ("again", {}, {"model_seed": "all"}, r"`seeds.model_seed` \(='all'\) must be a whole number"),
         ("", {}, None, "`--output` names the replication, which cannot be called ''"),

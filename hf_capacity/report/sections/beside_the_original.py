@@ -25,7 +25,7 @@ twenty would by chance.{% endif %}
 
 *difference*: replication less original, with its 95 % interval: what the two studies leave possible, not whether they
 agree. *pooled*: the runs of both as one cell. *all withheld right*: in how many runs every withheld question is right.
-A mean of fewer than five runs has no interval.
+Of fewer than five runs, brackets hold the runs themselves in place of an interval.
 {% elif found %}
 None of its cells is one of {{ study }}'s.
 {% else %}

@@ -40,13 +40,15 @@ smaller than is of interest{{ "; of hypotheses of sameness, which lie within it"
 {% endif %}
 {{ table }}
 
-*n*: runs{{ ", in pairs where both have the same seeds" if has_pairs }}. *of interest*: the smallest
-difference that is, as the study states it{{ "; where *same* is expected, the margin of equivalence" if has_same }}.
-*p*: two-sided permutation test{{ ", of *same* the two one-sided tests of equivalence" if has_same }}, adjusted by Holm
-over the hypotheses of this study; below 0.05 a hypothesis is supported or opposed, else open. *80 % power for*: the
-difference that these runs would have found four times in five.
-{%- if has_post_hoc %} *post hoc*: stated or changed when there were runs already; its p
-value may describe them, and proves nothing.
+*n*: runs{{ ", in pairs where both have the same seeds" if has_pairs }}. *of interest*: the smallest difference that
+is, as the study states it{{ "; where *same* is expected, the margin of equivalence" if has_same }}. *p*: two-sided
+permutation test{{ ", of *same* two one-sided tests of equivalence" if has_same -}}
+{{ ", of crossed runs a t test" if has_crossed }}, adjusted by Holm over the hypotheses
+{{- " stated beforehand, of *post hoc* ones over all" if has_post_hoc }}; below 0.05 a hypothesis is supported or
+opposed, else open. Intervals suppose less than the tests, and may hold 0 where p is small. *80 % power for*: the
+difference that so many runs find four times in five.
+{%- if has_post_hoc %} *post hoc*: stated or changed when there were runs already; its p value describes them, and
+tests nothing.
 {%- endif %}
 
 {% endif %}
@@ -59,30 +61,31 @@ def section(study: StudyResults) -> Section:
     page = render(
         TEMPLATE,
         study=study,
-        answers=[answer(one, study.name) for one in tested],
+        answers=[answer(one, study.command_for(one.seeds_needed)) for one in tested],
         table=hypotheses_table(tested),
         withdrawn=", ".join(map(plain, study.withdrawn)),
         drawn=drawn,
         has_same=any(one.hypothesis.expect == "same" for one in tested),
         has_pairs=any(one.is_paired for one in tested),
+        has_crossed=any(cell.is_crossed for one in tested for cell in one.groups),
         has_post_hoc=any(one.is_post_hoc for one in tested),
     )
     return Section(page, {"hypotheses.png": draw_forest(drawn)} if drawn else {})
 
 
-def answer(tested: Tested, study: str) -> str:
+def answer(tested: Tested, command: str) -> str:
     """What the runs say of a hypothesis, in one sentence.
 
     Args:
         tested: The hypothesis.
-        study: The study's name, for the command that gets more runs.
+        command: What does as many runs as half of the detectable difference takes.
     """
     name = _name(tested, "**{}**")
     if tested.fault:
         return f"{name} was **not tested**: {plain(tested.fault)}."
     verb = {"supported": "is **supported**", "opposed": "is **opposed**", "open": "stays **open**"}[tested.verdict]
     found = f"{difference_text(tested.difference)}, Holm-adjusted p {equals(tested.adjusted_p_value)}"
-    return f"{name} {verb}: {_contrast(tested)} is {found}, n = {_num_runs(tested)}{_power(tested, study)}."
+    return f"{name} {verb}: {_contrast(tested)} is {found}, n = {_num_runs(tested)}{_power(tested, command)}."
 
 
 def hypotheses_table(tested: Sequence[Tested]) -> str:
@@ -118,7 +121,7 @@ def _num_runs(tested: Tested) -> str:
     return f"{numbers} pairs" if tested.is_paired else f"{numbers} of each"
 
 
-def _power(tested: Tested, study: str) -> str:
+def _power(tested: Tested, command: str) -> str:
     """Of an open hypothesis, what these runs could have found, and how many would find more."""
     if tested.verdict != "open" or not tested.runs_needed:
         return ""
@@ -128,19 +131,21 @@ def _power(tested: Tested, study: str) -> str:
     else:
         what = "to show that none exceeds" if tested.hypothesis.expect == "same" else "for a difference of"
         had = f"had 80 % power {what} {difference:.2f}"
-    command = code(f"hf-capacity run {study} seeds={tested.seeds_needed}")
-    return f"; these runs {had}, and {half} takes {tested.runs_needed:,} runs of each ({command})"
+    return f"; these runs {had}, and {half} takes {tested.runs_needed:,} runs of each ({code(command)})"
 
 
 def _contrast(tested: Tested) -> str:
     """What the difference is of."""
     rate, first, last = tested.hypothesis.rate, tested.groups[0], tested.groups[-1]
     shared = [part for part in _parts(first) if all(part in _parts(cell) for cell in tested.groups)]
+    models = f" for {first.model}" if first.model in shared else ""
+    trained = ", ".join(part for part in shared if part != first.model)
+    alike = f",{models}{f' trained on {trained}' if trained else ''}," if shared else ""
     if tested.hypothesis.trend:
         sizes = " to ".join(f"{cell.model} ({cell.num_parameters:,} parameters)" for cell in (first, last))
-        return f"the fitted change in {rate} from {sizes}, trained on {', '.join(shared)},"
+        return f"the fitted change in {rate} from {sizes}{alike}"
     sides = [", ".join(part for part in _parts(cell) if part not in shared) or cell.model for cell in (first, last)]
-    return f"{rate} with {' less that with '.join(sides)}" + (f" ({', '.join(shared)})" if shared else "")
+    return f"{rate} with {' less that with '.join(sides)}{alike}"
 
 
 def _parts(cell: Cell) -> list[str]:

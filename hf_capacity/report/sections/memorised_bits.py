@@ -17,6 +17,7 @@ from ..markdown import markdown_table, render
 from ..study import StudyResults
 from ..wording import mean_text, names
 from . import Section
+from .crowding_out import crowds_of
 
 
 # What others measured, in bits per parameter, by estimator.
@@ -30,21 +31,28 @@ TEMPLATE = """\
 
 {{ bits }}
 
+{% if figure %}
 ![Memorised bits against the number of parameters](bits.png)
 
-*Memorised bits at the last checkpoint: see where the markers leave their dotted line, all that the text demands, and
-whether they then follow the grey one, what others measured. The bits are the entropy of the text, known by
-construction, minus its negative log likelihood; raw, and clipped to what there is. Bars: 95 % intervals over
-runs. The two yardsticks, random strings as a whole (Morris et al. 2025, arXiv 2505.24832) and values of given keys
-(Allen-Zhu & Li 2024, arXiv 2404.05405), must not be compared with each other. A run has converged if its loss changes
-by less than a hundredth over the last tenth of its evaluations; one that has not says nothing about capacity.
-Exposures: how often each item was read.*
+{% endif %}
+*Memorised bits at the last checkpoint
+{%- if figure %}: see where the markers leave their dotted line, all that the text demands, and whether they then
+follow the grey one, what others measured; bars are 95 % intervals over runs
+{%- endif %}. The bits are the entropy of the text, known by construction, minus its negative log likelihood; raw, and
+clipped to what there is. The two yardsticks, random strings as a whole (Morris et al. 2025, arXiv 2505.24832) and
+values of given keys (Allen-Zhu & Li 2024, arXiv 2404.05405), must not be compared with each other. A run has
+converged if its loss changes by less than a hundredth over the last tenth of its evaluations; one that has not says
+nothing about capacity. Exposures: how often each item was read.*
 """
 
 
 def section(study: StudyResults) -> Section | None:
-    figure = draw_bits(study.cells)
-    return Section(render(TEMPLATE, bits=bits_table(study.cells)), {"bits.png": figure}) if figure else None
+    table = bits_table(study.cells)
+    if not table:
+        return None
+    crowded = [cell.records for crowd in crowds_of(study.cells) for cell in crowd.beside_facts]
+    figure = draw_bits([cell for cell in study.cells if cell.records not in crowded])  # whose figure shows their bits
+    return Section(render(TEMPLATE, bits=table, figure=figure), {"bits.png": figure} if figure else {})
 
 
 def bits_table(cells: Sequence[Cell]) -> str:
