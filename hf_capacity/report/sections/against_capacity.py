@@ -10,11 +10,11 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ...analysis.cells import Cell, Ladder
 from ...analysis.statistics import wilson_interval
+from ...config.hypotheses import FEWEST_RUNS
 from ..figures import DPI, KINDS, MARKER_SIZE, MEASURES, STYLE, WIDTH, label_text, png, rates_of
 from ..markdown import render
 from ..rates import kinds_of
@@ -35,24 +35,26 @@ TEMPLATE = """\
 {%- if kinds %} Dotted: extrapolation of each kind of question by itself.
 {%- endif %} Filled: last checkpoint. Open: best on withheld, the paper's choice. The markers of one model stand side
 by side around its size.
-{%- if study.most_runs > 1 %} Bands: 95 % intervals of the mean over runs; faint points: single runs.
+{%- if study.most_runs > 1 %} Faint points: single runs
+{{- "; whiskers: 95 % intervals of their mean" if study.most_runs >= fewest }}.
 {%- endif %}
-{%- if study.fewest_runs == 1 %} Whiskers: Wilson 95 % intervals over the questions of one model. They say how
-precisely that model was measured, and nothing about other seeds.
+{%- if study.fewest_runs == 1 %} Whiskers{{ " of a single run" if study.most_runs > 1 }}: Wilson 95 % intervals over
+the questions of one model. They say how precisely that model was measured, and nothing about other seeds.
 {%- endif %}*
 """
 
 
 def section(study: StudyResults) -> Section:
-    page = render(TEMPLATE, study=study, rates=rates_of(study.cells), kinds=_looks_of_kinds(study.ladders))
+    kinds = _looks_of_kinds(study.ladders)
+    page = render(TEMPLATE, study=study, rates=rates_of(study.cells), kinds=kinds, fewest=FEWEST_RUNS)
     return Section(page, {"capacity.png": draw_capacity(study.ladders)})
 
 
 def draw_capacity(ladders: Sequence[Ladder]) -> bytes:
     """Accuracy against the number of parameters, one panel for each ladder.
 
-    Several runs of a cell give their mean, a band over runs and each run as a faint point; a single one an interval
-    over its questions.
+    Several runs of a cell give their mean, an interval over runs and each run as a faint point; a single one an
+    interval over its questions.
 
     Args:
         ladders: In the order of the report's tables.
@@ -81,19 +83,18 @@ def draw_capacity(ladders: Sequence[Ladder]) -> bytes:
         axes[-1].set_xlabel("number of parameters, positions included (log scale)")
         figure.supylabel("exact match", fontsize=11)
         grey = {"color": "#444444", "linestyle": "none", "marker": "o", "markersize": MARKER_SIZE}
+        whisker = grey | {"marker": "|", "markersize": 14}
         handles = [Line2D([], [], **(grey | MEASURES[rate] | {"linestyle": "none"})) for rate in rates_of(cells)]
         handles += [Line2D([], [], markersize=9, label=label_text(kind), **looks[kind]) for kind in looks]
         handles.append(Line2D([], [], **grey, label="filled: last checkpoint"))
         handles.append(
             Line2D([], [], **grey, markerfacecolor="white", label="open: best on withheld (the paper's choice)")
         )
+        if any(cell.num_runs >= FEWEST_RUNS for cell in cells):
+            handles.append(Line2D([], [], **whisker, label="95 % over runs, around their mean"))
         if any(cell.num_runs > 1 for cell in cells):
-            handles.append(
-                Patch(color="#444444", alpha=0.2, linewidth=0, label="band: 95 % over runs, around their mean")
-            )
             handles.append(Line2D([], [], **(grey | {"markersize": 3, "alpha": 0.4}), label="faint: each run"))
         if any(cell.num_runs == 1 for cell in cells):
-            whisker = grey | {"marker": "|", "markersize": 14}
             handles.append(Line2D([], [], **whisker, label="95 % over the questions of one model"))
         figure.legend(handles=handles, loc="outside upper left", ncols=2)
         return png(figure)
@@ -120,22 +121,21 @@ def _draw_ladder(axis: Axes, cells: Sequence[Cell], looks: dict[str, dict[str, A
         for kind in kinds_of(cells) if looks and (rate, part) == ("extrapolation", "last") else ():
             values = [cell.mean(cell.values(kind)).value for cell in cells]
             axis.plot(sizes, values, **looks[kind], lw=1.2, markersize=9, zorder=4)
-        if part == "last" and all(mean.interval for mean in means):
-            axis.fill_between(
-                sizes, *zip(*(mean.interval for mean in means), strict=True), color=color, alpha=0.2, lw=0
-            )
         if part == "last" and all(cell.num_runs > 1 for cell in cells):
             axis.plot(
                 sizes, [mean.value for mean in means], color=color, linestyle=MEASURES[rate]["linestyle"], lw=1.2
             )
-        for size, cell in zip(sizes, cells, strict=True):
+        for size, cell, mean in zip(sizes, cells, means, strict=True):
             if cell.num_runs == 1:
                 axis.vlines(size, *wilson_interval(*cell.records[0][part]["counts"][rate]), color=color, linewidth=0.8)
             elif part == "last":
-                values = cell.values(rate)
-                axis.plot([size] * len(values), values, ".", color=color, alpha=0.4, markersize=4, markeredgewidth=0)
+                axis.vlines(size, *(mean.interval or (mean.value,) * 2), color=color, linewidth=1.6, alpha=0.5)
+                axis.plot([size] * cell.num_runs, mean.values, ".", color=color, alpha=0.4, ms=4, markeredgewidth=0)
+    _name_models(axis, cells, decades_per_inch)
 
-    # Names above the panel; one that would run into the name before it is left out.
+
+def _name_models(axis: Axes, cells: Sequence[Cell], decades_per_inch: float) -> None:
+    """Names above the panel; one that would run into the name before it is left out."""
     free_from = -math.inf
     for cell in cells:
         half_width = 0.05 * len(cell.model) * decades_per_inch
