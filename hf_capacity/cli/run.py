@@ -54,7 +54,7 @@ def run(
     plan = read_study(study, overrides or [])
     check_number(plan, yes)
     output = output or Path("runs") / plan.name
-    untested = find_untested(plan, read_study(study) if overrides else plan)
+    untested = find_untested(plan, read_study(study) if overrides and plan.hypotheses else plan)
     finished, to_do = take_stock(plan, output, dry_run)
     show_untested(untested)
     if dry_run:

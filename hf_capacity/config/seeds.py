@@ -63,7 +63,7 @@ def count_pairs(seeds: dict[str, Any], tasks: Sequence[Any]) -> dict[str, Any]:
 
     Args:
         seeds: The block.
-        tasks: All tasks of the study's runs, as settings name them.
+        tasks: All tasks of the study's runs, one at least, as settings name them.
 
     Raises:
         ValueError: A task has no pairs, or tasks have different numbers of them.
@@ -71,17 +71,16 @@ def count_pairs(seeds: dict[str, Any], tasks: Sequence[Any]) -> dict[str, Any]:
     whole = [together for together in seeds if seeds[together] == "all" and "split_seed" in together.split("+")]
     if not whole:  # of other seeds there is no such number
         return seeds
-    lengths = {quote(task): rotation_of(task) for task in tasks}
-    without = [task for task, length in lengths.items() if length is None]
-    if without or not lengths:
+    lengths = list(map(rotation_of, tasks))
+    if None in lengths:
         raise ValueError(
             f"`seeds.{whole[0]}: all` is for tasks whose pairs `split_seed` draws, {DRAWS_PAIRS}; "
-            f"{without[0] if without else 'no task'} has none: give a number."
+            f"{quote(tasks[lengths.index(None)])} has none: give a number."
         )
-    if len(set(lengths.values())) > 1:
-        numbers = " and ".join(f"{length:,}" for length in sorted(set(lengths.values())))
+    if len(set(lengths)) > 1:
+        numbers = " and ".join(f"{length:,}" for length in sorted(set(lengths)))
         raise ValueError(f"`seeds.{whole[0]}: all` would be {numbers} for different tasks: give a number.")
-    return seeds | dict.fromkeys(whole, next(iter(lengths.values())))
+    return seeds | dict.fromkeys(whole, lengths[0])
 
 
 def own_split_seeds(study: str, rotation: int, used: Iterable[int] = ()) -> Iterator[int]:

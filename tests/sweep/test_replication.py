@@ -1,11 +1,13 @@
 """The plan of a replication: the same cells, seeds that the study had not, and pairs that it had not withheld."""
 
+from itertools import islice
+
 import pytest
 from support.made_records import add_run, arithmetic
 
 from hf_capacity.config.experiment import SEEDS
 from hf_capacity.config.packaged import packaged_path
-from hf_capacity.config.seeds import count_pairs_again, has_own_pairs
+from hf_capacity.config.seeds import count_pairs_again, has_own_pairs, own_split_seeds
 from hf_capacity.runs.kept import load_records
 from hf_capacity.sweep.replication import plan_replication
 
@@ -109,6 +111,16 @@ def test_pairs_that_were_withheld_come_last(tmp_path):
     assert len(set(drawn)) == 40
     earlier = [record["config"] for record in load_records(folder)]
     assert count_pairs_again([run.to_dict() for run in plan.runs()], earlier) == (40, 35)
+
+
+def test_each_of_two_studies_has_pairs_of_its_own(tmp_path):
+    folder = tmp_path / "mine"
+    for seed, split in enumerate(islice(own_split_seeds("mine", 45), 20), 1):
+        add_run(folder, ROTATING, "n14", arithmetic(1), model_seed=seed, data_seed=seed, split_seed=split)
+    plan = plan_replication(folder, "mine_replication", {})
+    earlier = [record["config"] for record in load_records(folder)]
+    assert count_pairs_again([run.to_dict() for run in plan.runs()], earlier) == (20, 0)
+    assert has_own_pairs(run.split_seed for run in plan.runs())
 
 
 def test_named_pairs_are_the_plans_and_stay():
