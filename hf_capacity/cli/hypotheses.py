@@ -44,6 +44,16 @@ def show_untested(untested: dict[str, str]) -> None:
         echo(f"hypothesis {name!r} is not tested by these runs: {fault}")
 
 
+def show_post_hoc(plan: "Study", output: Path) -> None:
+    """Says which hypotheses come after runs that may have suggested them, in a line each."""
+    if not plan.hypotheses:
+        return
+    from ..runs.statement import find_post_hoc
+
+    for name, number in find_post_hoc(output, plan.hypotheses).items():
+        echo(f"hypothesis {name!r} is post hoc: finished runs in {output} before it was stated: {number}")
+
+
 def show_power(plan: "Study", output: Path, untested: dict[str, str]) -> None:
     """Says of each hypothesis how likely the planned runs show what it is about, in a line each."""
     from ..analysis.planning import plan_cells, plan_power

@@ -10,7 +10,7 @@ import typer
 
 from ..boundary.shown import shown
 from .errors import echo, refuses_mistakes, shorten
-from .hypotheses import find_untested, show_power, show_untested
+from .hypotheses import find_untested, show_post_hoc, show_power, show_untested
 
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def run(
     untested = find_untested(plan, read_study(study) if overrides and plan.hypotheses else plan)
     finished, to_do = take_stock(plan, output, dry_run)
     show_untested(untested)
+    show_post_hoc(plan, output)
     if dry_run:
         estimate(finished, to_do, output, workers)
         show_power(plan, output, untested)

@@ -55,6 +55,16 @@ def read_statement(folder: Path) -> Statement:
     )
 
 
+def find_post_hoc(folder: Path, hypotheses: tuple[Hypothesis, ...]) -> dict[str, int]:
+    """Which hypotheses are post hoc in a folder of runs, or would be if they were stated now, each with the number of
+    runs that were finished first. Writes nothing."""
+    num_finished = len(list(Path(folder).glob("*/record.json")))
+    if not num_finished or not (Path(folder) / CLAIM).exists():
+        return {}
+    stated = mapping_of(restate(read_yaml(Path(folder) / CLAIM), "", hypotheses, num_finished), "stated")
+    return {name: entry["finished_runs"] for name, entry in stated.items() if entry["finished_runs"]}
+
+
 def state_hypotheses(folder: Path, question: str, hypotheses: tuple[Hypothesis, ...]) -> Path:
     """States hypotheses in the folder of a study whose runs are finished. Gives the path of its `study.yaml`."""
     path = Path(folder) / CLAIM

@@ -132,3 +132,11 @@ def test_a_study_that_cannot_test_what_it_states_is_refused(run, tmp_path, chang
         assert "Error: hypothesis 'lines help' cannot be tested: " in result.stderr
         assert message in result.stderr
         assert not (tmp_path / "runs").exists()
+
+
+def test_a_command_says_what_comes_after_finished_runs(run, tmp_path):
+    claim_folder(tmp_path / "runs" / "s", "s")
+    (tmp_path / "runs" / "s" / "run").mkdir()
+    (tmp_path / "runs" / "s" / "run" / "record.json").write_text("{}", encoding="utf-8")
+    line, *_ = lines_of(run("--dry-run", sd=None, pilot="nowhere", study={"hypotheses": {"lines help": COMPARE}}))
+    assert line == "hypothesis 'lines help' is post hoc: finished runs in runs/s before it was stated: 1"

@@ -9,7 +9,7 @@ from hf_capacity.boundary.writing import Damaged
 from hf_capacity.config.arms import Arms
 from hf_capacity.config.hypotheses import Hypothesis
 from hf_capacity.runs.records import claim_folder, read_arms, read_description
-from hf_capacity.runs.statement import read_statement
+from hf_capacity.runs.statement import find_post_hoc, read_statement
 
 
 ARMS = Arms.of({"way": {"plain": {}, "lines": {"batches": "lines"}}}, {})
@@ -124,3 +124,17 @@ def test_a_file_that_states_what_is_no_hypothesis_is_damaged(folder, text):
     (folder / "study.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(Damaged, match="does not say what its study expects"):
         read_statement(folder)
+
+
+def test_what_would_be_post_hoc_is_known_before_it_is_stated(folder):
+    assert find_post_hoc(folder, (FIRST,)) == {}
+    state(folder, FIRST)
+    assert find_post_hoc(folder, (FIRST, SECOND)) == {}
+    finish_run(folder, "one")
+    finish_run(folder, "two")
+    before = (folder / "study.yaml").read_bytes()
+    assert find_post_hoc(folder, (FIRST, SECOND)) == {"falls": 2}
+    assert (folder / "study.yaml").read_bytes() == before
+    state(folder, FIRST, SECOND)
+    finish_run(folder, "three")
+    assert find_post_hoc(folder, (FIRST, SECOND)) == {"falls": 2}
