@@ -1,10 +1,12 @@
 """The answer: what the study asked before its runs, and what they say of each of its hypotheses."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from ...analysis.cells import Cell
-from ...analysis.hypotheses import Tested
+from ...analysis.hypotheses import Tested, test_hypotheses
 from ...boundary.shown import ABSENT
+from ...runs.statement import read_statement
 from ..forest import draw_forest
 from ..markdown import code, markdown_table, plain, render
 from ..study import StudyResults
@@ -56,7 +58,7 @@ tests nothing.
 
 
 def section(study: StudyResults) -> Section:
-    tested = sorted(study.tested, key=lambda one: not one.hypothesis.primary)
+    tested = _primary_first(study.tested)
     drawn = [one for one in tested if one.difference and one.difference.interval]
     page = render(
         TEMPLATE,
@@ -71,6 +73,18 @@ def section(study: StudyResults) -> Section:
         has_post_hoc=any(one.is_post_hoc for one in tested),
     )
     return Section(page, {"hypotheses.png": draw_forest(drawn)} if drawn else {})
+
+
+def answers_in(folder: Path, cells: Sequence[Cell]) -> list[str]:
+    """What the runs of a study say of each of its hypotheses, the primary first; none where its folder states none.
+
+    Args:
+        folder: The study's folder.
+        cells: All of its cells.
+    """
+    hypotheses = read_statement(folder).hypotheses
+    tested = test_hypotheses(hypotheses, cells) if hypotheses else []
+    return [answer(one, cells[0].records[0]["study"]) for one in _primary_first(tested)]
 
 
 def answer(tested: Tested, study: str) -> str:
@@ -106,6 +120,10 @@ def hypotheses_table(tested: Sequence[Tested]) -> str:
     ]
     header = ["hypothesis", "rate", "expected", "of interest", "n", "difference", "p", "verdict", "80 % power for"]
     return markdown_table(header, rows) if rows else ""
+
+
+def _primary_first(tested: Sequence[Tested]) -> list[Tested]:
+    return sorted(tested, key=lambda one: not one.hypothesis.primary)
 
 
 def _name(tested: Tested, form: str) -> str:
