@@ -31,6 +31,7 @@ __all__ = [
     "is_folder",
     "load_task",
     "question_table",
+    "rotation",
     "task_source",
 ]
 
@@ -124,6 +125,24 @@ def demanded_bits(
     if path not in TASKS:
         return None
     return TASKS[path].demand(TASKS[path].configured(path, name, {**parameters, "split_seed": split_seed}))
+
+
+def rotation(path: str, name: str | None = None, **parameters) -> int | None:
+    """How many `split_seed`s in a row withhold every pair of different operands once, or equally often.
+
+    Args:
+        path, name, **parameters: As for [`load_task`].
+
+    Returns:
+        Their number, 45 in `rotating_pair`: seeds that differ by a multiple of it withhold the same pairs. None for a
+        task of which `split_seed` draws no pairs.
+
+    Raises:
+        `ValueError`: if there is no such config or parameter, or if a parameter that counts has an impossible value.
+    """
+    if path not in TASKS:
+        return None
+    return TASKS[path].rotation(TASKS[path].configured(path, name, parameters))
 
 
 @contextmanager

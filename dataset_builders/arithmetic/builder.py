@@ -20,7 +20,7 @@ from dataset_builders.building import (
 
 from .config import CONFIGS, ArithmeticConfig
 from .equations import Equations
-from .splits import operands_read, withheld_rule
+from .splits import operands_read, rotation, withheld_rule
 
 
 # Equations drawn at a time from more than can be gone through one by one.
@@ -60,6 +60,10 @@ class Arithmetic(QuestionBuilder):
             "train": equations.table(lines, seen=np.ones(len(lines), bool)),
             "questions": equations.table(asked, seen=np.isin(asked, lines)),
         }
+
+    @staticmethod
+    def rotation(config: ArithmeticConfig) -> int | None:
+        return rotation(config)
 
 
 def _drawn(equations: Equations, are_wanted: Wanted, limit: int, number: int | None, seed: str) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Which equations are withheld: a rule for every kind of split."""
 
 import hashlib
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -66,6 +67,21 @@ def _pairs(config: ArithmeticConfig, equations: Equations) -> Rule:
     start = config.split_seed * config.drawn_pairs % len(small)
     drawn = order[(start + np.arange(config.drawn_pairs)) % len(small)]
     return _one_of(small[drawn], large[drawn], number)
+
+
+def rotation(config: ArithmeticConfig) -> int | None:
+    """How many `split_seed`s in a row withhold every pair of different operands equally often: once if `drawn_pairs`
+    divides their number. None where `split_seed` draws no such pairs.
+
+    Raises:
+        `ValueError`: if the config is impossible.
+    """
+    if config.withheld_split != "pairs" or config.drawn_pairs is None:
+        return None
+    equations = Equations(config)
+    withheld_rule(config, equations)  # as it would be drawn
+    number = math.comb(equations.num_operands, 2)
+    return number // math.gcd(number, config.drawn_pairs)
 
 
 def _one_of(first: np.ndarray, second: np.ndarray, number: int) -> Rule:

@@ -123,6 +123,15 @@ class QuestionBuilder(datasets.ArrowBasedBuilder):
         """
         return None
 
+    @staticmethod
+    def rotation(config: QuestionConfig) -> int | None:
+        """How many `split_seed`s in a row withhold every pair of operands equally often, if they go through pairs.
+
+        Raises:
+            `ValueError`: if a field of `config` that counts is impossible.
+        """
+        return None
+
     @classmethod
     def folder(cls) -> Path:
         """Where the task's builder, card and data are."""

@@ -105,6 +105,15 @@ class Mixture(QuestionBuilder):
         known = [demand for demand in demands if demand is not None]
         return known[0] if len(known) == 1 else None
 
+    @staticmethod
+    def rotation(config: MixtureConfig) -> int | None:
+        lengths = {
+            builder.rotation(part)
+            for task, (builder, part) in zip(config.tasks, _parts(config), strict=True)
+            if "split_seed" not in (task.get("parameters") or {})  # with a seed of its own it is the same in every run
+        } - {None}
+        return lengths.pop() if len(lengths) == 1 else None
+
 
 def _parts(config: MixtureConfig) -> list[tuple[type[QuestionBuilder], QuestionConfig]]:
     tasks = config.tasks

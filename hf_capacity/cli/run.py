@@ -47,27 +47,38 @@ def run(
     yes: Annotated[bool, typer.Option("--yes", help=f"Do more than {MANY_RUNS:,} runs without confirmation.")] = False,
 ) -> None:
     """Train and measure every run of a study. Repeat the command to finish what was stopped."""
-    for ending in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ending, _stop)
+    stop_when_asked()
     from ..config.study import read_study
 
     _check_options(engine, address, workers, output)
     plan = read_study(study, overrides or [])
+    check_number(plan, yes)
+    output = output or Path("runs") / plan.name
+    untested = find_untested(plan, read_study(study) if overrides and plan.hypotheses else plan)
+    finished, to_do = take_stock(plan, output, dry_run)
+    show_untested(untested)
+    show_post_hoc(plan, output)
+    if dry_run:
+        estimate(finished, to_do, output, workers)
+        show_power(plan, output, untested)
+    else:
+        carry_out(to_do, output, plan.name, engine=engine, workers=workers, address=address, **plan.resources)
+        echo(f"All runs are done. Next: hf-capacity report {output}")
+
+
+def stop_when_asked() -> None:
+    """Lets an interrupted command end its workers."""
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, _stop)
+
+
+def check_number(plan: "Study", yes: bool) -> None:
+    """Refuses more runs than anybody may have meant, unless they are asked for."""
     if plan.num_runs > MANY_RUNS and not yes:
         raise ValueError(
             f"study {plan.name!r} expands to {plan.num_runs:,} runs, more than {MANY_RUNS:,}: take less of its "
             "grid (KEY=VALUE), or add --yes if that is what you want."
         )
-    output = output or Path("runs") / plan.name
-    untested = find_untested(plan, read_study(study) if overrides else plan)
-    finished, to_do = _take_stock(plan, output, dry_run)
-    show_untested(untested)
-    show_post_hoc(plan, output)
-    if dry_run:
-        _estimate(finished, to_do, output, workers)
-        show_power(plan, output, untested)
-    else:
-        _carry_out(to_do, output, plan.name, engine=engine, workers=workers, address=address, **plan.resources)
 
 
 def _stop(signal_number: int, frame: Any) -> None:
@@ -87,7 +98,7 @@ def _check_options(engine: Engine, address: str | None, workers: int | None, out
         )
 
 
-def _take_stock(
+def take_stock(
     plan: "Study", output: Path, dry_run: bool
 ) -> tuple[list["ExperimentConfig"], list["ExperimentConfig"]]:
     """Checks every run, claims the folder unless nothing is to be written, and lists how the runs stand. Gives those
@@ -114,9 +125,10 @@ def _take_stock(
     return finished, to_do
 
 
-def _estimate(
+def estimate(
     finished: Sequence["ExperimentConfig"], to_do: Sequence["ExperimentConfig"], output: Path, workers: int | None
 ) -> None:
+    """Says how long the runs may take that are left."""
     from ..runs.records import read_record
     from ..sweep.estimate import estimate_minutes, spell_time
     from ..sweep.local import num_cores
@@ -129,7 +141,7 @@ def _estimate(
         echo(f"about {time} with {num_workers} workers, by {basis}")
 
 
-def _carry_out(
+def carry_out(
     to_do: Sequence["ExperimentConfig"],
     output: Path,
     study: str,
@@ -139,6 +151,7 @@ def _carry_out(
     address: str | None,
     **resources: float,
 ) -> None:
+    """Does the runs that are left, and ends the command where some fail."""
     from ..sweep.local import num_cores, run_local
 
     try:
@@ -159,4 +172,3 @@ def _carry_out(
         for run_id, cause in failures.items():
             echo(f"  {run_id}: {shown(cause)}", err=True)
         raise typer.Exit(1)
-    echo(f"All runs are done. Next: hf-capacity report {output}")

@@ -23,6 +23,11 @@ def settings_of(axis: str, entry: Any) -> dict[str, Any]:
     return {axis: entry} if is_key(axis) else entry
 
 
+def entries_of(content: list[Any] | dict[str, Any]) -> list[Any]:
+    """The entries of an axis, whether it names them or not."""
+    return list(content.values()) if isinstance(content, dict) else content
+
+
 def apply(settings: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     """Settings with some keys changed, dotted where they lie deeper.
 

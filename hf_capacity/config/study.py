@@ -1,11 +1,12 @@
 """A study file to the runs that it asks for."""
 
+import dataclasses
 import itertools
 import math
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,10 @@ from .arms import Arms, check_axis
 from .experiment import SEEDS, ExperimentConfig
 from .hypotheses import Hypothesis, read_hypotheses
 from .packaged import packaged_path
-from .settings import apply, is_key, settings_of
+from .seeds import check_seeds, count_pairs, own_split_seeds, seed_axes, shortest_rotation, tasks_of
+from .settings import apply, entries_of, is_key, settings_of
 
 
-MOST_SEEDS = 100_000
 # Of a study: more would not fit into a folder that a person can look at, nor their configs into memory.
 MOST_RUNS = 100_000
 # What can be the name of a folder and of a repository, everywhere.
@@ -71,7 +72,7 @@ class Study:
                 f"study {self.name!r} expands to {self.num_runs:,} runs, of which {MOST_RUNS:,} are possible: take "
                 "less of its grid."
             )
-        axes = [[settings_of(axis, entry) for entry in _entries(content)] for axis, content in self.grid.items()]
+        axes = [[settings_of(axis, entry) for entry in entries_of(content)] for axis, content in self.grid.items()]
         runs = []
         for combination in itertools.product(*axes):
             settings = self.settings
@@ -104,25 +105,24 @@ def read_study(source: str, overrides: Sequence[str] = ()) -> Study:
         ValueError: There is no such file, or something in it is not as expected.
     """
     path = _find_file(source)
-    texts, settings, grid, seeds, resources, hypotheses = _read_blocks(path)
+    texts, pairs, settings, grid, seeds, resources, hypotheses = _read_blocks(path)
     arms = Arms.of(grid, settings)
-    asked = dict(map(_parsed, overrides))
+    asked = parse_overrides(overrides)
     if "seeds" in asked and not seeds:
         raise ValueError(f"study {path.stem!r} has no `seeds` to change: its YAML would have to name them.")
     if "seeds" in asked:
         seeds = dict.fromkeys(seeds, asked.pop("seeds"))
-    hypotheses = read_hypotheses(hypotheses, arms)
-    grid, changes = _select(grid | _seed_axes(seeds, taken={*settings, *grid}), asked)
-    return Study(
+    plan = Study(
         name=path.stem,
         **texts,
         settings=settings,
         grid=grid,
         resources=_checked_resources(resources),
-        changes=changes,
         arms=arms,
-        hypotheses=hypotheses,
+        hypotheses=read_hypotheses(hypotheses, arms),
     )
+    grid, changes = _select(grid | _seed_axes(plan, pairs, seeds, asked), asked)
+    return dataclasses.replace(plan, grid=grid, changes=changes)
 
 
 def _find_file(source: str) -> Path:
@@ -141,14 +141,14 @@ def _find_file(source: str) -> Path:
 
 
 def _read_blocks(path: Path) -> list[Any]:
-    """Description and question of a study's file; its settings, grid, seeds, resources and hypotheses."""
+    """Description and question of a study's file; its pairs, settings, grid, seeds, resources and hypotheses."""
     content = read_yaml(path)
     texts, blocks = ("description", "question"), ("settings", "grid", "seeds", "resources", "hypotheses")
-    if not isinstance(content, dict) or not set(content) <= {*texts, *blocks}:
+    if not isinstance(content, dict) or not set(content) <= {*texts, "pairs", *blocks}:
         found = ", ".join(content) if isinstance(content, dict) else type(content).__name__
         raise ValueError(
             f"{path} holds {quote(found)[1:-1] or 'nothing'}: expected the keys "
-            f"{', '.join((*texts, *blocks[:-1]))} and {blocks[-1]}."
+            f"{', '.join((*texts, 'pairs', *blocks[:-1]))} and {blocks[-1]}."
         )
     found = {block: content.get(block) or {} for block in blocks}
     for key, block in found.items():
@@ -158,7 +158,31 @@ def _read_blocks(path: Path) -> list[Any]:
         check_axis(axis, entries)
     if found["hypotheses"] and not content.get("question"):
         raise ValueError("`question` is missing: say in a sentence what the study's hypotheses are to answer.")
-    return [{text: _checked_text(text, content.get(text)) for text in texts}, *found.values()]
+    pairs, names = content.get("pairs"), {name for together in found["seeds"] for name in together.split("+")}
+    if pairs not in (None, "own") or (pairs and "split_seed" not in names):
+        raise ValueError(f"`pairs` (={quote(pairs)}) must be `own`, beside a `split_seed` in `seeds`, or left out.")
+    return [{text: _checked_text(text, content.get(text)) for text in texts}, pairs, *found.values()]
+
+
+def _seed_axes(plan: Study, pairs: str | None, seeds: dict[str, Any], asked: dict[str, Any]) -> dict[str, list[Any]]:
+    """The axes of a study's seeds.
+
+    Args:
+        plan: The study without them.
+        pairs: `own` where its split seeds are.
+        seeds: How many there are.
+        asked: What overrides select and set.
+    """
+    check_seeds(seeds, taken={*plan.settings, *plan.grid})
+    selected, changes = _select(plan.grid, asked)
+    takes_all = "all" in seeds.values()
+    counted = count_pairs(seeds, tasks_of(plan.settings, selected, changes)) if takes_all else seeds
+    split_seeds: Iterable[int] = itertools.count(1)
+    if pairs == "own":
+        # Of a part of a study as of the whole, but where it is to take every pair of that part.
+        grid = selected if takes_all else {axis: plan.grid[axis] for axis in selected}
+        split_seeds = own_split_seeds(plan.name, shortest_rotation(tasks_of(plan.settings, grid, changes)))
+    return seed_axes(counted, {name: itertools.count(1) for name in SEEDS} | {"split_seed": split_seeds})
 
 
 def _select(grid: dict[str, Any], asked: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -176,15 +200,11 @@ def _select(grid: dict[str, Any], asked: dict[str, Any]) -> tuple[dict[str, Any]
     return grid, changes
 
 
-def _entries(content: list[Any] | dict[str, Any]) -> list[Any]:
-    return list(content.values()) if isinstance(content, dict) else content
-
-
 def _selected(axis: str, content: list[Any] | dict[str, Any], key: str, value: Any) -> list[Any] | dict[str, Any]:
     """Those entries of an axis that `key=value` selects: the arm of that name, or all that set the key so."""
     if axis == key and isinstance(content, dict) and isinstance(value, str) and value in content:
         return {value: content[value]}
-    taken = [(entry if axis == key else _get(entry, key)) == value for entry in _entries(content)]
+    taken = [(entry if axis == key else _get(entry, key)) == value for entry in entries_of(content)]
     if isinstance(content, dict):
         return dict(itertools.compress(content.items(), taken))
     return list(itertools.compress(content, taken))
@@ -197,27 +217,6 @@ def _check_no_name(key: str, value: Any, content: list[Any] | dict[str, Any] | N
     takes_text = any(isinstance(entry, str | dict) for entry in content.values())
     if not is_key(key) or (isinstance(value, str) and not takes_text):
         raise ValueError(f"`{quote(key)[1:-1]}` has no arm {quote(value)}; it has {', '.join(content)}.")
-
-
-def _seed_axes(seeds: dict[str, Any], taken: set[str]) -> dict[str, list[Any]]:
-    """`{model_seed+data_seed: 2, split_seed: 3}` to two axes: what is joined moves together, the rest is crossed."""
-    named = [name for together in seeds for name in together.split("+")]
-    if not set(named) <= set(SEEDS) or len(set(named)) < len(named):
-        raise ValueError(
-            f"`seeds` (={quote(seeds)}) must name each of {', '.join(SEEDS)} at most once, those that move together "
-            "joined by a plus sign, such as {model_seed+data_seed: 3, split_seed: 10}."
-        )
-    if set(named) & taken:
-        raise ValueError(f"`seeds` has {', '.join(sorted(set(named) & taken))}, which settings or grid set too.")
-    for together, number in seeds.items():
-        if type(number) is not int or not 1 <= number <= MOST_SEEDS:
-            raise ValueError(f"`seeds.{together}` (={quote(number)}) must be a whole number from 1 to {MOST_SEEDS:,}.")
-    return {
-        together: [
-            seed if together in SEEDS else dict.fromkeys(together.split("+"), seed) for seed in range(1, number + 1)
-        ]
-        for together, number in seeds.items()
-    }
 
 
 def _checked_text(key: str, text: Any) -> str:
@@ -233,6 +232,15 @@ def _checked_resources(resources: dict[str, Any]) -> dict[str, float]:
         if type(number) not in (int, float) or not 0 <= number < float("inf"):
             raise ValueError(f"`resources.{name}` (={quote(number)}) must be a number, such as 1 or 0.25.")
     return RESOURCES | resources
+
+
+def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
+    """`key=value` each, as keys and the values that YAML takes them for.
+
+    Raises:
+        ValueError: One is of another form.
+    """
+    return dict(map(_parsed, overrides))
 
 
 def _parsed(override: str) -> tuple[str, Any]:

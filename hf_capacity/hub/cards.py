@@ -16,6 +16,7 @@ from ..report.sections.finding import finding
 from ..report.sections.last_checkpoint import cell_table
 from ..report.settings import describe_seeds, settings_table
 from ..report.wording import fraction
+from ..runs.originals import plan_digest
 from ..runs.schema import KEPT_CURVES
 from .card_parts import (
     HUB,
@@ -34,7 +35,6 @@ from .card_parts import (
     step_revision,
     training_cost,
 )
-from .repository import plan_digest
 
 
 # `load_dataset` reads all configs of a repository in one format, so that records are there as Parquet too.

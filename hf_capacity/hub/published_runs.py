@@ -7,8 +7,9 @@ from huggingface_hub import HfApi
 from huggingface_hub.errors import EntryNotFoundError
 
 from ..boundary.reading import quote, read_json, read_json_lines
+from ..runs.originals import plan_digest
 from ..runs.schema import KEPT_RECORDS
-from .repository import PublishError, Repository, plan_digest
+from .repository import PublishError, Repository
 
 
 def published_runs(api: HfApi, where: dict[str, str]) -> set[str]:

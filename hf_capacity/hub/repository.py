@@ -3,7 +3,7 @@
 import hashlib
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -153,11 +153,6 @@ def check_name(option: str, name: str) -> str:
             "`-`, `_` and `.`, no two of `-` and `.` in a row, none of them at an end, and no `.git` there."
         )
     return name
-
-
-def plan_digest(run_ids: Iterable[str]) -> str:
-    """A digest of the runs of a plan, which no other plan has, whatever they are called and in whatever order."""
-    return digest_of("\n".join(sorted(run_ids)))[:12]
 
 
 def digest_of(text: str) -> str:

@@ -14,6 +14,7 @@ SECTIONS = (
     "opening",
     "hypotheses",
     "finding",
+    "beside_the_original",
     "against_capacity",
     "size_comparisons",
     "last_checkpoint",

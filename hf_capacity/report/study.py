@@ -1,13 +1,14 @@
 """What a report is made from: a study's records, curves, cells and ladders, read once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..analysis.cells import RATES, Cell, Ladder, Record, cells_of, ladders_of
 from ..analysis.hypotheses import Tested, test_hypotheses
 from ..runs.kept import load_curves, load_records
+from ..runs.originals import Original, find_original, read_original
 from ..runs.records import read_arms, read_description, read_unfinished
 from ..runs.statement import read_statement
 from .markdown import plain
@@ -31,6 +32,8 @@ class StudyResults:
         ladders: As `ladders_of` gives them.
         curves: The learning curve of each run, by run id.
         unfinished: A line of text for each run that failed or did not finish.
+        original: The study that it replicates, if it replicates one.
+        records_of_original: The records of that study; none where it is not found.
     """
 
     name: str
@@ -43,6 +46,21 @@ class StudyResults:
     ladders: Sequence[Ladder]
     curves: Curves
     unfinished: Sequence[str]
+    original: Original | None = None
+    records_of_original: Sequence[Record] = ()
+
+    @property
+    def command(self) -> str:
+        """What runs it again, or finishes it."""
+        return self.original.command(self.name) if self.original else f"hf-capacity run {self.name}"
+
+    def command_for(self, num_seeds: int | None) -> str:
+        """What does so many seeds, of either kind where they cross; a replication, whose design is fixed, again."""
+        if self.original is None:
+            return f"{self.command} seeds={num_seeds}"
+        is_crossed = any(cell.is_crossed for cell in self.cells)
+        seeds = {"model_seed+data_seed": num_seeds, "split_seed": num_seeds} if is_crossed else num_seeds
+        return replace(self.original, seeds=seeds).command(f"{self.name}_again")
 
     @property
     def fewest_runs(self) -> int:
@@ -89,6 +107,8 @@ def read_results(folder: Path) -> StudyResults:
     curves = load_curves(folder, records)
     cells = cells_of(records, read_arms(folder))
     statement = read_statement(folder)
+    original = read_original(folder)
+    folder_of_original = find_original(folder, original) if original else None
     return StudyResults(
         name=plain(records[0]["study"]),
         description=read_description(folder),
@@ -100,4 +120,6 @@ def read_results(folder: Path) -> StudyResults:
         ladders=ladders_of(cells),
         curves=curves,
         unfinished=unfinished,
+        original=original,
+        records_of_original=load_records(folder_of_original) if folder_of_original else (),
     )

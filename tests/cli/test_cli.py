@@ -145,3 +145,16 @@ def test_many_runs_are_done_on_request_only(tmp_path, call):
     assert "expands to 1,001 runs, more than 1,000: take less of its grid (KEY=VALUE), or add --yes" in refused.output
     assert "1001 runs, 0 done" in call("run", path, "--dry-run", "--yes", "--output", tmp_path / "out").output
     assert "1000 runs, 0 done" in call("run", path, "seeds=1000", "--dry-run", "--output", tmp_path / "out").output
+
+
+def test_every_pair_once_of_a_task_that_has_pairs(tmp_path, call):
+    (tmp_path / "s.yaml").write_text(
+        "settings: {model: n14, block_size: 9, batch_size: 8}\nseeds: {split_seed: all}\npairs: own\n"
+    )
+    refused = call("run", "s.yaml", "task=capitals")
+    assert refused.exit_code == 2
+    assert refused.stderr.startswith("Error: `seeds.split_seed: all` is for tasks whose pairs `split_seed` draws")
+    assert refused.stderr.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["s.yaml"]
+    planned = call("run", "s.yaml", "task={path: arithmetic, name: rotating_pair}", "--dry-run")
+    assert "s: 45 runs, 0 done, 45 to do" in planned.output

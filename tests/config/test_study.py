@@ -171,13 +171,9 @@ def test_a_study_without_a_grid_is_one_run():
         (
             "- a\n- b",
             [],
-            "holds list: expected the keys description, question, settings, grid, seeds, resources and hypotheses",
+            "holds list: expected the keys description, question, pairs, settings, grid, seeds, resources",
         ),
-        (
-            "",
-            [],
-            "holds NoneType: expected the keys description, question, settings, grid, seeds, resources and hypotheses",
-        ),
+        ("", [], "holds NoneType: expected the keys description, question, pairs, settings, grid, seeds, resources"),
         ("seetings: {}", [], "holds seetings: expected the keys"),
         ("grid: {model: []}", [], r"`grid.model` \(=\[\]\) must be a list with at least one entry"),
         ("grid: {model: n14}", [], r"`grid.model` \(='n14'\) must be a list"),

@@ -17,8 +17,9 @@ from hf_capacity.hub import contents
 from hf_capacity.hub.cards import checkpoint_card, ladder_card, model_card
 from hf_capacity.hub.contents import addresses, dataset_repository, published_dataset
 from hf_capacity.hub.published_runs import published_runs
-from hf_capacity.hub.repository import PublishError, distinct_names, plan_digest, repository_name
+from hf_capacity.hub.repository import PublishError, distinct_names, repository_name
 from hf_capacity.runs.kept import load_records
+from hf_capacity.runs.originals import plan_digest
 from hf_capacity.runs.records import read_records
 
 

@@ -13,22 +13,25 @@ from support.kept_runs import config_text, curve_text
 from hf_capacity.analysis.cells import cells_of
 from hf_capacity.boundary.writing import short_digest
 from hf_capacity.config.experiment import ExperimentConfig, TaskConfig
-from hf_capacity.config.study import read_study
+from hf_capacity.config.study import parse_overrides, read_study
 from hf_capacity.data.task import Task
 from hf_capacity.hub.cards import eval_results_file, ladder_card, model_card
 from hf_capacity.hub.contents import addresses
 from hf_capacity.report import write_report
 from hf_capacity.report.sections.hypotheses import answers_in
+from hf_capacity.report.study import read_results
 from hf_capacity.runs.curve import findings
 from hf_capacity.runs.kept import load_curves, load_records
+from hf_capacity.runs.originals import find_original, read_original
 from hf_capacity.runs.records import read_arms, read_description
 from hf_capacity.runs.table import load_results
+from hf_capacity.sweep.replication import plan_replication
 
 
 ROOT = Path(__file__).parents[2]
 STUDIES = sorted(path.parent for path in (ROOT / "model_cards").glob("*/study.yaml"))
 VALIDITY = ROOT / "model_cards" / "validity" / "report.md"
-# What was run of a study that was not run just as it is: the overrides of each command.
+# What was run of a study, or replicated of one, that was not run just as it is: the overrides of each command.
 RUN_IN_PART = {
     "seeds": [["task=arithmetic", "seeds=5"]],
     "rotating_pairs": [["model=n14"], ["model=n56"]],
@@ -46,12 +49,21 @@ def test_a_published_report_is_made_from_its_records(folder, tmp_path):
     assert set(re.findall(r"\]\((\w+\.png)\)", page)) == {path.name for path in folder.glob("*.png")}
 
 
+def planned_runs(folder, overrides):
+    """What `hf-capacity run`, or `replicate` of a replication, would do."""
+    original = read_original(folder)
+    if original is None:
+        return read_study(folder.name, overrides).runs()
+    replicated = find_original(folder, original)
+    return plan_replication(replicated, folder.name, parse_overrides(overrides), original.seeds).runs()
+
+
 @pytest.mark.parametrize("folder", STUDIES, ids=lambda folder: folder.name)
 def test_the_records_are_the_studys_runs_and_agree_with_their_curves(folder):
     records = load_records(folder)
     curves = load_curves(folder, records)
     commands = RUN_IN_PART.get(folder.name, [[]])
-    asked = {run.run_id for overrides in commands for run in read_study(folder.name, overrides).runs()}
+    asked = {run.run_id for overrides in commands for run in planned_runs(folder, overrides)}
     assert {record["run_id"] for record in records} == asked
     for record in records:
         assert ExperimentConfig.from_dict(record["config"]).run_id == record["run_id"]
@@ -83,7 +95,7 @@ def test_the_page_against_outside_figures_is_made_from_the_records():
 def test_published_cards_are_made_from_their_records(folder):
     cells = cells_of(load_records(folder), read_arms(folder))
     rungs = addresses(folder.name, cells, "hf-capacity")
-    card = ladder_card(cells, rungs, read_description(folder), answers_in(folder, cells))
+    card = ladder_card(cells, rungs, read_description(folder), answers_in(read_results(folder)))
     assert card == (folder / "README.md").read_text(encoding="utf-8")
     made = {}
     for cell, address in zip(cells, rungs, strict=True):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from ...analysis.cells import Cell, ladders_of
 from ...config.hypotheses import FEWEST_RUNS
+from ...config.seeds import has_own_pairs
 from ..claims import Claim
 from ..comparisons import RATES_OF_SIZE, SizeComparison, compare_sizes
 from ..markdown import render
@@ -57,7 +58,8 @@ def section(study: StudyResults) -> Section:
             finding=finding(study.cells),
             fewest=FEWEST_RUNS,
             intervals=INTERVALS + (CROSSED if any(cell.is_crossed for cell in study.cells) else ""),
-            one_pair_each=any("rotating_pair" in str(record["config"]["task"]) for record in study.records),
+            one_pair_each=any("rotating_pair" in str(record["config"]["task"]) for record in study.records)
+            and not has_own_pairs(record["config"]["split_seed"] for record in study.records),
         )
     )
 

@@ -23,8 +23,8 @@ TEMPLATE = """\
 {{ runs(study.records | length) }} in {{ "%.1f" | format(minutes) }} minutes from the first start to the last finish;
 {{ "%.1f" | format(run_minutes) }} minutes of runs added up (of a resumed run, its last session).
 
-`hf-capacity run {{ study.name }}` runs it again or finishes it, with the same changes (`KEY=VALUE`) if there were any;
-if it is not a packaged study, name the path of its YAML file. `hf-capacity report` makes this page.
+`{{ study.command }}` runs it again or finishes it, with the same changes (`KEY=VALUE`) if there were any
+{{- unless_packaged }}. `hf-capacity report` makes this page.
 
 {% if num_unvouched %}
 Nothing vouches for {{ runs(num_unvouched) }} of these: their records were written before records held a digest of
@@ -46,6 +46,7 @@ Stopped and resumed:
 
 {% endif %}
 """
+UNLESS_PACKAGED = ";\nif it is not a packaged study, name the path of its YAML file"
 
 
 def section(study: StudyResults) -> Section:
@@ -54,6 +55,7 @@ def section(study: StudyResults) -> Section:
         render(
             TEMPLATE,
             study=study,
+            unless_packaged="" if study.original else UNLESS_PACKAGED,
             minutes=_minutes(records),
             run_minutes=sum(record["provenance"]["seconds"] for record in records) / 60,
             num_unvouched=sum(not is_vouched_for(record) for record in records),

@@ -1,12 +1,10 @@
 """The answer: what the study asked before its runs, and what they say of each of its hypotheses."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from ...analysis.cells import Cell
-from ...analysis.hypotheses import Tested, test_hypotheses
+from ...analysis.hypotheses import Tested
 from ...boundary.shown import ABSENT
-from ...runs.statement import read_statement
 from ..forest import draw_forest
 from ..markdown import code, markdown_table, plain, render
 from ..study import StudyResults
@@ -63,7 +61,7 @@ def section(study: StudyResults) -> Section:
     page = render(
         TEMPLATE,
         study=study,
-        answers=[answer(one, study.name) for one in tested],
+        answers=answers_in(study),
         table=hypotheses_table(tested),
         withdrawn=", ".join(map(plain, study.withdrawn)),
         drawn=drawn,
@@ -75,31 +73,24 @@ def section(study: StudyResults) -> Section:
     return Section(page, {"hypotheses.png": draw_forest(drawn)} if drawn else {})
 
 
-def answers_in(folder: Path, cells: Sequence[Cell]) -> list[str]:
-    """What the runs of a study say of each of its hypotheses, the primary first; none where its folder states none.
-
-    Args:
-        folder: The study's folder.
-        cells: All of its cells.
-    """
-    hypotheses = read_statement(folder).hypotheses
-    tested = test_hypotheses(hypotheses, cells) if hypotheses else []
-    return [answer(one, cells[0].records[0]["study"]) for one in _primary_first(tested)]
+def answers_in(study: StudyResults) -> list[str]:
+    """What the runs of a study say of each of its hypotheses, in a sentence each, the primary first."""
+    return [answer(one, study.command_for(one.seeds_needed)) for one in _primary_first(study.tested)]
 
 
-def answer(tested: Tested, study: str) -> str:
+def answer(tested: Tested, command: str) -> str:
     """What the runs say of a hypothesis, in one sentence.
 
     Args:
         tested: The hypothesis.
-        study: The study's name, for the command that gets more runs.
+        command: What does as many runs as half of the detectable difference takes.
     """
     name = _name(tested, "**{}**")
     if tested.fault:
         return f"{name} was **not tested**: {plain(tested.fault)}."
     verb = {"supported": "is **supported**", "opposed": "is **opposed**", "open": "stays **open**"}[tested.verdict]
     found = f"{difference_text(tested.difference)}, Holm-adjusted p {equals(tested.adjusted_p_value)}"
-    return f"{name} {verb}: {_contrast(tested)} is {found}, n = {_num_runs(tested)}{_power(tested, study)}."
+    return f"{name} {verb}: {_contrast(tested)} is {found}, n = {_num_runs(tested)}{_power(tested, command)}."
 
 
 def hypotheses_table(tested: Sequence[Tested]) -> str:
@@ -139,7 +130,7 @@ def _num_runs(tested: Tested) -> str:
     return f"{numbers} pairs" if tested.is_paired else f"{numbers} of each"
 
 
-def _power(tested: Tested, study: str) -> str:
+def _power(tested: Tested, command: str) -> str:
     """Of an open hypothesis, what these runs could have found, and how many would find more."""
     if tested.verdict != "open" or not tested.runs_needed:
         return ""
@@ -149,8 +140,7 @@ def _power(tested: Tested, study: str) -> str:
     else:
         what = "to show that none exceeds" if tested.hypothesis.expect == "same" else "for a difference of"
         had = f"had 80 % power {what} {difference:.2f}"
-    command = code(f"hf-capacity run {study} seeds={tested.seeds_needed}")
-    return f"; these runs {had}, and {half} takes {tested.runs_needed:,} runs of each ({command})"
+    return f"; these runs {had}, and {half} takes {tested.runs_needed:,} runs of each ({code(command)})"
 
 
 def _contrast(tested: Tested) -> str:

@@ -14,7 +14,7 @@ TEMPLATE = """\
 No run in this folder failed or is unfinished.
 {% endfor %}
 
-Runs that were never started leave no trace here: `hf-capacity run {{ study.name }} --dry-run` lists them.
+Runs that were never started leave no trace here: `{{ study.command }} --dry-run` lists them.
 """
 
 
