@@ -142,13 +142,14 @@ def checkpoint_card(cell: Cell, place: int, step: int, row: dict[str, Any] | Non
     )
 
 
-def ladder_card(cells: Sequence[Cell], rungs: Sequence[Address], description: str) -> str:
-    """The card of a study: its finding, its table, and where its models are.
+def ladder_card(cells: Sequence[Cell], rungs: Sequence[Address], description: str, answers: Sequence[str] = ()) -> str:
+    """The card of a study: what it answers and finds, its table, and where its models are.
 
     Args:
         cells: All cells of the study.
         rungs: Where each is published.
         description: What the study asks.
+        answers: What its runs say of its hypotheses, a sentence of Markdown each.
     """
     records = [record for cell in cells for record in cell.records]
     study = records[0]["study"]
@@ -173,6 +174,7 @@ def ladder_card(cells: Sequence[Cell], rungs: Sequence[Address], description: st
         num_runs=len(records),
         seeds=describe_seeds(records),
         architectures=architecture(cells, plural="s"),
+        answers=answers,
         finding=finding(cells),
         fewest_runs=min(cell.num_runs for cell in cells),
         most_runs=max(cell.num_runs for cell in cells),

@@ -9,8 +9,9 @@ from ..boundary.reading import quote
 from ..config.experiment import ExperimentConfig
 from ..config.packaged import packaged_path
 from ..report import write_report
+from ..report.sections.hypotheses import answers_in
 from ..report.sections.over_training import draw_learning_curves
-from ..report.study import Curves
+from ..report.study import Curves, read_results
 from ..runs.folder import RunFolder
 from ..runs.kept import load_curves, load_records, pack_study
 from ..runs.records import (
@@ -159,7 +160,7 @@ def _cell_repository(cell: Cell, curves: Curves, address: Address) -> Repository
 def _index_repository(folder: Path, cells: Sequence[Cell], curves: Curves, rungs: Sequence[Address]) -> Repository:
     write_report(folder)
     records = {record["run_id"]: _public(record) for cell in cells for record in cell.records}
-    card = ladder_card(cells, rungs, read_description(folder))
+    card = ladder_card(cells, rungs, read_description(folder), answers_in(read_results(folder)))
     files: dict[str, bytes | Path] = {"README.md": card.encode(), RUNS_TABLE: _pack_table(folder)}
     files |= pack_study([records[run_id] for run_id in curves], curves)
     files |= {path.name: path for path in [folder / "report.md", folder / "study.yaml", *sorted(folder.glob("*.png"))]}

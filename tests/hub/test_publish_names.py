@@ -112,6 +112,14 @@ def test_repositories_go_by_the_arms_of_their_study(tmp_path):
         assert len(set(found)) == 4
 
 
+def test_the_card_of_a_study_answers_first():
+    cells = cells_of(load_records(PUBLISHED))
+    rungs = addresses("s", cells, "ada")
+    assert "## The answer" not in ladder_card(cells, rungs, "")
+    card = ladder_card(cells, rungs, "", ["**lines help** (primary, *post hoc*) stays **open**."])
+    assert "## The answer\n\n- **lines help** (primary, *post hoc*) stays **open**.\n\n## What else the runs" in card
+
+
 def test_a_licence_a_language_and_a_paper_of_ours_are_those_of_our_tasks_alone():
     def cards(source, path):
         record = next(run for run in load_records(PUBLISHED) if run["config"]["task"]["path"] == "arithmetic")

@@ -18,6 +18,8 @@ from hf_capacity.data.task import Task
 from hf_capacity.hub.cards import eval_results_file, ladder_card, model_card
 from hf_capacity.hub.contents import addresses
 from hf_capacity.report import write_report
+from hf_capacity.report.sections.hypotheses import answers_in
+from hf_capacity.report.study import read_results
 from hf_capacity.runs.curve import findings
 from hf_capacity.runs.kept import load_curves, load_records
 from hf_capacity.runs.originals import find_original, read_original
@@ -93,7 +95,8 @@ def test_the_page_against_outside_figures_is_made_from_the_records():
 def test_published_cards_are_made_from_their_records(folder):
     cells = cells_of(load_records(folder), read_arms(folder))
     rungs = addresses(folder.name, cells, "hf-capacity")
-    assert ladder_card(cells, rungs, read_description(folder)) == (folder / "README.md").read_text(encoding="utf-8")
+    card = ladder_card(cells, rungs, read_description(folder), answers_in(read_results(folder)))
+    assert card == (folder / "README.md").read_text(encoding="utf-8")
     made = {}
     for cell, address in zip(cells, rungs, strict=True):
         card = folder / "cards" / address.repo_id.split("/")[1]

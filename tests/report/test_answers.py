@@ -14,7 +14,7 @@ from hf_capacity.analysis.cells import cells_of
 from hf_capacity.config.arms import Arms
 from hf_capacity.config.hypotheses import read_hypotheses
 from hf_capacity.report import write_report
-from hf_capacity.report.sections.hypotheses import section
+from hf_capacity.report.sections.hypotheses import answers_in, section
 from hf_capacity.report.sections.seeds_and_splits import shares_table
 from hf_capacity.report.study import read_results
 from hf_capacity.runs.records import claim_folder, read_records
@@ -81,6 +81,7 @@ def test_the_primary_comes_first_and_what_went_the_other_way_is_opposed(study):
     first, second = sentences(page)
     assert first.startswith("**decay hurts** (primary, *post hoc*) stays **open**")  # Holm: 2 x 2/64
     assert "p = 0.062" in first
+    assert answers_in(read_results(study)) == [first, second]
     assert second.startswith("**as much** (*post hoc*) stays **open**")
     assert "where *same* is expected, the margin of equivalence" in page
     [alone] = sentences(section_of(study, {"decay hurts": {**HELPS, "expect": "lower", "primary": True}}))

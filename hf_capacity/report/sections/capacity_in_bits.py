@@ -107,7 +107,7 @@ def capacity_caption(found: Sequence[Capacity]) -> str:
     low, high = MORRIS_RANGE
     sentences = [
         "The capacity of a size is the most bits that each run memorised of any number of strings (*most of*: of how "
-        "many), averaged over runs, with its 95 % interval; *converged* counts these runs.",
+        "many), averaged over runs; *converged* counts these runs.",
         f"Morris et al. (2025, arXiv 2505.24832) measured {MORRIS_BF16} bits per parameter in bfloat16, {MORRIS_FP32} "
         f"in float32 on average, {low} to {high} over all models.",
     ]

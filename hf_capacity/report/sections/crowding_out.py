@@ -13,6 +13,7 @@ from ...analysis.cells import Cell, Mean
 from ...analysis.differences import paired_difference, shared_runs
 from ...analysis.intervals import DIFFERENCE
 from ...boundary.shown import ABSENT
+from ...config.hypotheses import FEWEST_RUNS
 from ..bits import GIVEN_KEYS, estimator_of, has_bits
 from ..claims import Claim, differs, distance_from_zero
 from ..figures import COLORS, DPI, MARKER_SIZE, MARKERS, STYLE, WIDTH, label_text, png
@@ -35,7 +36,8 @@ TEMPLATE = """\
 *Does storing facts cost extrapolation? See whether the lines above fall to the right while those below still follow
 the grey one. Above: extrapolation at the last checkpoint against the bits of facts that the text demands per
 parameter. Below: the bits of facts memorised; on the grey line they are all of them. Points: means over runs, n in
-the table{{ "; whiskers: 95 % intervals over runs; faint points: single runs" if study.most_runs > 1 }}.
+the table{{ "; faint points: single runs" if study.most_runs > 1 -}}
+{{ "; whiskers: 95 % intervals over runs" if study.most_runs >= fewest }}.
 {{- " Open markers and dotted lines: the same width trained on the rule alone." if alone }}*
 
 {{ crowding }}
@@ -54,7 +56,7 @@ def section(study: StudyResults) -> Section | None:
     if not crowds:
         return None
     alone = any(crowd.alone for crowd in crowds)
-    page = render(TEMPLATE, study=study, crowding=crowding_table(crowds), alone=alone)
+    page = render(TEMPLATE, study=study, crowding=crowding_table(crowds), alone=alone, fewest=FEWEST_RUNS)
     return Section(page, {"crowding_out.png": draw_crowding(crowds)})
 
 

@@ -56,12 +56,12 @@ tests nothing.
 
 
 def section(study: StudyResults) -> Section:
-    tested = sorted(study.tested, key=lambda one: not one.hypothesis.primary)
+    tested = _primary_first(study.tested)
     drawn = [one for one in tested if one.difference and one.difference.interval]
     page = render(
         TEMPLATE,
         study=study,
-        answers=[answer(one, study.command_for(one.seeds_needed)) for one in tested],
+        answers=answers_in(study),
         table=hypotheses_table(tested),
         withdrawn=", ".join(map(plain, study.withdrawn)),
         drawn=drawn,
@@ -71,6 +71,11 @@ def section(study: StudyResults) -> Section:
         has_post_hoc=any(one.is_post_hoc for one in tested),
     )
     return Section(page, {"hypotheses.png": draw_forest(drawn)} if drawn else {})
+
+
+def answers_in(study: StudyResults) -> list[str]:
+    """What the runs of a study say of each of its hypotheses, in a sentence each, the primary first."""
+    return [answer(one, study.command_for(one.seeds_needed)) for one in _primary_first(study.tested)]
 
 
 def answer(tested: Tested, command: str) -> str:
@@ -106,6 +111,10 @@ def hypotheses_table(tested: Sequence[Tested]) -> str:
     ]
     header = ["hypothesis", "rate", "expected", "of interest", "n", "difference", "p", "verdict", "80 % power for"]
     return markdown_table(header, rows) if rows else ""
+
+
+def _primary_first(tested: Sequence[Tested]) -> list[Tested]:
+    return sorted(tested, key=lambda one: not one.hypothesis.primary)
 
 
 def _name(tested: Tested, form: str) -> str:

@@ -22,7 +22,7 @@ TEMPLATE = """\
 {{ table }}
 
 Runs of one model are paired by their seeds, and so by their withheld questions: the mean difference over pairs of each
-rate, with its 95 % interval. *all right only of* and *only against*: in how many pairs one run alone gets every
+rate. *all right only of* and *only against*: in how many pairs one run alone gets every
 withheld question right.
 """
 

@@ -11,6 +11,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ...analysis.cells import Cell
 from ...boundary.shown import ABSENT
+from ...config.hypotheses import FEWEST_RUNS
 from ..bits import GIVEN_KEYS, RANDOM_STRINGS, estimator_of, has_bits
 from ..figures import COLORS, DPI, MARKER_SIZE, MARKERS, STYLE, WIDTH, label_text, png
 from ..markdown import markdown_table, render
@@ -37,7 +38,7 @@ TEMPLATE = """\
 {% endif %}
 *Memorised bits at the last checkpoint
 {%- if figure %}: see where the markers leave their dotted line, all that the text demands, and whether they then
-follow the grey one, what others measured; bars are 95 % intervals over runs
+follow the grey one, what others measured{{ "; bars are 95 % intervals over runs" if has_intervals }}
 {%- endif %}. The bits are the entropy of the text, known by construction, minus its negative log likelihood; raw, and
 clipped to what there is. The two yardsticks, random strings as a whole (Morris et al. 2025, arXiv 2505.24832) and
 values of given keys (Allen-Zhu & Li 2024, arXiv 2404.05405), must not be compared with each other. A run has
@@ -52,7 +53,8 @@ def section(study: StudyResults) -> Section | None:
         return None
     crowded = [cell.records for crowd in crowds_of(study.cells) for cell in crowd.beside_facts]
     figure = draw_bits([cell for cell in study.cells if cell.records not in crowded])  # whose figure shows their bits
-    return Section(render(TEMPLATE, bits=table, figure=figure), {"bits.png": figure} if figure else {})
+    page = render(TEMPLATE, bits=table, figure=figure, has_intervals=study.most_runs >= FEWEST_RUNS)
+    return Section(page, {"bits.png": figure} if figure else {})
 
 
 def bits_table(cells: Sequence[Cell]) -> str:

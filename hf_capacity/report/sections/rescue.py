@@ -24,7 +24,7 @@ TEMPLATE = """\
 {{ rescue }}
 
 Runs on both a rule and facts, at the last checkpoint. *solves all withheld*: of all runs of the cell, those that get
-every withheld question right, with 95 % intervals. *of these also fit and recall at 99 %*: those of them whose fit and
+every withheld question right. *of these also fit and recall at 99 %*: those of them whose fit and
 recall are 99 % or more too; only they count as rescued. *fit*: the mean. Where a setting fits little of what it has
 read, another one that extrapolates better may merely fit better.
 """
@@ -70,11 +70,12 @@ def rescue_sentence(joint: Sequence[tuple[str, Cell]]) -> str:
             f"these also {'fit and recall' if num_rescued > 1 else 'fits and recalls'} at 99 %."
         )
     num_settings, num_models = len({setting for setting, _ in joint}), len({cell.model for _, cell in joint})
-    ends = [(cell, _solved(cell).interval) for _, cell in joint]
-    cells = dict.fromkeys(f"0/{cell.num_runs}" + (f", at most {end[1]:.2f}" if end else "") for cell, end in ends)
+    ends = [(cell.num_runs, _solved(cell).interval) for _, cell in joint]
+    cells = dict.fromkeys(f"0/{number}" + (f", at most {end[1]:.2f}" if end else "") for number, end in ends)
+    upper = ", the upper end of the 95 % interval" if any(end for _, end in ends) else ""
     return sentence + (
         f"none of the {num_runs} joint runs ({num_settings} settings, models: {num_models}) gets every withheld "
-        f"question right; each cell: {' or '.join(cells)}, the upper end of the 95 % interval."
+        f"question right; each cell: {' or '.join(cells)}{upper}."
     )
 
 
