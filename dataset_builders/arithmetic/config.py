@@ -29,7 +29,7 @@ class ArithmeticConfig(QuestionConfig):
             For `pairs`: these.
         drawn_pairs (`int`, *optional*):
             For `pairs`, instead: so many of the pairs of different operands, drawn by `split_seed`. With one,
-            `split_seed` rotates through them: any 45 seeds in a row withhold each of the 45 of digits once.
+            `split_seed` rotates through them: any 45 seeds in a row withhold each of the 45 pairs of digits once.
         withheld_fraction (`float`, *optional*):
             For `random`: the share of the pairs, to the nearest whole number of them, drawn by `split_seed`. Of more
             than 10,000,000 pairs, which are not listed, each is withheld with that probability.

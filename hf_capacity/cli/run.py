@@ -108,7 +108,8 @@ def _take_stock(
         if dry_run or state not in ("done", "to do"):
             arms = ", ".join(arm.name for arm in plan.arms.find(config.to_dict()).values())
             echo("  ".join(filter(None, (config.run_id, f"{config.steps} steps", arms, state))))
-    echo(f"{plan.name}: {len(runs)} runs, {len(finished)} done, {len(to_do)} to do, in {output}")
+    number = f"{len(runs)} run{'' if len(runs) == 1 else 's'}"
+    echo(f"{plan.name}: {number}, {len(finished)} done, {len(to_do)} to do, in {output}")
     return finished, to_do
 
 

@@ -85,7 +85,8 @@ class Study:
             more = f" and {len(twice) - 3} more" if len(twice) > 3 else ""
             raise ValueError(
                 f"study {self.name!r} asks for the same run more than once: {', '.join(twice[:3])}{more}. Is an entry "
-                "of its grid there twice, or does an override set what set them apart?"
+                "of its grid there twice, or does an override set what set them apart? Select one cell by its values, "
+                "such as block_size=9."
             )
         return sorted(runs, key=estimated_work, reverse=True)
 

@@ -162,7 +162,7 @@ def test_a_studys_name_is_checked_before_it_is_a_path(tmp_path, name):
 
 def test_a_long_time_is_told_in_a_unit_that_fits_it():
     assert [spell_time(minutes) for minutes in (0.2, 119, 120, 3_000, 2e6, 1e12)] == [
-        "0 minutes", "119 minutes", "2 hours", "2 days", "4 years", "1,902,588 years"
+        "1 minute", "119 minutes", "2 hours", "2 days", "4 years", "1,902,588 years"
     ]  # fmt: skip
 
 

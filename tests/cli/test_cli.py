@@ -118,7 +118,7 @@ def test_the_whole_line_from_study_to_answers(call, tmp_path):
     [model] = (tmp_path / "runs" / "s").glob("arithmetic-*")
     assert read_record(model)["provenance"]["num_threads"] == 1, "one thread a worker, whatever the environment says"
     again = call("run", "s.yaml")
-    assert "s: 1 runs, 1 done, 0 to do, in runs/s" in again.output
+    assert "s: 1 run, 1 done, 0 to do, in runs/s" in again.output
 
     report = call("report", "runs/s")
     assert report.exit_code == 0

@@ -6,6 +6,7 @@ from math import ceil
 import pytest
 
 from dataset_builders import load_task
+from dataset_builders.tasks import PARTS as TASKS
 
 
 RULES = {"path": "arithmetic", "name": "rotating_pair"}
@@ -83,7 +84,7 @@ def test_what_is_withheld_is_handed_on_to_the_arithmetic():
     }
 
 
-LISTED = "`tasks` must list mappings of `path`, one of arithmetic, capitals, facts, random_strings, and if need be"
+LISTED = f"`tasks` must list mappings of `path`, one of {', '.join(TASKS)}, and if need be"
 
 
 @pytest.mark.parametrize(

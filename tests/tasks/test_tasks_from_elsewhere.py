@@ -9,12 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from dataset_builders import FEATURES, load_task, task_source
+from dataset_builders import FEATURES, TASKS, load_task, task_source
 
 
 ROW = {"text": "a b\n", "prompt": "a ", "answer": "b", "end": "\n", "kind": "x", "ability": "fact", "seen": True}
 HEAD = "text,prompt,answer,end,kind,ability,seen\n"
-LISTED = "'arithmetic', 'capitals', 'facts', 'random_strings', 'mixture', 'both'"
+LISTED = ", ".join(map(repr, TASKS))
 
 
 @pytest.fixture(autouse=True)
