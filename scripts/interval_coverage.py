@@ -9,6 +9,7 @@ follows in `report.md`. What is drawn, what is compared and by what it is judged
 import itertools
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -194,6 +195,7 @@ def _all_or_none(chance: float) -> Callable[[np.ndarray], np.ndarray]:
     return lambda u: np.where(u > 1 - chance, 1.0, 0.0)
 
 
+@cache
 def _mean(shape: Callable[[np.ndarray], np.ndarray]) -> float:
     """By quadrature of the quantile function, in pieces between which it may jump."""
     edges = np.linspace(0, 1, 21)
@@ -219,6 +221,7 @@ def _crossed(shape: Callable, size: tuple[int, int], shares: tuple[float, float]
     return shape(norm.cdf(latent))
 
 
+@cache
 def _of_count(name: str, count: int, total: int) -> tuple[float, float]:
     if name == "Jeffreys":
         low, high = beta.ppf((0.025, 0.975), count + 0.5, total - count + 0.5)

@@ -35,7 +35,7 @@ def page() -> str:
     return (
         "# Against outside figures\n\n"
         f"{markdown_table(header, list(_rows()), num_texts=5)}\n\n"
-        "In brackets are 95 % intervals over runs: of k/n runs Wilson's, of means the percentile bootstrap. "
+        "In brackets are 95 % intervals over runs, from five runs up ([how they cover](../coverage/report.md)). "
         "`python scripts/validity.py` makes this page from the records beside it.\n\n"
         f"{_what_strings_can_yield()}\n\n"
         "## By operation\n\n"

@@ -96,7 +96,8 @@ def crossed_interval(values_SP: ArrayLike, bounds: Interval | None = None) -> In
     bounds it reaches as far as that does, or as far as `mean_interval` of the effective number of runs: the variance
     of a run over that of the mean, of which never more than there are seeds or pairs, whichever is greater.
 
-    Two seeds hardly show how much seeds matter: the interval covers too little where that is a quarter or more.
+    Two seeds hardly show how much seeds matter. Where that is a quarter of the variance or more, no candidate covered
+    what it should; this one came closest, with 84 to 92 % for two seeds and 45 pairs.
 
     Args:
         values_SP: One number per run, a row per seed and a column per pair, NaN where there is no such run.
