@@ -47,7 +47,7 @@ INTERVALS = (
     "mean rates Learned-Miller & Thomas's (2019), of differences of rates a Bayesian bootstrap with half a run at "
     "either bound, of losses and bits Student's (91 % if they are skew)."
 )
-CROSSED = " Where seeds and splits are crossed, both are random effects; with two seeds that matter it may be 88 %."
+CROSSED = " Where seeds and splits are crossed, both are random effects; with two seeds that matter it may be 84 %."
 
 
 def section(study: StudyResults) -> Section:
