@@ -52,7 +52,6 @@ def plan_replication(folder: Path, name: str, asked: dict[str, Any], seeds: Any 
         parts = " ".join(f"{key}={value}" for key, value in asked.items())
         raise ValueError(f"no run of {folder} has {quote(parts)}: `hf-capacity results {folder}` lists them.")
     fresh = fresh_seeds(configs, name)
-    fresh = fresh_seeds(configs, name)
     grid = _replaced(selected, configs, fresh) if seeds is None else _redesigned(selected, seeds, fresh)
     study, stated = records[0]["study"], read_statement(folder)
     return Study(
