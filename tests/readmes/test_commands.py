@@ -29,6 +29,19 @@ LONG = {
         "needs the runs of the line before",
         "hf-capacity report model_cards/too_big_to_think",
     ),
+    "hf-capacity replicate rescue intervention=lines model.n_embd=20": (
+        "trains six runs for minutes",
+        "hf-capacity replicate rescue intervention=lines model.n_embd=20 --dry-run",
+    ),
+    'hf-capacity replicate rescue intervention=lines model.n_embd=20 --seeds "{model_seed+data_seed: 3, '
+    'split_seed: 12}" --output runs/rescue_crossed': (
+        "trains 36 runs for many minutes",
+        "hf-capacity replicate rescue --help",
+    ),
+    "hf-capacity replicate runs/quick task=arithmetic model=n14": (
+        "needs the runs of the line before",
+        "hf-capacity replicate quick task=arithmetic model=n14 --dry-run",
+    ),
     "hf-capacity results runs/quick": ("needs the runs of the line before", "hf-capacity results model_cards/quick"),
     "hf-capacity results runs/quick --output quick.parquet": (
         "needs the runs of the line before",
