@@ -21,7 +21,7 @@ from ..boundary.shown import shown
 WIDTH = 8.0
 DPI = 175
 # Of an image, and how many of these are its most frequent ones.
-NUM_COLORS, NUM_AREAS = 64, 16
+NUM_COLORS, NUM_AREAS = 128, 32
 MARKER_SIZE = 6.5
 STYLE = {
     "font.family": "DejaVu Sans",
@@ -98,7 +98,9 @@ def _reduce_colors(drawn: Image.Image) -> Image.Image:
     colors, places, times = np.unique(red << 16 | green << 8 | blue, return_inverse=True, return_counts=True)
     colors = np.stack([colors >> 16, colors >> 8 & 255, colors & 255], axis=1)
     areas = colors[np.argsort(-times, kind="stable")[:NUM_AREAS]]
-    edges = np.array(drawn.quantize(NUM_COLORS - len(areas)).getpalette()).reshape(-1, 3)
+    # Each colour once: a thin line has few dots, and must not take the colour of others.
+    each = Image.fromarray(colors[None].astype(np.uint8))
+    edges = np.array(each.quantize(NUM_COLORS - len(areas)).getpalette()).reshape(-1, 3)
     palette = np.concatenate([areas, edges])
     few = Image.fromarray(KDTree(palette).query(colors)[1].astype(np.uint8)[places].reshape(red.shape))
     few.putpalette(palette.astype(np.uint8).tobytes())

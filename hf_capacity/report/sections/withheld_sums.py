@@ -56,7 +56,7 @@ def draw_withheld_sums(cells: Sequence[Cell], curves: Curves) -> bytes | None:
     title_height = 0.25 + 0.15 * max(bool(differs) * (1 + differs.count(",")) for _, _, differs in tallies)
     with matplotlib.rc_context(STYLE | {"axes.grid": False, "axes.spines.left": False, "axes.spines.bottom": False}):
         figure = Figure(
-            figsize=(WIDTH, num_rows * (7.6 / num_columns + title_height) + 0.8), dpi=DPI, layout="constrained"
+            figsize=(WIDTH, num_rows * (7.6 / num_columns + title_height) + 1.2), dpi=DPI, layout="constrained"
         )
         axes = figure.subplots(num_rows, num_columns, squeeze=False).flatten()
         for (name, tally), pair in zip(tallies.items(), axes.reshape(-1, 2), strict=False):
