@@ -21,7 +21,7 @@ from ..boundary.shown import shown
 WIDTH = 8.0
 DPI = 175
 # Of an image, and how many of these are its most frequent ones.
-NUM_COLORS, NUM_AREAS = 128, 32
+NUM_COLORS, NUM_AREAS = 96, 32
 MARKER_SIZE = 6.5
 STYLE = {
     "font.family": "DejaVu Sans",
