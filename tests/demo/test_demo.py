@@ -249,6 +249,7 @@ def check_manners(address):
         assert httpx.get(f"{api}/{path}").status_code == 403
 
 
+@pytest.mark.processes  # a command that serves
 def test_the_page_is_served_to_this_machine_and_answers(half_trained, monkeypatch):
     monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "False")  # of the client too
     folder = half_trained["both"].parent

@@ -123,7 +123,8 @@ def run(command, clone):
 
 def marked(command):
     """A command as a parameter: those that train a few steps start processes, which load torch again."""
-    return pytest.param(command, marks=[pytest.mark.processes] if "steps=20" in command else [])
+    _reason, substitute = LONG.get(command, ("", command))
+    return pytest.param(command, marks=[pytest.mark.processes] if "steps=20" in substitute else [])
 
 
 @pytest.mark.parametrize("command", [marked(command) for command in SHELL])

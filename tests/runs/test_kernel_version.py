@@ -85,6 +85,7 @@ def test_lines_that_were_begun_without_a_compiler_go_on_by_the_kernel(tmp_path, 
     assert record["provenance"]["training_step"] == "fused"
 
 
+@pytest.mark.processes  # a command and its workers
 def test_a_command_says_it_too(tmp_path):
     study = tmp_path / "s.yaml"
     study.write_text(json.dumps({"settings": LINES.to_dict()}), encoding="utf-8")

@@ -64,7 +64,7 @@ def survives(tmp_path, moment, implementation):
 SLOW = [pytest.param(moment, marks=pytest.mark.slow) for moment in MOMENTS[2:]]  # ten seconds each
 
 
-@pytest.mark.parametrize("moment", [*MOMENTS[:2], *SLOW])
+@pytest.mark.parametrize("moment", [MOMENTS[0], pytest.param(MOMENTS[1], marks=pytest.mark.processes), *SLOW])
 def test_a_run_killed_at_a_bad_moment_resumes_to_the_same_bytes(tmp_path, moment):
     survives(tmp_path, moment, "fused")
 

@@ -59,6 +59,7 @@ def test_two_processes_share_the_batch_and_keep_the_losses(hub, tmp_path):
     assert json.loads(hub.files("ada/small")["record.json"])["run_id"] == two["run_id"]
 
 
+@pytest.mark.processes  # a script
 def test_a_token_that_is_not_known_is_told_before_training(hub, tmp_path):
     result = subprocess.run(
         [sys.executable, "scripts/train.py", "--config", "quick", "--output", tmp_path / "out", *CELL, *PUSH],

@@ -170,7 +170,7 @@ except Exception as error:
 @pytest.mark.parametrize(
     ("most_bytes", "model", "name"),
     [
-        (100, "n14", "learning_curve.jsonl"),
+        pytest.param(100, "n14", "learning_curve.jsonl", marks=pytest.mark.processes),
         pytest.param(20_000, "n56", "checkpoint-20/model.safetensors", marks=pytest.mark.slow),
         pytest.param(20_000, "n14", "checkpoint-20/optimizer.pt", marks=pytest.mark.slow),
     ],
