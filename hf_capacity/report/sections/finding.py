@@ -43,9 +43,9 @@ study: nothing was tried on other pairs.
 {% endif %}
 """
 INTERVALS = (
-    "They were chosen by simulation to cover at least 93 % from five runs up: of k of n runs Clopper & Pearson's, of "
-    "mean rates Learned-Miller & Thomas's (2019), of differences of rates a Bayesian bootstrap with half a run at "
-    "either bound, of losses and bits Student's (91 % if they are skew)."
+    "The intervals were chosen by simulation to cover at least 93 % from five runs up: of k of n runs Clopper & "
+    "Pearson's, of mean rates Learned-Miller & Thomas's (2019), of differences of rates a Bayesian bootstrap with "
+    "half a run at either bound, of losses and bits Student's (91 % if they are skew)."
 )
 CROSSED = " Where seeds and splits are crossed, both are random effects; with two seeds that matter it may be 84 %."
 
