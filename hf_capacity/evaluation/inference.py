@@ -24,7 +24,13 @@ from ..boundary.reading import quote, read_json
 from ..config.experiment import TaskConfig
 from ..data.task import Task
 from ..data.tokenizer import encode, reads_characters
-from ..models.checks import check_causality, check_description, check_round_trip, check_weights
+from ..models.checks import (
+    check_alphabet_known,
+    check_causality,
+    check_description,
+    check_round_trip,
+    check_weights,
+)
 from ..models.folder import is_on_the_hub, model_folder
 from ..models.generation import continuations, continuations_and_cuts, num_positions
 from ..runs.vouching import check_model
@@ -127,12 +133,14 @@ def load_model(source: str | Path, step: int | None = None, revision: str | None
             dtype=torch.float32,  # in fewer bits, what else is in a batch would decide between near ties
             output_loading_info=True,
         )
-        reads_characters(tokenizer)
+        is_of_characters = reads_characters(tokenizer)
     except Exception as error:  # somebody else's files can be wrong in any way
         cause = textwrap.shorten(str(error), LONGEST_CAUSE)
         raise ValueError(f"{source} cannot be loaded as a causal language model: {cause}") from error
     check_weights(source, model, found)
     check_causality(source, model.eval())
+    if is_of_characters:
+        check_alphabet_known(source, model, tokenizer)
     # Greedy, whatever a model comes with: penalties, several beams, forced tokens.
     model.generation_config = GenerationConfig(eos_token_id=model.generation_config.eos_token_id)
     return TrainedModel(model=model, tokenizer=tokenizer, folder=folder, vouched_for=vouched_for)

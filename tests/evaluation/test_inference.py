@@ -91,6 +91,14 @@ def test_what_travels_with_a_model_decides_what_it_has_seen(copy):
         evaluate_model(copy)
 
 
+def a_token_too_many(folder):
+    """The last character of the alphabet is none that the model has an embedding for."""
+    tokenizer = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    vocabulary = tokenizer["model"]["vocab"]
+    vocabulary[max(vocabulary, key=vocabulary.get)] = 999
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer), encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
@@ -105,6 +113,7 @@ def test_what_travels_with_a_model_decides_what_it_has_seen(copy):
         (lambda folder: (folder / "model.safetensors").write_bytes(b"junk"), "cannot be loaded as a causal language"),
         (lambda folder: (folder / "config.json").write_text("{"), "cannot be loaded as a causal language model"),
         (lambda folder: (folder / "tokenizer.json").unlink(), "cannot be loaded as a causal language model"),
+        (a_token_too_many, r"its tokenizer uses token 999 of a model that knows \d+: give the model its own"),
     ],
 )
 def test_what_is_no_model_is_refused(copy, spoil, message):
