@@ -233,7 +233,10 @@ class ExperimentConfig:
             # What was given comes before what was not.
             mistakes = sorted(error.errors(), key=lambda mistake: mistake["type"].startswith("missing"))
             more = f"; and {len(mistakes) - MOST_SHOWN} more mistakes" if len(mistakes) > MOST_SHOWN else ""
-            raise ValueError("; ".join(map(_explain, mistakes[:MOST_SHOWN])) + more) from None
+            explained = "; ".join(map(_explain, mistakes[:MOST_SHOWN]))
+            known = f"; known: {', '.join(field.name for field in dataclasses.fields(cls))}"
+            first, listed, rest = explained.partition(known)  # of several unknown keys once
+            raise ValueError(first + listed + rest.replace(known, "") + more) from None
 
     def to_dict(self) -> dict[str, Any]:
         """The whole config as plain JSON types; `from_dict` of it is the same config."""

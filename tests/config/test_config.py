@@ -126,3 +126,10 @@ def test_what_no_file_holds_or_no_machine_does_is_refused_in_a_line(fields, mess
         ExperimentConfig.from_dict(settings | fields)
     assert "\n" not in str(refusal.value)
     assert len(str(refusal.value)) < 1_200
+
+
+def test_of_several_unknown_keys_the_known_ones_are_listed_once():
+    with pytest.raises(ValueError, match=r"unknown key `zzz`; known: task, model, .*; unknown key `qqq`$"):
+        ExperimentConfig.from_dict(
+            {"task": "arithmetic", "model": "n14", "block_size": 9, "batch_size": 8, "zzz": 1, "qqq": 2}
+        )
