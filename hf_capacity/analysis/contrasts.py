@@ -81,7 +81,7 @@ def contrast_cells(cells: Sequence[Cell], rate: str, weights: Sequence[float]) -
     weights_K = np.array(weights, dtype=float)
     shared = shared_seeds(cells)
     if shared:
-        cells = [_of_seeds(cell, shared) for cell in cells]
+        cells = [runs_of_seeds(cell, shared) for cell in cells]
     values = tuple(np.array(cell.values(rate)) for cell in cells)
     if shared:
         sums_R = _sums(weights_K, values)
@@ -114,6 +114,12 @@ def shared_seeds(cells: Sequence[Cell]) -> set[tuple[int, ...]]:
     return shared if len(shared) >= FEWEST_RUNS else set()
 
 
+def runs_of_seeds(cell: Cell, seeds: set[tuple[int, ...]]) -> Cell:
+    """The cell with only those runs that have these seeds, in the order of the seeds."""
+    by_seeds = dict(zip(cell.seeds, cell.records, strict=True))
+    return dataclasses.replace(cell, records=tuple(by_seeds[own] for own in sorted(seeds & set(by_seeds))))
+
+
 def _reach(weights_K: np.ndarray) -> float:
     return float(np.abs(weights_K).sum()) / 2
 
@@ -121,11 +127,6 @@ def _reach(weights_K: np.ndarray) -> float:
 def _sums(weights_K: np.ndarray, values: Sequence[ArrayLike]) -> np.ndarray:
     reach = _reach(weights_K)
     return np.clip(weights_K @ np.array(values), -reach, reach)  # rounding may carry them past it
-
-
-def _of_seeds(cell: Cell, seeds: set[tuple[int, ...]]) -> Cell:
-    by_seeds = dict(zip(cell.seeds, cell.records, strict=True))
-    return dataclasses.replace(cell, records=tuple(by_seeds[own] for own in sorted(seeds)))
 
 
 def _sum_of_means(means: Sequence[Mean], weights_K: np.ndarray) -> Mean:

@@ -1,10 +1,8 @@
 """Differences between cells where no hypothesis is tested: with an interval, or with as many runs as there are."""
 
-import dataclasses
-
 from ..config.hypotheses import FEWEST_RUNS
 from .cells import Cell, Mean
-from .contrasts import contrast_cells
+from .contrasts import contrast_cells, runs_of_seeds
 from .intervals import DIFFERENCE
 
 
@@ -25,9 +23,4 @@ def paired_difference(treated: Cell, control: Cell, rate: str) -> Mean:
 
 def shared_runs(treated: Cell, control: Cell) -> tuple[Cell, Cell]:
     """Both cells with only those runs whose seeds the other has too, in the same order; perhaps with none."""
-    return _only(treated, set(control.seeds)), _only(control, set(treated.seeds))
-
-
-def _only(cell: Cell, seeds: set[tuple[int, ...]]) -> Cell:
-    kept = [record for record, own in zip(cell.records, cell.seeds, strict=True) if own in seeds]
-    return dataclasses.replace(cell, records=tuple(kept))
+    return runs_of_seeds(treated, set(control.seeds)), runs_of_seeds(control, set(treated.seeds))

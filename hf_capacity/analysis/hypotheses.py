@@ -31,7 +31,6 @@ class Tested(NamedTuple):
     """A hypothesis, and what the runs say of it.
 
     Args:
-        name: What tables and findings call it.
         hypothesis: As the study states it.
         groups: The two cells that are compared, or those of a trend, small ones first; empty where there is a fault.
         num_runs: Of each group, the runs that are compared.
@@ -48,11 +47,9 @@ class Tested(NamedTuple):
             where all runs are alike, so that their variance is not known.
         runs_needed: How many runs of each group have 80 % power for half of it, or of 1; None where the variance is
             not known.
-        is_post_hoc: Whether the hypothesis was stated or changed when there were finished runs.
         fault: Why it could not be tested, in a few words; empty where it was.
     """
 
-    name: str
     hypothesis: Hypothesis
     groups: tuple[Cell, ...] = ()
     num_runs: tuple[int, ...] = ()
@@ -63,7 +60,6 @@ class Tested(NamedTuple):
     verdict: Verdict = "open"
     detectable_difference: float | None = None
     runs_needed: int | None = None
-    is_post_hoc: bool = False
     fault: str = ""
 
     @property
@@ -72,7 +68,7 @@ class Tested(NamedTuple):
         return seeds_for(self.runs_needed, self.groups)
 
 
-def test_hypotheses(hypotheses: Sequence[Hypothesis], cells: Sequence[Cell]) -> list[Tested]:
+def assess_hypotheses(hypotheses: Sequence[Hypothesis], cells: Sequence[Cell]) -> list[Tested]:
     """Tests each hypothesis on the cells that it selects: paired where they share seeds, else as independent groups.
 
     Two cells are compared by the permutation tests of `statistics`, a trend by that of `trend`, sameness by two
@@ -94,9 +90,6 @@ def test_hypotheses(hypotheses: Sequence[Hypothesis], cells: Sequence[Cell]) -> 
         tested._replace(adjusted_p_value=p_value, verdict=_judge(tested, contrast, p_value, SIGNIFICANT / size))
         for (tested, contrast), p_value, size in zip(found, adjusted, sizes, strict=True)
     ]
-
-
-test_hypotheses.__test__ = False  # pytest takes it for a test of its own otherwise
 
 
 def select_groups(hypothesis: Hypothesis, cells: Sequence[Cell]) -> tuple[Cell, ...]:
@@ -177,7 +170,7 @@ def _select(selection: Selection, cells: Sequence[Cell]) -> list[Cell]:
 
 
 def _test(hypothesis: Hypothesis, cells: Sequence[Cell], num_hypotheses: int) -> tuple[Tested, Contrast | None]:
-    tested = Tested(hypothesis.name, hypothesis, is_post_hoc=hypothesis.is_post_hoc)
+    tested = Tested(hypothesis)
     try:
         groups = select_groups(hypothesis, cells)
         contrast = measure(hypothesis, groups)

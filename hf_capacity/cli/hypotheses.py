@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .errors import echo
 
@@ -82,22 +82,17 @@ def _rates_reader() -> Callable[["ExperimentConfig"], set[str]]:
 def _read_pilot(hypothesis: "Hypothesis", output: Path) -> tuple[list["Cell"], str]:
     """The cells of the runs whose variance is taken, and what they are called; none if there are no such runs."""
     from ..analysis.cells import cells_of
-    from ..config.packaged import packaged_path
     from ..runs.kept import load_records
+    from ..runs.originals import find_study
     from ..runs.records import read_arms
 
-    places = [output]
-    if hypothesis.pilot:
-        places = [
-            Path(hypothesis.pilot),
-            Path("runs") / hypothesis.pilot,
-            packaged_path("model_cards", hypothesis.pilot),
-        ]
-    for place in places:
-        records: list[dict[str, Any]] = load_records(place) if place.is_dir() else []
-        if records:
-            return cells_of(records, read_arms(place)), f"the {len(records)} runs of {hypothesis.pilot or place}"
-    return [], f"there are no finished runs of {hypothesis.pilot or place}"
+    name = hypothesis.pilot or str(output)
+    try:
+        folder = find_study(name)
+    except ValueError:
+        return [], f"there are no finished runs of {name}"
+    records = load_records(folder)
+    return cells_of(records, read_arms(folder)), f"the {len(records)} runs of {name}"
 
 
 def _spell(planned: "Planned", study: str) -> str:

@@ -53,7 +53,7 @@ def replicate(
     original = describe_original(folder, records, number)
     check_replication(output, original)
     echo(f"Replicates {folder}, of {original.runs} runs.{_pairs(plan, [record['config'] for record in records])}")
-    untested = find_untested(plan, plan_replication(folder, output.name, {}))
+    untested = find_untested(plan, plan_replication(folder, output.name, {}) if plan.hypotheses else plan)
     finished, to_do = take_stock(plan, output, dry_run)
     show_untested(untested)
     if dry_run:

@@ -233,10 +233,9 @@ class ExperimentConfig:
             # What was given comes before what was not.
             mistakes = sorted(error.errors(), key=lambda mistake: mistake["type"].startswith("missing"))
             more = f"; and {len(mistakes) - MOST_SHOWN} more mistakes" if len(mistakes) > MOST_SHOWN else ""
-            explained = "; ".join(map(_explain, mistakes[:MOST_SHOWN]))
-            known = f"; known: {', '.join(field.name for field in dataclasses.fields(cls))}"
-            first, listed, rest = explained.partition(known)  # of several unknown keys once
-            raise ValueError(first + listed + rest.replace(known, "") + more) from None
+            texts, known = zip(*map(_explain, mistakes[:MOST_SHOWN]), strict=True)
+            # Of several unknown keys, those that there are once, behind them all.
+            raise ValueError("; ".join([*texts, *dict.fromkeys(filter(None, known))]) + more) from None
 
     def to_dict(self) -> dict[str, Any]:
         """The whole config as plain JSON types; `from_dict` of it is the same config."""
@@ -279,17 +278,20 @@ def _adapter() -> TypeAdapter[ExperimentConfig]:
     return TypeAdapter(ExperimentConfig)
 
 
-def _explain(mistake: dict[str, Any]) -> str:
+def _explain(mistake: dict[str, Any]) -> tuple[str, str]:
+    """What is wrong, and of a key that resembles none, which there are."""
     place = [str(part) for part in mistake["loc"]]
     key, kind = quote(".".join(place))[1:-1], mistake["type"]
     if kind == "unexpected_keyword_argument":
         owner = {"task": TaskConfig, "stop_when": StopWhen}[place[0]] if len(place) > 1 else ExperimentConfig
         known = [field.name for field in dataclasses.fields(owner)]
         close = difflib.get_close_matches(place[-1], known, n=1)
-        return f"unknown key `{key}`" + (f": did you mean `{close[0]}`?" if close else f"; known: {', '.join(known)}")
+        if close:
+            return f"unknown key `{key}`: did you mean `{close[0]}`?", ""
+        return f"unknown key `{key}`", f"known: {', '.join(known)}"
     if kind in ("missing", "missing_keyword_only_argument", "missing_argument"):
-        return f"`{key}` is missing"
+        return f"`{key}` is missing", ""
     message = mistake["msg"].removeprefix("Value error, ")
     if kind == "value_error" and message.startswith("`"):
-        return message
-    return f"`{key}` (={quote(mistake['input'])}): {message[0].lower() + message[1:]}"
+        return message, ""
+    return f"`{key}` (={quote(mistake['input'])}): {message[0].lower() + message[1:]}", ""

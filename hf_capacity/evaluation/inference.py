@@ -24,15 +24,9 @@ from ..boundary.reading import quote, read_json
 from ..config.experiment import TaskConfig
 from ..data.task import Task
 from ..data.tokenizer import encode, reads_characters
-from ..models.checks import (
-    check_alphabet_known,
-    check_causality,
-    check_description,
-    check_round_trip,
-    check_weights,
-)
+from ..models.checks import check_causality, check_description, check_round_trip, check_weights
 from ..models.folder import is_on_the_hub, model_folder
-from ..models.generation import continuations, continuations_and_cuts, num_positions
+from ..models.generation import check_tokens, continuations, continuations_and_cuts, num_positions
 from ..runs.vouching import check_model
 from .exact_match import LONGEST_LINE, Verdicts, line_of, lines_within, predict, verdicts_on_text, write_line
 from .exam import Exam
@@ -139,8 +133,8 @@ def load_model(source: str | Path, step: int | None = None, revision: str | None
         raise ValueError(f"{source} cannot be loaded as a causal language model: {cause}") from error
     check_weights(source, model, found)
     check_causality(source, model.eval())
-    if is_of_characters:
-        check_alphabet_known(source, model, tokenizer)
+    if is_of_characters:  # other tokenizers may have tokens to spare: theirs are checked when they are used
+        check_tokens(model, tokenizer.get_vocab().values())
     # Greedy, whatever a model comes with: penalties, several beams, forced tokens.
     model.generation_config = GenerationConfig(eos_token_id=model.generation_config.eos_token_id)
     return TrainedModel(model=model, tokenizer=tokenizer, folder=folder, vouched_for=vouched_for)

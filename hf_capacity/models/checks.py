@@ -81,23 +81,6 @@ def check_causality(source: str | Path, model: PreTrainedModel) -> None:
         raise ValueError(f"{source} is no causal language model: its positions see the answers that follow them.")
 
 
-def check_alphabet_known(source: str | Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Refuses a tokenizer of single characters some of which the model has no embedding for.
-
-    (Many other tokenizers have tokens that their model does not know: those are checked when they are used.)
-
-    Raises:
-        ValueError: It is one.
-    """
-    num_embeddings = model.get_input_embeddings().weight.shape[0]
-    unknown = sorted(token for token in tokenizer.get_vocab().values() if token >= num_embeddings)
-    if unknown:
-        raise ValueError(
-            f"{source} cannot be scored: its tokenizer uses token {unknown[0]} of a model that knows "
-            f"{num_embeddings}: give the model its own tokenizer."
-        )
-
-
 def check_round_trip(source: str | Path, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> None:
     """Refuses a tokenizer that does not give back what it reads: then what a model writes cannot be compared.
 

@@ -1,7 +1,8 @@
 """Greedy decoding as text, many prompts at once: for models whose tokens are not single characters."""
 
+import itertools
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase, StoppingCriteria
@@ -57,13 +58,7 @@ def continuations_and_cuts(
         ValueError: A prompt has no tokens, or some that the model does not know.
     """
     ids = [_prompt_ids(tokenizer, prompt) for prompt in prompts]
-    num_embeddings = model.get_input_embeddings().weight.shape[0]
-    unknown = sorted({token for row in ids for token in row if token >= num_embeddings})
-    if unknown:
-        raise ValueError(
-            f"the tokenizer uses token {unknown[0]} of a model that knows {num_embeddings}: give the model its own "
-            "tokenizer."
-        )
+    check_tokens(model, itertools.chain.from_iterable(ids))
     writer = _Writer(model, tokenizer, stop)
     texts, cut = [""] * len(prompts), [False] * len(prompts)
     if model._is_stateful:  # some recurrent models read padding too, or mix up the states of several prompts
@@ -75,6 +70,21 @@ def continuations_and_cuts(
         for index, new in zip(batch, rows, strict=True):
             texts[index], cut[index] = writer.text(ids[index], new), not writer.is_finished(new)
     return texts, cut
+
+
+def check_tokens(model: PreTrainedModel, tokens: Iterable[int]) -> None:
+    """Refuses tokens for which the model has no embedding.
+
+    Raises:
+        ValueError: There are some.
+    """
+    num_embeddings = model.get_input_embeddings().weight.shape[0]
+    unknown = sorted({token for token in tokens if token >= num_embeddings})
+    if unknown:
+        raise ValueError(
+            f"the tokenizer uses token {unknown[0]} of a model that knows {num_embeddings}: give the model its own "
+            "tokenizer."
+        )
 
 
 def _prompt_ids(tokenizer: PreTrainedTokenizerBase, prompt: str) -> list[int]:

@@ -61,4 +61,5 @@ def _draw_row(axis: Axes, one: Tested, place: float, height: int) -> None:
 
 
 def _name(one: Tested) -> str:
-    return fill(one.name, 28, break_long_words=False) + ("\n(post hoc)" if one.is_post_hoc else "")
+    name = fill(one.hypothesis.name, 28, break_long_words=False)
+    return name + ("\n(post hoc)" if one.hypothesis.is_post_hoc else "")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..analysis.cells import RATES, Cell, Ladder, Record, cells_of, ladders_of
-from ..analysis.hypotheses import Tested, test_hypotheses
+from ..analysis.hypotheses import Tested, assess_hypotheses
 from ..runs.kept import load_curves, load_records
 from ..runs.originals import Original, find_original, read_original
 from ..runs.records import read_arms, read_description, read_unfinished
@@ -113,7 +113,7 @@ def read_results(folder: Path) -> StudyResults:
         name=plain(records[0]["study"]),
         description=read_description(folder),
         question=plain(statement.question),
-        tested=test_hypotheses(statement.hypotheses, cells) if statement.hypotheses else [],
+        tested=assess_hypotheses(statement.hypotheses, cells) if statement.hypotheses else [],
         withdrawn=statement.withdrawn,
         records=[record for cell in cells for record in cell.records],
         cells=cells,

@@ -10,7 +10,7 @@ from scipy.stats import ttest_rel
 
 from hf_capacity.analysis.cells import cells_of
 from hf_capacity.analysis.equivalence import cautious_variance, prove_equivalence
-from hf_capacity.analysis.hypotheses import test_hypotheses
+from hf_capacity.analysis.hypotheses import assess_hypotheses
 from hf_capacity.analysis.trend import change_weights, trend_p_value
 from hf_capacity.config.arms import Arms
 from hf_capacity.config.experiment import ExperimentConfig
@@ -47,7 +47,7 @@ def crossed(rates_SP, way):
 
 
 def run_tests(hypotheses, *records):
-    return test_hypotheses(hypotheses, cells_of([record for some in records for record in some], ARMS))
+    return assess_hypotheses(hypotheses, cells_of([record for some in records for record in some], ARMS))
 
 
 def run_test(hypothesis, *records):
@@ -198,7 +198,7 @@ def test_p_values_are_adjusted_over_the_hypotheses_and_those_that_came_later_cos
     late = Hypothesis(**HELPS | {"name": "late"}, expect="higher", is_post_hoc=True)
     tested = run_tests([first, second, late], higher, lower)
     assert [one.adjusted_p_value for one in tested] == [4 / 2**8, 1, pytest.approx(6 / 2**8)]
-    assert [one.is_post_hoc for one in tested] == [False, False, True]
+    assert [one.hypothesis.is_post_hoc for one in tested] == [False, False, True]
 
 
 def test_the_rate_of_one_kind_of_question_is_a_rate_like_any_other():

@@ -113,7 +113,7 @@ def a_token_too_many(folder):
         (lambda folder: (folder / "model.safetensors").write_bytes(b"junk"), "cannot be loaded as a causal language"),
         (lambda folder: (folder / "config.json").write_text("{"), "cannot be loaded as a causal language model"),
         (lambda folder: (folder / "tokenizer.json").unlink(), "cannot be loaded as a causal language model"),
-        (a_token_too_many, r"its tokenizer uses token 999 of a model that knows \d+: give the model its own"),
+        (a_token_too_many, r"the tokenizer uses token 999 of a model that knows \d+: give the model its own"),
     ],
 )
 def test_what_is_no_model_is_refused(copy, spoil, message):

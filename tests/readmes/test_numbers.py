@@ -8,7 +8,7 @@ import pytest
 from support.readmes import READMES, ROOT, blocks, numbers, rows, tables
 
 from hf_capacity.analysis.cells import cells_of
-from hf_capacity.analysis.hypotheses import test_hypotheses
+from hf_capacity.analysis.hypotheses import assess_hypotheses
 from hf_capacity.report.wording import p_text
 from hf_capacity.runs.kept import load_records
 from hf_capacity.runs.records import read_arms
@@ -63,8 +63,8 @@ def test_a_p_value_belongs_to_a_hypothesis_and_is_recounted_from_the_records(fol
     assert not re.search(r"\bp(?:[- ]values?)? *[=<≤|]|\bsignifican", before + after)
     tested = {}
     for one in find_tested(folder):
-        labels = ["primary"] * one.hypothesis.primary + ["*post hoc*"] * one.is_post_hoc
-        name = f"{one.name} ({', '.join(labels)})" if labels else one.name
+        labels = ["primary"] * one.hypothesis.primary + ["*post hoc*"] * one.hypothesis.is_post_hoc
+        name = f"{one.hypothesis.name} ({', '.join(labels)})" if labels else one.hypothesis.name
         tested[name] = "-" if one.p_value is None else p_text(one.adjusted_p_value)
         if one.is_paired and one.hypothesis.compare and one.hypothesis.expect != "same":
             assert one.p_value == pytest.approx(
@@ -79,7 +79,7 @@ def test_a_p_value_belongs_to_a_hypothesis_and_is_recounted_from_the_records(fol
 
 def find_tested(folder):
     hypotheses = read_statement(folder).hypotheses
-    return test_hypotheses(hypotheses, cells_of(load_records(folder), read_arms(folder))) if hypotheses else []
+    return assess_hypotheses(hypotheses, cells_of(load_records(folder), read_arms(folder))) if hypotheses else []
 
 
 def _flip_signs(treated, control):

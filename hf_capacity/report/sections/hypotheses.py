@@ -68,7 +68,7 @@ def section(study: StudyResults) -> Section:
         has_same=any(one.hypothesis.expect == "same" for one in tested),
         has_pairs=any(one.is_paired for one in tested),
         has_crossed=any(cell.is_crossed for one in tested for cell in one.groups),
-        has_post_hoc=any(one.is_post_hoc for one in tested),
+        has_post_hoc=any(one.hypothesis.is_post_hoc for one in tested),
     )
     return Section(page, {"hypotheses.png": draw_forest(drawn)} if drawn else {})
 
@@ -118,9 +118,9 @@ def _primary_first(tested: Sequence[Tested]) -> list[Tested]:
 
 
 def _name(tested: Tested, form: str) -> str:
-    holds = {"primary": tested.hypothesis.primary, POST_HOC: tested.is_post_hoc}
+    holds = {"primary": tested.hypothesis.primary, POST_HOC: tested.hypothesis.is_post_hoc}
     labels = ", ".join(label for label, is_so in holds.items() if is_so)
-    return form.format(plain(tested.name)) + (f" ({labels})" if labels else "")
+    return form.format(plain(tested.hypothesis.name)) + (f" ({labels})" if labels else "")
 
 
 def _num_runs(tested: Tested) -> str:
