@@ -12,6 +12,7 @@ from hf_capacity.cli import app
 from hf_capacity.config.experiment import ExperimentConfig
 from hf_capacity.experiment import run_experiment
 from hf_capacity.runs.schema import with_digest
+from hf_capacity.training.kernel import VERSION
 
 
 LINES = ExperimentConfig(
@@ -62,7 +63,7 @@ def test_lines_that_an_earlier_kernel_began_are_refused_in_a_line(tmp_path):
     assert str(folder) in str(refusal.value)
     assert everything_in(folder / "checkpoint-10") == checkpoint, "whoever began it can still finish it"
     shutil.rmtree(folder)
-    assert run_experiment(LINES, tmp_path, study="s")["provenance"]["kernel_version"] == 2
+    assert run_experiment(LINES, tmp_path, study="s")["provenance"]["kernel_version"] == VERSION
 
 
 @pytest.mark.parametrize("run", [WINDOWS, SUMS, PLAIN], ids=["windows", "lines of one length", "plain step"])

@@ -1,12 +1,27 @@
-// Vectors of sixteen numbers, one of each of sixteen windows that lie side by side.
+// Vectors of as many numbers as the processor takes at once, one of each of as many windows that lie side by side.
 
 #pragma once
 
 #include <cstdint>
+#include <utility>
 
 namespace {
 
+// Wider vectors than the processor's would be taken apart through memory: where eight numbers are taken at once, sixteen
+// lanes cost twelve times as much as eight. Beside them the tiles whose sums fill the registers, 32 or 16 of them.
+#if defined(__AVX512F__)
 constexpr long LANES = 16;
+constexpr int TILE_ROWS = 7, TILE_COLUMNS = 3, GRADIENT_COLUMNS = 4;  // dividing the widths of the paper's ladder
+#elif defined(__AVX__)
+constexpr long LANES = 8;
+constexpr int TILE_ROWS = 6, TILE_COLUMNS = 2, GRADIENT_COLUMNS = 2;
+#elif defined(__SSE2__)
+constexpr long LANES = 4;
+constexpr int TILE_ROWS = 6, TILE_COLUMNS = 2, GRADIENT_COLUMNS = 2;
+#else  // NEON
+constexpr long LANES = 4;
+constexpr int TILE_ROWS = 7, TILE_COLUMNS = 3, GRADIENT_COLUMNS = 4;
+#endif
 using Lanes = float __attribute__((vector_size(4 * LANES)));
 using Integers = int32_t __attribute__((vector_size(4 * LANES)));
 
@@ -42,14 +57,16 @@ void normal(Lanes x, Lanes& distribution, Lanes& density) {
     density = bell * 0.39894228f;
 }
 
-// The sums of neighbouring lanes, those of `a` before those of `b`.
-Lanes pairs(Lanes a, Lanes b) {
-    return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30) +
-           __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+template <int... I>
+Lanes pairs(Lanes a, Lanes b, std::integer_sequence<int, I...>) {
+    return __builtin_shufflevector(a, b, 2 * I...) + __builtin_shufflevector(a, b, 2 * I + 1 ...);
 }
 
-// The sum of each of sixteen vectors, which are overwritten.
-Lanes totals(Lanes (&x)[LANES]) {
+// The sums of neighbouring lanes, those of `a` before those of `b`.
+Lanes pairs(Lanes a, Lanes b) { return pairs(a, b, std::make_integer_sequence<int, LANES>{}); }
+
+// The sum of each of as many vectors as there are lanes, which are overwritten.
+Lanes totals(Lanes* x) {
     for (long count = LANES; count > 1; count /= 2)
         for (long i = 0; i < count; i += 2) x[i / 2] = pairs(x[i], x[i + 1]);
     return x[0];

@@ -37,14 +37,14 @@ struct Windows {
     }
 };
 
-// One position in each of sixteen windows, which are those of a group, in the order in which windows are taken.
+// One position in each window of a group, in the order in which windows are taken.
 struct Column {
     long first, position;
     Integers input, place, target;
     Lanes share;  // of the loss
 };
 
-// Sixteen windows side by side, in as many columns as the longest of them has positions.
+// As many windows as there are lanes, in as many columns as the longest of them has positions.
 struct Group {
     long column, positions;
 };

@@ -2,11 +2,13 @@
 
 #pragma once
 
+#include <algorithm>
+
 #include "lanes.h"
 
 namespace {
 
-// A view by two strides. Of activations, a row is a feature and a column a position, in sixteen windows each.
+// A view by two strides. Of activations, a row is a feature and a column a position, in each of the windows side by side.
 template <class Number>
 struct Matrix {
     Number* at;
@@ -33,37 +35,42 @@ void multiply_tile(Left left, Activations right, Activations out, long depth, bo
 template <int ROWS, class Left>
 void multiply_rows(Left left, Activations right, Activations out, long columns, long depth, bool add) {
     long j = 0;
-    for (; j + 3 <= columns; j += 3) multiply_tile<ROWS, 3>(left, right.from(0, j), out.from(0, j), depth, add);
+    for (; j + TILE_COLUMNS <= columns; j += TILE_COLUMNS)
+        multiply_tile<ROWS, TILE_COLUMNS>(left, right.from(0, j), out.from(0, j), depth, add);
     for (; j < columns; j++) multiply_tile<ROWS, 1>(left, right.from(0, j), out.from(0, j), depth, add);
 }
 
 // out = left * right, or added to it: weights times activations, or activations times activations lane by lane.
-// Seven times three sums fill the 32 registers of AVX-512, and divide the widths and blocks of the paper's ladder.
 template <class Left>
 void multiply(Left left, Activations right, Activations out, long rows, long columns, long depth, bool add = false) {
     long i = 0;
-    for (; i + 7 <= rows; i += 7) multiply_rows<7>(left.from(i, 0), right, out.from(i, 0), columns, depth, add);
+    for (; i + TILE_ROWS <= rows; i += TILE_ROWS)
+        multiply_rows<TILE_ROWS>(left.from(i, 0), right, out.from(i, 0), columns, depth, add);
     for (; i + 3 <= rows; i += 3) multiply_rows<3>(left.from(i, 0), right, out.from(i, 0), columns, depth, add);
     for (; i < rows; i++) multiply_rows<1>(left.from(i, 0), right, out.from(i, 0), columns, depth, add);
 }
 
 template <int ROWS, int COLUMNS>
 void accumulate_tile(Activations left, Activations right, Matrix<float> out, long depth) {
-    Lanes sums[LANES] = {};
+    constexpr long number = ROWS * COLUMNS, whole = (number + LANES - 1) / LANES * LANES;
+    Lanes sums[whole] = {};
     for (long k = 0; k < depth; k++)
 #pragma GCC unroll 8
         for (int i = 0; i < ROWS; i++)
 #pragma GCC unroll 8
             for (int j = 0; j < COLUMNS; j++) sums[i * COLUMNS + j] += left(i, k) * right(j, k);
-    const Lanes sum = totals(sums);
-    for (int i = 0; i < ROWS; i++)
-        for (int j = 0; j < COLUMNS; j++) out(i, j) += sum[i * COLUMNS + j];
+    for (long first = 0; first < number; first += LANES) {
+        const Lanes sum = totals(sums + first);
+        for (long place = first; place < std::min(number, first + LANES); place++)
+            out(place / COLUMNS, place % COLUMNS) += sum[place - first];
+    }
 }
 
 template <int ROWS>
 void accumulate_rows(Activations left, Activations right, Matrix<float> out, long columns, long depth) {
     long j = 0;
-    for (; j + 4 <= columns; j += 4) accumulate_tile<ROWS, 4>(left, right.from(j, 0), out.from(0, j), depth);
+    for (; j + GRADIENT_COLUMNS <= columns; j += GRADIENT_COLUMNS)
+        accumulate_tile<ROWS, GRADIENT_COLUMNS>(left, right.from(j, 0), out.from(0, j), depth);
     for (; j + 2 <= columns; j += 2) accumulate_tile<ROWS, 2>(left, right.from(j, 0), out.from(0, j), depth);
     for (; j < columns; j++) accumulate_tile<ROWS, 1>(left, right.from(j, 0), out.from(0, j), depth);
 }
