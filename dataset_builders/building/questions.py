@@ -186,7 +186,10 @@ class QuestionBuilder(datasets.ArrowBasedBuilder):
         return datasets.DatasetInfo(features=FEATURES)
 
     def _split_generators(self, dl_manager: datasets.DownloadManager):
-        return [datasets.SplitGenerator(name, {"table": table}) for name, table in self.build(self.config).items()]
+        splits = self.build(self.config)
+        if not len(splits["questions"]):
+            raise ValueError("The task asks nothing: mix it with one that asks something.")
+        return [datasets.SplitGenerator(name, {"table": table}) for name, table in splits.items()]
 
     def _generate_tables(self, table: pa.Table):
         yield (0, 0), table

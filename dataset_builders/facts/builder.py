@@ -50,6 +50,9 @@ class FactsConfig(QuestionConfig):
             C, the values that each attribute has, all equally likely; no two attributes share one.
         num_questions (`int`, *optional*):
             How many of the N K facts are asked, drawn without replacement. All if left out.
+        num_drawings (`int`, *optional*):
+            How often the facts are written, each time with values drawn anew, so that there is nothing to know and
+            nothing is asked: noise in the same lines and letters. Left out, each fact has one value.
         split_seed (`int`, defaults to 1337):
             Draws the value of every fact, independently; which of them are asked; and the order of the lines. Who the
             people are does not depend on it: those of a smaller N are the first of a larger one.
@@ -59,6 +62,7 @@ class FactsConfig(QuestionConfig):
     num_attributes: int = 3
     num_values: int = 10
     num_questions: int | None = None
+    num_drawings: int | None = None
 
 
 class Facts(QuestionBuilder):
@@ -76,8 +80,9 @@ class Facts(QuestionBuilder):
     def tables(config: FactsConfig) -> Splits:
         _check(config)
         num_facts, seed = config.num_keys * config.num_attributes, config.split_seed
-        key, attribute = np.divmod(np.arange(num_facts), config.num_attributes)
-        value = drawn_integers(num_facts, config.num_values, f"values-{seed}") + attribute * config.num_values
+        num_lines = num_facts * (config.num_drawings or 1)
+        key, attribute = np.divmod(np.arange(num_lines) % num_facts, config.num_attributes)
+        value = drawn_integers(num_lines, config.num_values, f"values-{seed}") + attribute * config.num_values
         keys, attributes = _names(config.num_keys).take(pa.array(key)), pa.array(ATTRIBUTES).take(pa.array(attribute))
         prompts = pc.binary_join_element_wise(keys, attributes, "", " ")
         answers = _values(value, _syllables_of_values(config))
@@ -90,13 +95,16 @@ class Facts(QuestionBuilder):
             ability="fact",
             seen=True,
         )
-        asked = np.sort(drawn_order(num_facts, f"questions-{seed}")[: config.num_questions])
-        lines = drawn_order(num_facts, f"lines-{seed}")
+        num_questions = 0 if config.num_drawings else config.num_questions
+        asked = np.sort(drawn_order(num_facts, f"questions-{seed}")[:num_questions])
+        lines = drawn_order(num_lines, f"lines-{seed}")
         return {"train": facts.take(pa.array(lines)), "questions": facts.take(pa.array(asked))}
 
     @staticmethod
-    def demand(config: FactsConfig) -> Demand:
+    def demand(config: FactsConfig) -> Demand | None:
         _check(config)
+        if config.num_drawings:
+            return None
         num_facts, bits_per_fact = config.num_keys * config.num_attributes, math.log2(config.num_values)
         return Demand(
             estimator="facts with given keys",
@@ -152,5 +160,9 @@ def _check(config: FactsConfig) -> None:
         raise ValueError(
             f"`num_keys` x `num_attributes` (={num_facts:,}) facts are more than {MOST_LINES:,}: lower one of them."
         )
+    if config.num_drawings is not None:
+        check_whole_number("num_drawings", config.num_drawings, 1, MOST_LINES // num_facts, ", so many lines there are")
+        if config.num_questions is not None:
+            raise ValueError("`num_questions` is for facts that have one value: leave it or `num_drawings` out.")
     if config.num_questions is not None:
         check_whole_number("num_questions", config.num_questions, 1, num_facts, ", the number of facts")

@@ -5,7 +5,9 @@ import random
 import unicodedata
 from collections import Counter
 
+import numpy as np
 import pytest
+from scipy import stats
 
 from dataset_builders import Demand, demanded_bits, load_task
 from dataset_builders.facts.builder import ATTRIBUTES
@@ -128,6 +130,25 @@ def test_fewer_questions_leave_the_text_alone(task, dials):
     asked = some["questions"].to_list()
     assert len(asked) == 20
     assert asked == [question for question in whole["questions"].to_list() if question in asked]
+
+
+def test_facts_drawn_again_and_again_are_noise_in_the_same_lines_and_letters():
+    facts = {"num_keys": 12, "num_values": 16}
+
+    def beside_sums(**dials):
+        parts = [{"path": "arithmetic", "name": "random"}, {"path": "facts", "parameters": facts | dials}]
+        lines = load_task("mixture", tasks=parts)["train"].to_list()
+        return [line for line in lines if line["ability"] == "fact"], lines
+
+    (once, known), (often, noise) = beside_sums(), beside_sums(num_drawings=400)
+    assert len(often) == 400 * len(once) == 400 * 36
+    assert Counter(line["prompt"] for line in often) == {line["prompt"]: 400 for line in once}
+    assert {letter for line in noise for letter in line["text"]} == {letter for line in known for letter in line["text"]}
+    # Each prompt has each of its 16 values about 25 times; chi-square of 36 x 15 degrees of freedom.
+    counts = np.array(list(Counter((line["prompt"], line["answer"]) for line in often).values()))
+    assert len(counts) == 36 * 16
+    assert stats.chi2(36 * 15).ppf(0.001) < ((counts - 25) ** 2 / 25).sum() < stats.chi2(36 * 15).ppf(0.999)
+    assert demanded_bits("facts", **facts, num_drawings=400) is None
 
 
 # The bits
