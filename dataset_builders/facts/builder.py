@@ -161,7 +161,8 @@ def _check(config: FactsConfig) -> None:
             f"`num_keys` x `num_attributes` (={num_facts:,}) facts are more than {MOST_LINES:,}: lower one of them."
         )
     if config.num_drawings is not None:
-        check_whole_number("num_drawings", config.num_drawings, 1, MOST_LINES // num_facts, ", so many lines there are")
+        high = MOST_LINES // num_facts
+        check_whole_number("num_drawings", config.num_drawings, 1, high, f", {MOST_LINES:,} lines in all")
         if config.num_questions is not None:
             raise ValueError("`num_questions` is for facts that have one value: leave it or `num_drawings` out.")
     if config.num_questions is not None:

@@ -69,7 +69,7 @@ def _own_cache(cache):
         (["facts"], {"num_values": 1}, "`num_values` must be a whole number from 2 to"),
         (["facts"], {"num_keys": 9_000_000}, r"`num_keys` x `num_attributes` \(=27,000,000\) facts are more than"),
         (["facts"], {"num_questions": 151}, "`num_questions` must be a whole number from 1 to 150, the number"),
-        (["facts"], {"num_drawings": 100_000}, "from 1 to 66,666, so many lines there are; got 100000"),
+        (["facts"], {"num_drawings": 100_000}, "from 1 to 66,666, 10,000,000 lines in all; got 100000"),
         (["facts"], {"num_drawings": 2, "num_questions": 5}, "leave it or `num_drawings` out"),
         (["facts"], {"num_drawings": 2}, "asks nothing: mix it with one that asks something"),
         # Strings

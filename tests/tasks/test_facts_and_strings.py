@@ -143,7 +143,7 @@ def test_facts_drawn_again_and_again_are_noise_in_the_same_lines_and_letters():
     (once, known), (often, noise) = beside_sums(), beside_sums(num_drawings=400)
     assert len(often) == 400 * len(once) == 400 * 36
     assert Counter(line["prompt"] for line in often) == {line["prompt"]: 400 for line in once}
-    assert {letter for line in noise for letter in line["text"]} == {letter for line in known for letter in line["text"]}
+    assert set("".join(line["text"] for line in noise)) == set("".join(line["text"] for line in known))
     # Each prompt has each of its 16 values about 25 times; chi-square of 36 x 15 degrees of freedom.
     counts = np.array(list(Counter((line["prompt"], line["answer"]) for line in often).values()))
     assert len(counts) == 36 * 16
