@@ -19,23 +19,33 @@ def _own_cache(cache):
     ("arguments", "parameters", "message"),
     [
         # How numbers are written
-        *[(["arithmetic"], {"digits": n}, "`digits` must be a whole number from 1 to 7") for n in (0, 8, "2", 1.0)],
+        *[(["arithmetic"], {"digits": n}, "`digits` must be a whole number from 1 to 10;") for n in (0, 11, "2", 1.0)],
+        (["arithmetic"], {"digits": 10, "operations": ["*"]}, "from 1 to 9, where operands are multiplied; got 10"),
         *[
             (["arithmetic"], {"operations": signs}, r"`operations` must list some of \+, -, \*, /, each once, such as")
             for signs in ([], "+-", ["+", "+"], ["^"], [["+"]], [1], 3)
         ],
         (["arithmetic"], {"notation": "roman"}, "`notation` must be one of digits, symbols; got 'roman'"),
         (["arithmetic"], {"zero_padded": 1}, "`zero_padded` must be true or false; got 1"),
+        (["arithmetic"], {"reversed_operands": 1}, "`reversed_operands` must be true or false; got 1"),
         (["arithmetic"], {"reversed_answer": "yes"}, "`reversed_answer` must be true or false; got 'yes'"),
         # Residues
         (["arithmetic"], {"operations": ["/"]}, "'/', which has an answer mod a prime only: give a `modulus`"),
         (["arithmetic", "mod_division"], {"modulus": 96}, r"`modulus` \(=96\) must be prime for the operation"),
         (["arithmetic", "mod_division"], {"modulus": 9409}, r"`modulus` \(=9409\) must be prime"),
-        (["arithmetic"], {"modulus": 1}, "`modulus` must be a whole number from 2 to 10,000,000; got 1"),
+        (["arithmetic"], {"modulus": 1}, "`modulus` must be a whole number from 2 to 10,000,000,000; got 1"),
+        (
+            ["arithmetic", "mod_division"],
+            {"modulus": 10**9 + 7, "notation": "digits"},
+            "from 2 to 1,000,000,000, where operands are multiplied; got 1000000007",
+        ),
         (["arithmetic"], {"notation": "symbols"}, "writes a residue as one character: give a `modulus`, such as"),
         (["arithmetic", "mod_division"], {"modulus": 20_011}, "from 2 to 20,000, so many symbols are there"),
         (["arithmetic", "mod_division"], {"digits": 2}, r"`digits` \(=2\) and `modulus` \(=97\) both say how large"),
-        (["arithmetic", "mod_division"], {"zero_padded": True}, "`zero_padded` is for the notation 'digits'"),
+        *[
+            (["arithmetic", "mod_division"], {dial: True}, f"`{dial}` is for the notation 'digits'")
+            for dial in ("zero_padded", "reversed_operands", "reversed_answer")
+        ],
         # Splits
         (["arithmetic"], {"modulus": 5}, r"must list pairs of operands from 0 to 4, such as .*; got \(\(5, 7\),\)"),
         (["arithmetic", "length"], {"digits": 1}, "'length' withholds nothing that could be asked: withhold more, or"),
@@ -60,6 +70,16 @@ def _own_cache(cache):
         (["arithmetic"], {"num_lines": 197}, r"`num_lines` \(=197\) exceeds the 196 equations left to read: lower it"),
         (["arithmetic"], {"num_questions": 5}, r"`num_questions` \(=5\) exceeds the 4 equations withheld: lower it"),
         (["arithmetic", "random"], {"digits": 4}, "`num_lines` must be given, such as 10000: there are 200,000,000"),
+        (
+            ["arithmetic"],
+            {"digits": 10, "num_lines": 100, "num_questions": 10},
+            "'pairs' is for at most 10,000,000 equations: among 200,000,000,000,000,000,000, a few pairs would not be",
+        ),
+        (
+            ["arithmetic", "random"],
+            {"digits": 10, "num_lines": 100},
+            "`num_questions` must be given, such as 10000: there are 200,000,000,000,000,000,000 equations",
+        ),
         (["arithmetic"], UNLISTED, "'pairs' is for at most 10,000,000 equations: among 20,000,000,000, a few pairs"),
         (["arithmetic", "operand"], {**UNLISTED, "digits": 7, "num_questions": 500}, "found among .* by chance"),
         # Facts
@@ -92,6 +112,7 @@ def test_impossible_dials_are_refused(arguments, parameters, message):
     [
         (["arithmetic", "random"], {"digits": 3, "num_lines": 1_000_000, "num_questions": 1_000}),
         (["arithmetic", "reversed_addition"], {"digits": 7, "num_lines": 1_000_000}),
+        (["arithmetic", "ten_digit_addition"], {"num_lines": 1_000_000}),
         (["arithmetic", "mod_division"], {"modulus": 1427}),
         (["facts"], {"num_keys": 100_000, "num_attributes": 10, "num_values": 100}),
         (["random_strings", "morris_s4"], {"num_strings": 1_000_000}),
