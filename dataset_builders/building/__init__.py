@@ -3,6 +3,7 @@
 `cards`, which writes a task's card, is imported by name: nothing else here needs its templates.
 """
 
+from . import words
 from .demand import Demand
 from .dials import (
     MOST_CHARACTERS,
@@ -11,9 +12,10 @@ from .dials import (
     check_flag,
     check_whole_number,
     listed,
+    share_of,
     shorten,
 )
-from .draws import drawn_integers, drawn_order, generator
+from .draws import drawn_integers, drawn_order, first_places, generator
 from .questions import FEATURES, QuestionBuilder, QuestionConfig, Splits, question_table
 from .symbols import MOST_SYMBOLS, first_symbols, spelled_in_symbols
 
@@ -32,10 +34,13 @@ __all__ = [
     "check_whole_number",
     "drawn_integers",
     "drawn_order",
+    "first_places",
     "first_symbols",
     "generator",
     "listed",
     "question_table",
+    "share_of",
     "shorten",
     "spelled_in_symbols",
+    "words",
 ]

@@ -30,6 +30,24 @@ def check_flag(name: str, value: Any) -> None:
         raise ValueError(f"`{name}` must be true or false; got {shorten(value)}.")
 
 
+def share_of(number: int, name: str, fraction: Any, what: str) -> int:
+    """How many of `number` a fraction is, to the nearest whole number; a `ValueError` if that is none or all of them.
+
+    Args:
+        number: All there are.
+        name: The dial, for the message.
+        fraction: Its value.
+        what: What there are so many of: `pairs`, ...
+    """
+    share = round(fraction * number) if type(fraction) in (int, float) and 0 < fraction < 1 else 0
+    if not 1 <= share < number:
+        raise ValueError(
+            f"`{name}` must withhold at least one of the {number:,} {what} and leave one, such as 0.1; got "
+            f"{shorten(fraction)}."
+        )
+    return share
+
+
 def listed(names: Iterable) -> str:
     """The names as a message lists them."""
     names = [*names]

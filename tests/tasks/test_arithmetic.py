@@ -150,7 +150,9 @@ def test_drawn_equations_are_right_distinct_and_of_pairs_on_one_side(name, dials
     assert not pairs(withheld) & pairs(read)
     # Of those that are read, the first are asked.
     assert {question["prompt"] for question in asked if question["seen"]} == set(read[: expected["num_questions"]])
-    assert [question["prompt"] for question in asked] == sorted((q["prompt"] for q in asked), key=place_in(name, dials))
+    assert [question["prompt"] for question in asked] == sorted(
+        (q["prompt"] for q in asked), key=place_in(name, dials)
+    )
     if name != "mod_division":
         for question in asked:
             a, sign, b = re.fullmatch(r"<(\d+)([+*-])(\d+)=", question["prompt"]).groups()

@@ -92,6 +92,40 @@ def _own_cache(cache):
         (["facts"], {"num_drawings": 100_000}, "from 1 to 66,666, 10,000,000 lines in all; got 100000"),
         (["facts"], {"num_drawings": 2, "num_questions": 5}, "leave it or `num_drawings` out"),
         (["facts"], {"num_drawings": 2}, "asks nothing: mix it with one that asks something"),
+        # Two hops
+        (["two_hop_facts"], {"num_keys": 1}, "`num_keys` must be a whole number from 2 to 9,150,625, so many"),
+        (["two_hop_facts"], {"num_relations": 11}, "from 1 to 10, so many have a word; got 11"),
+        (["two_hop_facts"], {"num_attributes": 0}, "from 1 to 20, so many have a word; got 0"),
+        (["two_hop_facts"], {"num_values": 2_050_313}, "from 2 to 2,050,312, so many different values there are"),
+        (["two_hop_facts"], {"num_keys": 2_000_000}, "people have 16,000,000 facts of one hop and of two, more than"),
+        (["two_hop_facts"], {"num_questions": 0}, "`num_questions` must be a whole number from 1 to 10,000,000"),
+        *[
+            (["two_hop_facts"], {"withheld_fraction": fraction}, "at least one of the 200 compositions and leave one")
+            for fraction in (0, 1, 0.001, 0.999, "0.1", True, [0.1])
+        ],
+        # Copies
+        (["copy"], {"num_letters": 27}, "`num_letters` must be a whole number from 2 to 26, so many letters"),
+        (["copy"], {"reverse": "yes"}, "`reverse` must be true or false; got 'yes'"),
+        (["copy"], {"shortest": 6}, "`shortest` must be a whole number from 1 to 5, the longest; got 6"),
+        (["copy"], {"longest": 1001}, "`longest` must be a whole number from 1 to 1,000; got 1001"),
+        (["copy"], {"longest": 1000, "num_strings": 200}, "are 199,664 lines of 200,.* characters, of which"),
+        (["copy"], {"num_strings": 0}, "`num_strings` must be a whole number from 1 to 10,000,000; got 0"),
+        (["copy"], {"withheld_fraction": 0.001}, "at least one of the 364 strings and leave one, such as 0.1;"),
+        (["copy"], {"longest_in_training": 4}, r"`withheld_fraction` \(=0.1\) withholds strings by chance, and"),
+        (["copy", "length"], {"longest_in_training": 20}, "from 1 to 19, from the shortest on and below the longest;"),
+        (["copy"], {"num_questions": 37}, "from 1 to 36, the number of withheld strings; got 37"),
+        # Recall
+        (["associative_recall"], {"num_pairs": 17}, "from 1 to 16, so many different keys and values are there"),
+        (["associative_recall"], {"num_queries": 5}, "`num_queries` must be a whole number from 1 to 4, the"),
+        (["associative_recall"], {"num_keys": 20_000}, "are more than the 20,000 symbols that there are: lower one"),
+        (["associative_recall"], {"num_values": 0}, "`num_values` must be a whole number from 1 to 20,000, so many"),
+        (["associative_recall"], {"num_lines": 0}, "`num_lines` must be a whole number from 1 to 10,000,000; got 0"),
+        (
+            ["associative_recall"],
+            {"num_pairs": 1, "num_withheld": 1, "num_lines": 128},
+            r"\(=129 together\) must be at most half of the 256 lines that differ in their pairs: lower them",
+        ),
+        (["associative_recall"], {"num_lines": 9_000_000}, "would have 225,.* characters, of which 100,000,000 are"),
         # Strings
         (["random_strings"], {"num_symbols": 20_001}, "from 2 to 20,000, so many symbols are there; got 20001"),
         (["random_strings"], {"num_symbols": 1}, "`num_symbols` must be a whole number from 2 to 20,000"),
@@ -115,6 +149,9 @@ def test_impossible_dials_are_refused(arguments, parameters, message):
         (["arithmetic", "ten_digit_addition"], {"num_lines": 1_000_000}),
         (["arithmetic", "mod_division"], {"modulus": 1427}),
         (["facts"], {"num_keys": 100_000, "num_attributes": 10, "num_values": 100}),
+        (["two_hop_facts"], {"num_keys": 140_000, "num_relations": 2, "num_attributes": 2, "num_questions": 1_000}),
+        (["copy"], {"num_letters": 26, "shortest": 6, "longest": 12, "num_strings": 160_000}),
+        (["associative_recall", "mqar"], {"num_lines": 1_000_000}),
         (["random_strings", "morris_s4"], {"num_strings": 1_000_000}),
         (["random_strings"], {"num_strings": 1_000_000, "length": 64, "num_symbols": 2048}),
         (["mixture"], {"tasks": [{"path": "arithmetic"}, {"path": "facts"}], "tokens": [5_000_000, 10_000_000]}),
