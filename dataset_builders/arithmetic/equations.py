@@ -43,8 +43,7 @@ class Equations:
         self.config, self.modulus, self.operations = config, config.modulus, tuple(config.operations)
         self.num_operands = config.modulus or 10**config.digits
         self.num_digits = len(str(self.num_operands - 1))
-        self.shape = (self.num_operands, self.num_operands, len(self.operations))
-        self.size = math.prod(self.shape)
+        self.size = self.num_operands**2 * len(self.operations)
 
     def numbers(self, equations_3E: np.ndarray) -> np.ndarray:
         """The place of each in the order of all, modulo 2**64: in a larger table a few have one that others have."""

@@ -7,7 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from dataset_builders.building import MOST_LINES, check_choice, check_whole_number, drawn_order, share_of, shorten
+from dataset_builders.building import (
+    MOST_LINES,
+    check_choice,
+    check_whole_number,
+    drawn_order,
+    number_withheld,
+    shorten,
+)
 
 from .config import ArithmeticConfig
 from .equations import Equations
@@ -126,7 +133,7 @@ def _check_pairs(pairs: Any, number: int) -> None:
 def _fraction(config: ArithmeticConfig, equations: Equations) -> Rule:
     number, fraction, seed = equations.num_operands, config.withheld_fraction, f"withheld-{config.split_seed}"
     num_pairs = number * (number + 1) // 2
-    num_withheld = share_of(num_pairs, "withheld_fraction", fraction, "pairs")
+    num_withheld = number_withheld(fraction, num_pairs, "pairs")
     if num_pairs > MOST_LINES:
         return lambda a, b: _hashed(_identity(a, b, number), seed) < fraction
     small, large = np.triu_indices(number)

@@ -72,7 +72,7 @@ class AssociativeRecall(QuestionBuilder):
             name="mqar",
             num_keys=128,
             num_values=128,
-            num_lines=100_000,
+            num_lines=20_000,
             num_withheld=1_000,
             description="4 pairs of 128 keys and 128 values, and 4 queries.",
         ),

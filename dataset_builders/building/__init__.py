@@ -12,7 +12,7 @@ from .dials import (
     check_flag,
     check_whole_number,
     listed,
-    share_of,
+    number_withheld,
     shorten,
 )
 from .draws import drawn_integers, drawn_order, first_places, generator
@@ -38,8 +38,8 @@ __all__ = [
     "first_symbols",
     "generator",
     "listed",
+    "number_withheld",
     "question_table",
-    "share_of",
     "shorten",
     "spelled_in_symbols",
     "words",

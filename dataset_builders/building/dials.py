@@ -30,22 +30,21 @@ def check_flag(name: str, value: Any) -> None:
         raise ValueError(f"`{name}` must be true or false; got {shorten(value)}.")
 
 
-def share_of(number: int, name: str, fraction: Any, what: str) -> int:
-    """How many of `number` a fraction is, to the nearest whole number; a `ValueError` if that is none or all of them.
+def number_withheld(fraction: Any, number: int, what: str) -> int:
+    """How many of `number` a `withheld_fraction` is, rounded; a `ValueError` if that is none or all of them.
 
     Args:
+        fraction: The dial's value.
         number: All there are.
-        name: The dial, for the message.
-        fraction: Its value.
-        what: What there are so many of: `pairs`, ...
+        what: What they are, for the message: `pairs`, ...
     """
-    share = round(fraction * number) if type(fraction) in (int, float) and 0 < fraction < 1 else 0
-    if not 1 <= share < number:
+    withheld = round(fraction * number) if type(fraction) in (int, float) and 0 < fraction < 1 else 0
+    if not 1 <= withheld < number:
         raise ValueError(
-            f"`{name}` must withhold at least one of the {number:,} {what} and leave one, such as 0.1; got "
+            f"`withheld_fraction` must withhold at least one of the {number:,} {what} and leave one, such as 0.1; got "
             f"{shorten(fraction)}."
         )
-    return share
+    return withheld
 
 
 def listed(names: Iterable) -> str:

@@ -21,8 +21,8 @@ from dataset_builders.building import (
     drawn_order,
     first_places,
     generator,
+    number_withheld,
     question_table,
-    share_of,
     shorten,
 )
 
@@ -137,7 +137,7 @@ def _withheld(config: CopyConfig, lengths: np.ndarray) -> np.ndarray:
     if config.longest_in_training is not None:
         withheld = withheld[lengths[withheld] > config.longest_in_training]
     else:
-        withheld = withheld[: share_of(len(lengths), "withheld_fraction", config.withheld_fraction, "strings")]
+        withheld = withheld[: number_withheld(config.withheld_fraction, len(lengths), "strings")]
     if config.num_questions is not None:
         check_whole_number("num_questions", config.num_questions, 1, len(withheld), ", the number of withheld strings")
     return withheld

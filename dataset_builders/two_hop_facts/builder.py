@@ -20,8 +20,8 @@ from dataset_builders.building import (
     check_whole_number,
     drawn_integers,
     drawn_order,
+    number_withheld,
     question_table,
-    share_of,
     words,
 )
 
@@ -76,17 +76,15 @@ class TwoHopFacts(QuestionBuilder):
     @staticmethod
     def tables(config: TwoHopFactsConfig) -> Splits:
         num_withheld, seed = _check(config), config.split_seed
-        facts, compositions = _facts_and_compositions(config)
-        withheld = drawn_order(len(compositions), f"withheld-{seed}")[:num_withheld]
-        is_seen = ~np.isin(np.arange(len(compositions)), withheld)
-        compositions = compositions.set_column(compositions.schema.get_field_index("seen"), "seen", pa.array(is_seen))
+        is_seen = np.ones(config.num_keys * config.num_relations * config.num_attributes, bool)
+        is_seen[drawn_order(len(is_seen), f"withheld-{seed}")[:num_withheld]] = False
+        facts, compositions = _facts_and_compositions(config, is_seen)
         both = pa.concat_tables([facts, compositions])
         order = drawn_order(len(both), f"questions-{seed}")
-        group = np.concatenate([np.zeros(len(facts), int), 2 - is_seen])[order]
-        asked = np.concatenate([order[group == number][: config.num_questions] for number in range(3)])
-        lines = drawn_order(len(both), f"lines-{seed}")
-        train = both.take(pa.array(lines))
-        return {"train": train.filter(train["seen"]), "questions": both.take(pa.array(np.sort(asked)))}
+        sort = np.concatenate([np.zeros(len(facts), int), 2 - is_seen])[order]
+        asked = np.concatenate([order[sort == number][: config.num_questions] for number in range(3)])
+        lines = both.take(pa.array(drawn_order(len(both), f"lines-{seed}")))
+        return {"train": lines.filter(lines["seen"]), "questions": both.take(pa.array(np.sort(asked)))}
 
     @staticmethod
     def demand(config: TwoHopFactsConfig) -> Demand:
@@ -108,8 +106,8 @@ class TwoHopFacts(QuestionBuilder):
         )
 
 
-def _facts_and_compositions(config: TwoHopFactsConfig) -> tuple[pa.Table, pa.Table]:
-    """What is true of each person in one hop, and in two, all as if it were read."""
+def _facts_and_compositions(config: TwoHopFactsConfig, is_seen: np.ndarray) -> tuple[pa.Table, pa.Table]:
+    """What is true of each person in one hop, all of it read, and in two, some of it: a truth value for each."""
     people, relations, attributes = config.num_keys, config.num_relations, config.num_attributes
     others_NR = drawn_integers(people * relations, people - 1, f"relations-{config.split_seed}")
     others_NR = others_NR.reshape(people, relations)
@@ -127,17 +125,18 @@ def _facts_and_compositions(config: TwoHopFactsConfig) -> tuple[pa.Table, pa.Tab
         for relation, others in zip(RELATIONS, others_NR.T, strict=False)
         for place, attribute in enumerate(words.ATTRIBUTES[:attributes])
     ]
-    return _table(names, of_one_hop, "one-hop", "fact"), _table(names, of_two_hops, "two-hop", "rule")
+    facts = _table(names, of_one_hop, kind="one-hop", ability="fact", seen=True)
+    return facts, _table(names, of_two_hops, kind="two-hop", ability="rule", seen=is_seen)
 
 
-def _table(names: pa.Array, statements: list[tuple[str, pa.Array]], kind: str, ability: str) -> pa.Table:
+def _table(names: pa.Array, statements: list[tuple[str, pa.Array]], **columns: str | bool | np.ndarray) -> pa.Table:
     """Lines of what is said of all people: person after person, and of each in the order of `statements`."""
     by_person = pa.array(np.arange(len(names) * len(statements)).reshape(len(statements), len(names)).T.ravel())
     prompts = pa.concat_arrays([pc.binary_join_element_wise(names, f"{what}: ", " ") for what, _ in statements])
     answers = pa.concat_arrays([answers for _, answers in statements])
     prompts, answers = prompts.take(by_person), answers.take(by_person)
     text = pc.binary_join_element_wise(prompts, answers, "\n", "")
-    return question_table(text=text, prompt=prompts, answer=answers, end="\n", kind=kind, ability=ability, seen=True)
+    return question_table(text=text, prompt=prompts, answer=answers, end="\n", **columns)
 
 
 def _check(config: TwoHopFactsConfig) -> int:
@@ -156,4 +155,4 @@ def _check(config: TwoHopFactsConfig) -> int:
         )
     if config.num_questions is not None:
         check_whole_number("num_questions", config.num_questions, 1, MOST_LINES)
-    return share_of(num_compositions, "withheld_fraction", config.withheld_fraction, "compositions")
+    return number_withheld(config.withheld_fraction, num_compositions, "compositions")

@@ -137,7 +137,7 @@ def pairs(prompts):
         ("plain_addition", {"digits": 7, "operations": ["+", "-", "*"], "num_lines": 30_000}),
         ("plain_addition", {"digits": 9, "operations": ["*"]}),
         ("plain_addition", {"digits": 10, "operations": ["-", "+"], "zero_padded": False}),
-        ("ten_digit_addition", {"num_lines": 20_000}),
+        ("ten_digit_addition", {"num_lines": 30_000}),
     ],
 )
 def test_drawn_equations_are_right_distinct_and_of_pairs_on_one_side(name, dials):

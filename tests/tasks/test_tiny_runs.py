@@ -46,8 +46,9 @@ def test_a_task_is_trained_on_and_evaluated(task, counts, batches, tmp_path):
 
 def test_the_smallest_adder_can_be_set_up(tmp_path):
     """One layer of width 4, which adds ten-digit numbers: AdderBoard's has 228 parameters with an alphabet of ten."""
+    parameters = {"num_lines": 500, "num_questions": 50}
     run = ExperimentConfig(
-        task={"path": "arithmetic", "name": "ten_digit_addition", "parameters": {"num_lines": 500, "num_questions": 50}},
+        task={"path": "arithmetic", "name": "ten_digit_addition", "parameters": parameters},
         model=SMALLEST_ADDER,
         batches="lines",
         block_size=36,
@@ -56,6 +57,7 @@ def test_the_smallest_adder_can_be_set_up(tmp_path):
         eval_steps=2,
         learning_rate=3e-3,
         max_grad_norm=1.0,
+        training_step="plain",
     )
     record = run_experiment(run, tmp_path)
     assert record["num_parameters"] == 228 + 4 * 5  # and `<`, `+`, `=`, `>`, the newline
