@@ -217,9 +217,8 @@ def dataset_repository(task: str, namespace: str, name: str | None = None) -> Re
     paths = [*sorted(folder.glob("*.py")), *sorted((folder / "data").rglob("*.jsonl"))]
     files |= {path.relative_to(folder).as_posix(): path for path in paths}
     marks = (MARK, f"task:{own_id.split('/')[1]}")
-    return Repository(
-        repo_id=repo_id, repo_type="dataset", marks=marks, revisions=(Revision(name="main", files=files),)
-    )
+    revisions = (Revision(name="main", files=files),)
+    return Repository(repo_id=repo_id, repo_type="dataset", marks=marks, revisions=revisions)
 
 
 def metric_repository(namespace: str) -> Repository:
