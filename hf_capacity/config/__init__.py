@@ -6,7 +6,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "experiment": ["ExperimentConfig", "PROTOCOL_VERSION", "TaskConfig"],
+        "experiment": ["ExperimentConfig", "PROTOCOL_VERSION", "StopWhen", "TaskConfig"],
         "model": ["LADDER", "ModelConfig"],
         "packaged": ["packaged_path"],
         "study": ["Study", "read_study"],

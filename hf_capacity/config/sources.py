@@ -47,7 +47,7 @@ def as_source(key: str, given: Any) -> Source:
     named = f"`{key}` (={quote(given)})"
     if isinstance(given, str) and DIGEST.fullmatch(given):
         return Source(given)
-    if not isinstance(given, str) or not os.path.isdir(given):  # False where a `Path` raises
+    if not isinstance(given, str | Path) or not os.path.isdir(given):  # False where a `Path` raises
         raise ValueError(
             f"{named} must be {'random, line, or ' if key == 'embeddings.init' else ''}the folder of a finished run, "
             "such as runs/quick/RUN; where that is gone, runs that began from it go on by the digest in their "

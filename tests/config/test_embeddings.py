@@ -73,7 +73,7 @@ def test_a_source_is_known_by_its_weights_wherever_it_lies(source, tmp_path):
     moved = source.rename(tmp_path / "moved")
     assert config(start_from=str(moved)) == run
     assert config(start_from=run.to_dict()["start_from"]).run_id == run.run_id
-    assert config(embeddings={"init": str(moved)}).source == run.source
+    assert config(embeddings={"init": moved}).source == run.source
 
 
 def test_arms_hold_digests_so_that_they_are_found_when_a_source_is_gone(source):

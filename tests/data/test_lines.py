@@ -10,8 +10,7 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from hf_capacity import ask, evaluate_model
-from hf_capacity.config.experiment import ExperimentConfig
-from hf_capacity.config.stop_when import StopWhen
+from hf_capacity.config.experiment import ExperimentConfig, StopWhen
 from hf_capacity.data.batches import NO_TARGET, LineBatches, line_rows
 from hf_capacity.experiment import run_experiment
 from hf_capacity.runs.records import read_curve, read_record
