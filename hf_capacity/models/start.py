@@ -102,7 +102,7 @@ def reduce_rank(embedding_VD: torch.Tensor, rank: int) -> None:
     After each step of a descent this is singular value projection (Jain et al. 2010, arXiv 0909.5457).
     """
     left_VK, sizes_K, right_KD = torch.linalg.svd(embedding_VD.double(), full_matrices=False)
-    embedding_VD.copy_(left_VK[:, :rank] * sizes_K[:rank] @ right_KD[:rank])
+    embedding_VD.copy_((left_VK[:, :rank] * sizes_K[:rank]) @ right_KD[:rank])
 
 
 def _read(key: str, source: Source) -> _Learned:
