@@ -15,9 +15,10 @@ from .data.task import Task
 from .data.tokenizer import build_tokenizer, save_tokenizer
 from .evaluation.measurement import Measurement
 from .models.build import build_model, count_parameters, sizes_of
+from .models.start import set_initial_weights
 from .runs.curve import findings
 from .runs.session import Progress, Session, open_run
-from .training.callbacks import Keeper, Stopper
+from .training.callbacks import Keeper, RankHolder, Stopper
 from .training.steps import choose_step
 from .training.trainer import CapacityTrainer, training_arguments
 
@@ -82,12 +83,15 @@ def train(
     check_run(config, task.sizes)
     tokenizer = build_tokenizer(task.alphabet, config.block_size)
     model = build_model(config.model, len(tokenizer), config.block_size, config.model_seed).to(device)
+    embedding = model.get_input_embeddings().requires_grad_(not config.embeddings.frozen)
     step = choose_step(config, model, device, num_processes)
     share = {"rank": run.args.process_index, "world_size": num_processes}
     batches = build_batches(task, tokenizer, config, device, distinct=step.implementation == "fused", **share)
     measurement = Measurement(task, tokenizer, model, step.loss, batches.windows_WT)
     save = partial(save_model, model=model, tokenizer=tokenizer, task=task)
     run.resume(task, model, step.kernel_version(batches.windows_WT))
+    if run.checkpoint is None:
+        set_initial_weights(model, config.embeddings, config.start_from, tokenizer.get_vocab())
     trainer = CapacityTrainer(
         model,
         config,
@@ -98,6 +102,7 @@ def train(
         publish=publish,
         callbacks=[
             Keeper(run.folder, config.keep_checkpoints, run.progress, save),
+            RankHolder(embedding.weight, config.embeddings.rank),
             Stopper(config.stop_when, run.curve),
             *callbacks,
         ],
@@ -105,7 +110,7 @@ def train(
     trainer.train(resume_from_checkpoint=run.checkpoint and str(run.checkpoint))
     if run.curve[-1]["step"] != trainer.state.global_step:
         trainer.evaluate()
-    num_parameters, num_parameters_without_positions = count_parameters(model)
+    num_parameters, num_parameters_without_positions = count_parameters(model, config.embeddings.rank)
     found = {
         "sizes": sizes_of(model),
         "num_parameters": num_parameters,

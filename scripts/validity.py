@@ -23,7 +23,7 @@ from hf_capacity.runs.records import read_arms
 
 
 KEPT = Path(__file__).parent.parent / "model_cards"
-OUTSIDE_STEPS = 3907  # fifty epochs of reversed addition
+LEARNED = 0.9  # the recall at which facts count as learned
 # Studies that withhold pairs of one-digit sums from models of one layer.
 POOLED = ("width", "rotating_pairs", "weight_decay")
 RATES = ("fit", "extrapolation")
@@ -53,14 +53,6 @@ def _rows() -> Iterator[list[str]]:
         what = f"all withheld sums right, {model} (Barron & White 2025)"
         ours = f"{share_text(best)} at the paper's choice, {share_text(last)} at the end"
         yield [what, outside, ours, str(cell.num_runs), "`hf-capacity run seeds task=arithmetic seeds=5`"]
-    for cell in _cells("reversed_addition"):
-        answers = "reversed" if "reversed" in cell.task else "plain"
-        ours = mean_text(cell.mean(cell.values("extrapolation")))
-        steps = cell.records[0]["config"]["steps"]
-        what = f"three-digit sums held out, {answers} answers, {steps:,} steps"
-        outside = "1.000" if answers == "reversed" and steps == OUTSIDE_STEPS else "-"
-        command = _command(cell) if steps == OUTSIDE_STEPS else f"{_command(cell)[:-1]} steps={steps}`"
-        yield [what, outside, ours, str(cell.num_runs), command]
     for cell in _cells("random_strings"):
         bits = [record["bits"] for record in cell.records]
         outside = "173,000 of 180,224"
@@ -77,6 +69,7 @@ def _rows() -> Iterator[list[str]]:
     outside = f"{MORRIS_FP32} in float32 ({MORRIS_RANGE[0]} to {MORRIS_RANGE[1]})"
     num_runs = str(sum(one.best.num_runs for one in found))
     yield [what, outside, "; ".join(sizes), num_runs, _command(found[0].best)]
+    yield _times_to_learn()
     grokking = _cells("mod_grokking")
     curves = load_curves(KEPT / "mod_grokking", [record for cell in grokking for record in cell.records])
     for cell in grokking:
@@ -86,6 +79,21 @@ def _rows() -> Iterator[list[str]]:
         what = f"a / b mod 97, weight decay {decay:g}: steps to 99 % (Power et al. 2022)"
         outside = "fit by 1,000, extrapolation later" if decay else "-"
         yield [what, outside, ours, str(cell.num_runs), _command(cell)]
+
+
+def _times_to_learn() -> list[str]:
+    """How soon models that can learn all facts have done so."""
+    cells = [cell for cell in _cells("capacity_scan") if cell.task.startswith("facts")]
+    curves = load_curves(KEPT / "capacity_scan", load_records(KEPT / "capacity_scan"))
+    times = {
+        cell.num_parameters: [_first(curves[run["run_id"]], "recall", LEARNED) for run in cell.records]
+        for cell in cells
+        if min(cell.values("recall")) >= LEARNED
+    }
+    ours = "; ".join(f"{', '.join(steps)} at {size:,}" for size, steps in sorted(times.items()))
+    what = f"steps to {LEARNED:.0%} recall of 1,500 facts, by parameters (Tirumala et al. 2022)"
+    num_runs = sum(map(len, times.values()))
+    return [what, "fewer, the larger", ours, str(num_runs), "`hf-capacity run capacity_scan`"]
 
 
 def _by_operation() -> str:
@@ -114,8 +122,8 @@ def _what_strings_can_yield() -> str:
     )
 
 
-def _first(curve: list[dict], rate: str) -> str:
-    step = first_lasting([row["step"] for row in curve], [row[rate] >= REACHED for row in curve])
+def _first(curve: list[dict], rate: str, reached: float = REACHED) -> str:
+    step = first_lasting([row["step"] for row in curve], [row[rate] >= reached for row in curve])
     end = curve[-1]
     return f"{step:,}" if step is not None else f"none of {end['step']:,} ({end[rate]:.3f} at the end)"
 

@@ -105,14 +105,15 @@ def take_stock(
     that are finished, and those to do."""
     from ..runs.folder import states
     from ..runs.records import check_folder, claim_folder
-    from ..sweep.task_checks import check_tasks
+    from ..sweep.task_checks import check_sources, check_tasks
 
     runs = plan.runs()
     check_folder(output, plan.name)
     check_tasks(runs)
+    found = states(output, runs)
+    check_sources([run for run, state in zip(runs, found, strict=True) if state != "done"], output)
     if not dry_run:
         claim_folder(output, plan.name, plan.description, plan.arms, (plan.question, plan.hypotheses))
-    found = states(output, runs)
     echo(plan.description)
     finished, to_do = [], []
     for config, state in zip(runs, found, strict=True):

@@ -79,7 +79,7 @@ class Architecture:
         settings |= dict.fromkeys(self.dropouts, model["dropout"]) | model["other_keys"]
         settings |= {"vocab_size": vocab_size, "max_position_embeddings": block_size}
         settings |= dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"))
-        settings |= {"tie_word_embeddings": True, "use_cache": False}
+        settings |= {"tie_word_embeddings": model["tie_word_embeddings"], "use_cache": False}
         try:
             return self.config_class(**settings)
         except Exception as error:  # every type has checks of its own

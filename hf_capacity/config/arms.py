@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ..boundary.reading import parse_yaml, quote
+from .embeddings import by_digest
 from .experiment import SEEDS, ExperimentConfig
 from .model_keys import STANDARD_NAMES
 from .settings import NAME_KEYS, apply, flatten, is_key, settings_of
@@ -52,9 +53,10 @@ class Arms:
     @classmethod
     def of(cls, grid: dict[str, Any], settings: dict[str, Any]) -> "Arms":
         """The arms of a study's grid, beside the settings that all its runs share."""
-        arms = cls(axes={axis: entries for axis, entries in grid.items() if isinstance(entries, dict)})
+        named = {axis: entries for axis, entries in grid.items() if isinstance(entries, dict)}
+        arms = cls(axes={axis: _by_digest(axis, entries) for axis, entries in named.items()})
         outer = {key.partition(".")[0] for axis in arms.axes for key in arms._keys(axis)}
-        return cls(axes=arms.axes, settings={key: value for key, value in settings.items() if key in outer})
+        return cls(axes=arms.axes, settings={key: by_digest(key, settings[key]) for key in settings if key in outer})
 
     def find(self, config: dict[str, Any]) -> dict[str, Arm]:
         """The arm of each axis that a run is of: the one that comes closest to its config.
@@ -172,6 +174,11 @@ def _check_settings(where: str, arms: dict[str, dict[str, Any]]) -> None:
             raise ValueError(f"{where} sets the same in arms {other!r} and {name!r}: leave one of them out.")
         if set(SEEDS) & set(settings):
             raise ValueError(f"{where} sets a seed in arm {name!r}, but runs of one arm differ in seeds: list those.")
+
+
+def _by_digest(axis: str, entries: dict[str, Any]) -> dict[str, Any]:
+    key = axis if is_key(axis) else ""
+    return {name: by_digest(key, entry) for name, entry in entries.items()}
 
 
 def _in_our_names(key: str) -> str:

@@ -13,8 +13,11 @@ from pydantic.dataclasses import dataclass
 
 from ..boundary.reading import check_plain, quote
 from ..boundary.shown import hide_secrets
-from .model import STRICT, ModelConfig, Number, PositiveInt, as_whole_number, left_out_at
+from .embeddings import EmbeddingsConfig, StartFrom, check_embeddings
+from .model import STRICT, Flag, ModelConfig, Number, PositiveInt, as_whole_number, left_out_at
 from .rows import as_asked_after, check_rows
+from .sources import Source
+from .stop_when import StopWhen
 
 
 # Raised by every commit that moves a number; part of the run id, so that old and new results never mix.
@@ -24,7 +27,6 @@ SEEDS = ("model_seed", "data_seed", "split_seed")
 
 Seed = Annotated[int, BeforeValidator(as_whole_number), Field(strict=True, ge=0, lt=2**32)]
 Fraction = Annotated[Number, Field(ge=0, le=1)]
-Flag = Annotated[bool, Field(strict=True)]
 AskedAfter = Annotated[Literal["nothing", "newline"] | int | None, BeforeValidator(as_asked_after)]
 STUDYS_TASKS = ("arithmetic", "capitals", "mixture", "both")
 # What Linux takes for a path.
@@ -37,7 +39,6 @@ LONGEST_TASK = 180
 MOST_CHARACTERS = 10**9
 # Of the mistakes in a config.
 MOST_SHOWN = 3
-STOP_METRICS = "take loss, fit or recall, of what was seen"
 
 
 @dataclass(kw_only=True, frozen=True, config=STRICT)
@@ -84,38 +85,6 @@ class TaskConfig:
 
 
 @dataclass(kw_only=True, frozen=True, config=STRICT)
-class StopWhen:
-    """When a run may end before its last step: a criterion holds at several evaluations in a row.
-
-    Args:
-        metric: What of the training set is read: `loss` (at most the threshold), `fit` or `recall` (at least).
-            Verdicts on withheld questions never are: a run that stops by them has chosen its checkpoint by them.
-        threshold: What it has to reach.
-        evaluations: How often in a row.
-    """
-
-    metric: str
-    threshold: Annotated[Number, Field(ge=0)]
-    evaluations: PositiveInt = 3
-
-    @field_validator("metric")
-    @classmethod
-    def _reads_the_training_set(cls, metric: str) -> str:
-        if metric in ("extrapolation", "exact_match", "tradeoff_gap"):
-            raise ValueError(f"{metric} reads withheld verdicts, which must not decide when to stop; {STOP_METRICS}")
-        if metric not in ("loss", "fit", "recall"):
-            raise ValueError(f"unknown metric; {STOP_METRICS}")
-        return metric
-
-    def holds(self, curve: list[dict[str, Any]]) -> bool:
-        """Whether the criterion holds at the last evaluations of a learning curve."""
-        late = [row[self.metric] for row in curve[-self.evaluations :]]
-        if len(late) < self.evaluations or None in late:
-            return False
-        return all(value <= self.threshold if self.metric == "loss" else value >= self.threshold for value in late)
-
-
-@dataclass(kw_only=True, frozen=True, config=STRICT)
 class ExperimentConfig:
     """One training run. The defaults are the paper's (arXiv 2506.09099) for its small models.
 
@@ -156,6 +125,8 @@ class ExperimentConfig:
         replacement: Whether each line is drawn from all of them, not from those that are left of an epoch.
         asked_after: What stands before a question: `nothing`, as in the paper, a `newline`, or so many whole lines
             of the training text. Unless given, nothing for windows and a newline for lines.
+        embeddings: Interventions on the token embedding: a mapping of `EmbeddingsConfig`'s fields.
+        start_from: The folder of a finished run, or of a step that it kept, whose weights this one begins with.
 
     Raises:
         ValidationError: A field is unknown, of a wrong type or impossible (a `ValueError`).
@@ -190,6 +161,8 @@ class ExperimentConfig:
     random_offset: Flag = left_out_at(False)
     replacement: Flag = left_out_at(False)
     asked_after: AskedAfter = left_out_at(None)
+    embeddings: EmbeddingsConfig = left_out_at(EmbeddingsConfig())
+    start_from: StartFrom | None = left_out_at(None)
 
     @field_validator("task", mode="before")
     @classmethod
@@ -216,6 +189,7 @@ class ExperimentConfig:
         if late:
             raise ValueError(f"`keep_checkpoints` (={quote(late)}) must not exceed `steps` (={self.steps}).")
         check_rows(self)
+        check_embeddings(self)
         if self.asked_after == ("newline" if self.batches == "lines" else "nothing"):
             object.__setattr__(self, "asked_after", None)  # the same run has one id
         return self
@@ -253,6 +227,12 @@ class ExperimentConfig:
         """How many lines of the training text it is given then, before the question."""
         return self.asked_after if isinstance(self.asked_after, int) else 0
 
+    @property
+    def source(self) -> Source | None:
+        """The finished run of which it copies weights, if it does."""
+        init = self.embeddings.init
+        return init if isinstance(init, Source) else self.start_from
+
     @functools.cached_property  # a study of ten thousand runs asks for it again and again
     def run_id(self) -> str:
         """Readable prefix and a digest of the whole config and the protocol version."""
@@ -283,7 +263,8 @@ def _explain(mistake: dict[str, Any]) -> tuple[str, str]:
     place = [str(part) for part in mistake["loc"]]
     key, kind = quote(".".join(place))[1:-1], mistake["type"]
     if kind == "unexpected_keyword_argument":
-        owner = {"task": TaskConfig, "stop_when": StopWhen}[place[0]] if len(place) > 1 else ExperimentConfig
+        owners = {"task": TaskConfig, "stop_when": StopWhen, "embeddings": EmbeddingsConfig}
+        owner = owners[place[0]] if len(place) > 1 else ExperimentConfig
         known = [field.name for field in dataclasses.fields(owner)]
         close = difflib.get_close_matches(place[-1], known, n=1)
         if close:

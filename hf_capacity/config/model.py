@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, model_serializer, model
 from pydantic.dataclasses import dataclass
 
 from ..boundary.reading import PLAIN_NUMBER, check_plain, quote
-from .model_keys import FIELDS, LADDERS_TYPE, SET_BY_THE_RUN, STANDARD_NAMES
+from .model_keys import FIELDS, LADDERS_KEYS, LADDERS_TYPE, SET_BY_THE_RUN, STANDARD_NAMES
 
 
 STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -17,6 +17,8 @@ STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 MOST = 10**9
 # The largest models trained so far have some hundred layers and 10^12 parameters.
 MOST_LAYERS, MOST_PARAMETERS = 1_000, 10**12
+# Of initial weights: standard deviations beyond it overflow in no time.
+MOST_SPREAD = 10
 
 
 def as_whole_number(value: Any) -> Any:
@@ -31,6 +33,7 @@ def as_number(value: Any) -> Any:
 
 PositiveInt = Annotated[int, BeforeValidator(as_whole_number), Field(strict=True, gt=0, le=MOST)]
 Number = Annotated[float, BeforeValidator(as_number), Field(strict=True)]
+Flag = Annotated[bool, Field(strict=True)]
 
 
 def left_out_at(default: Any) -> Any:
@@ -59,7 +62,10 @@ class ModelConfig:
         dropout: Every dropout that the type has.
         num_parameters: A number of parameters to aim at. `models.build.resolve_width` chooses the width for it, once
             the alphabet is known.
-        other_keys: What else the config of the type takes.
+        tie_word_embeddings: Whether the head that predicts the next token is the token embedding, as in the paper, or
+            a matrix of its own.
+        other_keys: What else the config of the type takes; of the ladder's, `initializer_range`, the standard
+            deviation of its initial weights.
     """
 
     name: str | None = None
@@ -70,6 +76,7 @@ class ModelConfig:
     n_inner: PositiveInt | None = left_out_at(None)
     dropout: Annotated[Number, Field(ge=0, lt=1)] = 0.0
     num_parameters: Annotated[Number, Field(gt=0, le=MOST_PARAMETERS)] | None = left_out_at(None)
+    tie_word_embeddings: Flag = left_out_at(True)
     other_keys: dict[str, Any] = dataclasses.field(default_factory=dict, hash=False)
 
     @model_validator(mode="before")
@@ -109,6 +116,7 @@ class ModelConfig:
             )
         if self.model_type == LADDERS_TYPE:
             self._set(n_head=self.n_head or 1, n_inner=self.n_inner or self.n_embd)
+            self._set(other_keys=_check_ladders_keys(self.other_keys))
         else:
             from .architectures import architecture
 
@@ -120,7 +128,7 @@ class ModelConfig:
             architecture(self.model_type).check(vars(self))
         return self
 
-    def _set(self, **fields: int | None) -> None:
+    def _set(self, **fields: Any) -> None:
         for field, value in fields.items():
             object.__setattr__(self, field, value)
 
@@ -142,7 +150,7 @@ def _in_our_names(given: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(model_type, str):
         raise ValueError(f"`model.model_type` (={quote(model_type)}) must be the name of a type, such as llama.")
     if model_type == LADDERS_TYPE:
-        names, others = STANDARD_NAMES | dict(zip(FIELDS, FIELDS, strict=True)), frozenset()
+        names, others = STANDARD_NAMES | dict(zip(FIELDS, FIELDS, strict=True)), frozenset(LADDERS_KEYS)
     else:
         from .architectures import architecture
 
@@ -162,6 +170,15 @@ def _in_our_names(given: dict[str, Any]) -> dict[str, Any]:
             raise ValueError(f"`model.{key}` (={quote(value)}) is given under another name too: give one of them.")
         (fields if key in names else other_keys)[names.get(key, key)] = value
     return fields | ({"other_keys": other_keys} if other_keys else {})
+
+
+def _check_ladders_keys(other_keys: dict[str, Any]) -> dict[str, float]:
+    """Those that are not at the paper's value: the same model has one id."""
+    given = {key: as_number(value) for key, value in other_keys.items()}
+    for key, value in given.items():
+        if type(value) not in (int, float) or not 0 < value <= MOST_SPREAD:
+            raise ValueError(f"`model.{key}` (={quote(value)}) must be a number above 0, at most {MOST_SPREAD}.")
+    return {key: float(value) for key, value in given.items() if value != LADDERS_KEYS.get(key)}
 
 
 # "Too Big to Think" (arXiv 2506.09099): one layer and one head of growing width, and a model of ordinary proportions.

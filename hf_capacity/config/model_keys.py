@@ -10,16 +10,26 @@ STANDARD_NAMES = {
     "intermediate_size": "n_inner",
 }
 # The fields of `ModelConfig`, but for `other_keys`.
-FIELDS = ("name", "model_type", "n_layer", "n_head", "n_embd", "n_inner", "dropout", "num_parameters")
-# What alphabet, block and protocol decide: one token a character and none besides, float32, and one matrix for the
-# embedding and the head, as in the ladder.
+FIELDS = (
+    "name",
+    "model_type",
+    "n_layer",
+    "n_head",
+    "n_embd",
+    "n_inner",
+    "dropout",
+    "num_parameters",
+    "tie_word_embeddings",
+)
+# What else a model of the ladder's type takes, with the paper's value.
+LADDERS_KEYS = {"initializer_range": 0.02}
+# What alphabet, block and protocol decide: one token a character and none besides, and float32.
 SET_BY_THE_RUN = (
     "vocab_size",
     "max_position_embeddings",
     "bos_token_id",
     "eos_token_id",
     "pad_token_id",
-    "tie_word_embeddings",
     "use_cache",
     "dtype",
 )

@@ -7,7 +7,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "client": ["PublishError", "log_in", "translate_hub_errors", "upload"],
-        "contents": ["dataset_repository", "metric_repository", "model_repository", "study_repositories"],
+        "contents": [
+            "dataset_repository",
+            "index_repository",
+            "metric_repository",
+            "model_repository",
+            "study_repositories",
+        ],
         "repository": ["Repository", "Revision", "write_to_disk"],
     },
 )

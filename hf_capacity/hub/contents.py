@@ -98,12 +98,39 @@ def study_repositories(folder: Path, namespace: str, name: str | None = None) ->
     if not records:
         raise ValueError(f"{folder} has no finished run: train some with `hf-capacity run STUDY --output {folder}`.")
     _checked(records)
-    study = check_name("--name", name) if name else repository_name(records[0]["study"])
+    index = index_repository(folder, namespace, name)
     cells = cells_of(records, read_arms(folder))
-    rungs = addresses(study, cells, namespace)
     curves = load_curves(folder, records)
+    rungs = addresses(index.repo_id.split("/")[1], cells, namespace)
     models = [_cell_repository(cell, curves, address) for cell, address in zip(cells, rungs, strict=True)]
-    return [*models, _index_repository(folder, cells, curves, rungs)]
+    return [*models, index]
+
+
+def index_repository(folder: Path, namespace: str, name: str | None = None) -> Repository:
+    """The dataset repository that lists a study's models: records, learning curves and report.
+
+    Args:
+        folder: The study's folder, or that of a kept one. Its report is made again.
+        namespace: The user or organisation that publishes it.
+        name: The repository's name; by default the study's.
+    """
+    records = load_records(folder)
+    study = check_name("--name", name) if name else repository_name(records[0]["study"])
+    cells, curves = cells_of(records, read_arms(folder)), load_curves(folder, records)
+    rungs = addresses(study, cells, namespace)
+    write_report(folder)
+    public = {record["run_id"]: _public(record) for cell in cells for record in cell.records}
+    card = ladder_card(cells, rungs, read_description(folder), answers_in(read_results(folder)))
+    files: dict[str, bytes | Path] = {"README.md": card.encode(), RUNS_TABLE: _pack_table(folder)}
+    files |= pack_study([public[run_id] for run_id in curves], curves)
+    files |= {path.name: path for path in [folder / "report.md", folder / "study.yaml", *sorted(folder.glob("*.png"))]}
+    return Repository(
+        repo_id=rungs[0].index_id,
+        repo_type="dataset",
+        marks=rungs[0].marks,
+        revisions=(Revision(name="main", files=files),),
+        run_ids=tuple(public),
+    )
 
 
 def addresses(study: str, cells: Sequence[Cell], namespace: str) -> list[Address]:
@@ -157,23 +184,6 @@ def _cell_repository(cell: Cell, curves: Curves, address: Address) -> Repository
     )
 
 
-def _index_repository(folder: Path, cells: Sequence[Cell], curves: Curves, rungs: Sequence[Address]) -> Repository:
-    write_report(folder)
-    records = {record["run_id"]: _public(record) for cell in cells for record in cell.records}
-    card = ladder_card(cells, rungs, read_description(folder), answers_in(read_results(folder)))
-    files: dict[str, bytes | Path] = {"README.md": card.encode(), RUNS_TABLE: _pack_table(folder)}
-    files |= pack_study([records[run_id] for run_id in curves], curves)
-    files |= {path.name: path for path in [folder / "report.md", folder / "study.yaml", *sorted(folder.glob("*.png"))]}
-    revision = Revision(name="main", files=files)
-    return Repository(
-        repo_id=rungs[0].index_id,
-        repo_type="dataset",
-        marks=rungs[0].marks,
-        revisions=(revision,),
-        run_ids=tuple(record["run_id"] for cell in cells for record in cell.records),
-    )
-
-
 def _pack_table(folder: Path) -> bytes:
     table = load_results(folder)
     table["config.task.path"] = table["config.task.path"].map(without_folders)
@@ -207,9 +217,8 @@ def dataset_repository(task: str, namespace: str, name: str | None = None) -> Re
     paths = [*sorted(folder.glob("*.py")), *sorted((folder / "data").rglob("*.jsonl"))]
     files |= {path.relative_to(folder).as_posix(): path for path in paths}
     marks = (MARK, f"task:{own_id.split('/')[1]}")
-    return Repository(
-        repo_id=repo_id, repo_type="dataset", marks=marks, revisions=(Revision(name="main", files=files),)
-    )
+    revisions = (Revision(name="main", files=files),)
+    return Repository(repo_id=repo_id, repo_type="dataset", marks=marks, revisions=revisions)
 
 
 def metric_repository(namespace: str) -> Repository:

@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel, PreT
 
 from ..config.architectures import architecture, refusal
 from ..config.model import MOST_PARAMETERS, ModelConfig
-from ..config.model_keys import LADDERS_TYPE
+from ..config.model_keys import LADDERS_KEYS, LADDERS_TYPE
 
 
 # How far from the number of parameters aimed at the widths alone may stay.
@@ -23,7 +23,7 @@ ROUNDING = 1e-4
 
 
 def gpt2_config(model: ModelConfig, vocab_size: int, block_size: int) -> GPT2Config:
-    """The rung as a `GPT2Config`: pre-norm blocks, learned positions, tied head, exact GELU."""
+    """The rung as a `GPT2Config`: pre-norm blocks, learned positions, tied head unless it is not, exact GELU."""
     return GPT2Config(
         vocab_size=vocab_size,
         n_positions=block_size,
@@ -36,7 +36,8 @@ def gpt2_config(model: ModelConfig, vocab_size: int, block_size: int) -> GPT2Con
         embd_pdrop=model.dropout,
         attn_pdrop=model.dropout,
         layer_norm_epsilon=1e-5,
-        initializer_range=0.02,
+        **LADDERS_KEYS | model.other_keys,
+        tie_word_embeddings=model.tie_word_embeddings,
         bos_token_id=None,
         eos_token_id=None,
         use_cache=False,
@@ -77,15 +78,25 @@ def _network(model: ModelConfig, vocab_size: int, block_size: int) -> PreTrained
         raise refusal(model.model_type, error) from error
 
 
+def build_empty(model: ModelConfig, vocab_size: int, block_size: int) -> PreTrainedModel:
+    """A model on the meta device, which has shapes and allocates nothing.
+
+    Raises:
+        ValueError: There is no such model (see `resolve_width`).
+    """
+    model = resolve_width(model, vocab_size, block_size)
+    with torch.device("meta"):
+        return _network(model, vocab_size, block_size)
+
+
 @functools.cache  # a study asks once for every seed
 def check_buildable(model: ModelConfig, vocab_size: int, block_size: int) -> None:
-    """Builds a model on the meta device, which allocates nothing.
+    """Builds a model on the meta device.
 
     Raises:
         ValueError: There is no such model (see `resolve_width`), or it has more parameters than any machine holds.
     """
-    with torch.device("meta"):
-        total, _ = count_parameters(_network(resolve_width(model, vocab_size, block_size), vocab_size, block_size))
+    total, _ = count_parameters(build_empty(model, vocab_size, block_size))
     if total > MOST_PARAMETERS:
         raise ValueError(f"`model` has {total:,} parameters, more than {MOST_PARAMETERS:,}: no machine holds it.")
 
@@ -179,15 +190,28 @@ def freeze_biases(network: GPT2LMHeadModel) -> None:
             parameter.requires_grad_(False)
 
 
-def count_parameters(network: PreTrainedModel) -> tuple[int, int]:
-    """`num_parameters` (all that are trained, tied ones once) and `num_parameters_without_positions`, learned ones."""
+def count_parameters(network: PreTrainedModel, rank: int | None = None) -> tuple[int, int]:
+    """`num_parameters` (all that are trained, tied ones once) and `num_parameters_without_positions`, learned ones.
+
+    Args:
+        network: The model.
+        rank: What its token embedding is held to: of V x D numbers, rank (V + D - rank) can be chosen freely.
+    """
     total = sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
-    positions = [
+    embedding_VD = network.get_input_embeddings().weight
+    if rank and embedding_VD.requires_grad:
+        total -= embedding_VD.numel() - rank * (sum(embedding_VD.shape) - rank)
+    positions = learned_positions(network)
+    return total, total - sum(weight.numel() for weight in positions if weight.requires_grad)
+
+
+def learned_positions(network: PreTrainedModel) -> list[torch.nn.Parameter]:
+    """The matrices with a row a position; none where positions are rotary, or there are none."""
+    return [
         module.weight
         for name, module in network.named_modules()
         if isinstance(module, torch.nn.Embedding) and re.search(r"(pos|wpe)[^.]*$", name)
     ]
-    return total, total - sum(weight.numel() for weight in positions if weight.requires_grad)
 
 
 def sizes_of(network: PreTrainedModel) -> dict[str, int]:

@@ -2,10 +2,12 @@
 
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 from dataset_builders import Task, demanded_bits, load_task
 from dataset_builders.building import shorten
 
+from ..config.embeddings import EmbeddingsConfig
 from ..config.experiment import ExperimentConfig
 from ..config.model_keys import LADDERS_TYPE
 from ..data.run_checks import TaskSizes, check_run, sizes_of_task
@@ -18,8 +20,8 @@ def check_tasks(runs: Sequence[ExperimentConfig]) -> None:
     """Loads the task of every run, and checks that the run fits it.
 
     Raises:
-        ValueError: A task cannot be loaded, a run does not fit it (see `check_run`), or there is no such model, or
-            no such number of parameters with its alphabet.
+        ValueError: A task cannot be loaded, a run does not fit it (see `check_run`), there is no such model, or no
+            such number of parameters with its alphabet, or its initial weights cannot be had.
     """
     sizes: dict[str, TaskSizes] = {}
     for run in runs:
@@ -35,6 +37,27 @@ def check_tasks(runs: Sequence[ExperimentConfig]) -> None:
             from ..models.build import check_buildable
 
             check_buildable(run.model, len(sizes[identity].alphabet), run.block_size)
+        is_known_by_digest = run.source and run.source.folder is None
+        if (run.source or run.embeddings != EmbeddingsConfig()) and not is_known_by_digest:
+            from ..models.start import check_initial_weights
+
+            alphabet = "".join(sorted(sizes[identity].alphabet))
+            check_initial_weights(run.model, run.embeddings, run.start_from, alphabet, run.block_size)
+
+
+def check_sources(to_do: Sequence[ExperimentConfig], output: Path) -> None:
+    """Checks that the weights are here from which runs begin that have no checkpoint to go on from.
+
+    Raises:
+        ValueError: They are known by their digest alone.
+    """
+    for run in to_do:
+        is_begun = any((output / run.run_id).glob("checkpoint-*"))
+        if run.source and run.source.folder is None and not is_begun:
+            raise ValueError(
+                f"{run.run_id} is to begin from {run.source}, and has no checkpoint to go on from: name the folder "
+                "that has these weights."
+            )
 
 
 def _warn(task: Task, path: str) -> None:

@@ -1,4 +1,4 @@
-"""What a run does beside its steps: whole checkpoints, kept weights, progress, and its early end."""
+"""What a run does beside its steps: whole checkpoints, kept weights, progress, a rank held, and its early end."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from ..config.experiment import StopWhen
+from ..config.stop_when import StopWhen
+from ..models.start import reduce_rank
 from ..runs.folder import RunFolder
 from ..runs.session import Progress
 
@@ -50,3 +51,16 @@ class Stopper(TrainerCallback):
         if self.stop_when and self.stop_when.holds(self.curve):
             control.should_training_stop = True
             control.should_save = False  # a run resumed from here would not know that it is at its end
+
+
+class RankHolder(TrainerCallback):
+    """Holds the token embedding to a rank: after each step it is replaced by the nearest matrix that has it."""
+
+    def __init__(self, embedding_VD: torch.nn.Parameter, rank: int | None):
+        self.embedding_VD, self.rank = embedding_VD, rank
+
+    def on_optimizer_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if self.rank and self.embedding_VD.requires_grad:
+            reduce_rank(self.embedding_VD, self.rank)

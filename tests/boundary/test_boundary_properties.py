@@ -24,6 +24,8 @@ CONFIGS = (
     RUN | {"model": {"num_parameters": 5_000}, "curriculum": "rule_first", "warmup_ratio": 0.1, "model_seed": 7},
     RUN | {"batches": "lines", "lines_per_row": 2, "cut_in_front": True, "random_offset": True, "asked_after": 2},
     RUN | {"model": LLAMA},
+    RUN | {"embeddings": {"init": "line", "rank": 2}, "model": {"name": "n14", "initializer_range": 0.1}},
+    RUN | {"start_from": "sha256:0123456789abcdef", "model": {"name": "n14", "tie_word_embeddings": False}},
 )
 STUDIES = (
     {"description": "What it asks.", "settings": CONFIGS[0], "seeds": {"model_seed+data_seed": 2, "split_seed": 2}},
@@ -34,6 +36,7 @@ KEYS = st.sampled_from(
     (
         *("steps", "seeds", "task", "task.path", "task.parameters.path", "task.parameters.withheld_pairs", "model"),
         *("model.name", "model.n_embd", "model.dropout", "learning_rate", "keep_checkpoints", "arm", "model.name.x"),
+        *("embeddings", "embeddings.init", "embeddings.rank", "start_from", "model.initializer_range"),
     )
 )
 YAML_TEXTS = st.text(alphabet="ab01:-[]{},&*!|>'\"?#%@`\n .e+<~é\t", max_size=60)

@@ -156,7 +156,10 @@ def test_a_stopped_run_ends_as_one_that_was_not(shape, tmp_path):
             {"model_type": "llama", "n_embd": 8, "vocab_size": 3},
             "`model.vocab_size` (=3) is decided by alphabet, block",
         ),
-        ({"model_type": "llama", "n_embd": 8, "tie_word_embeddings": False}, "leave it out"),
+        (
+            {"model_type": "llama", "n_embd": 8, "tie_word_embeddings": 2},
+            "`model.tie_word_embeddings` (=2): input should",
+        ),
         ({"model_type": "gptj", "n_embd": 8, "n_positions": 3}, "`model.n_positions` is no key of gptj"),
         ({"model_type": "mamba", "n_embd": 8, "n_head": 2}, "`model.n_head` is no key of mamba"),
         (

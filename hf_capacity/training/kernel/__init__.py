@@ -25,7 +25,8 @@ class FusedLoss:
     """The loss of one model over windows, and its gradients.
 
     Args:
-        model: A rung of the ladder on the CPU, without dropout; its biases are zero and frozen.
+        model: A rung of the ladder on the CPU, without dropout; its biases are zero and frozen. Its head may be tied
+            or not, and weights that are frozen when it comes here stay without a gradient.
 
     Raises:
         KernelFault: The kernel cannot be built here.
@@ -41,15 +42,13 @@ class FusedLoss:
             attention, mlp = layer.attn, layer.mlp
             self.parameters += [layer.ln_1.weight, attention.c_attn.weight, attention.c_proj.weight]
             self.parameters += [layer.ln_2.weight, mlp.c_fc.weight, mlp.c_proj.weight]
-        self.parameters.append(body.ln_f.weight)
-        sizes = [parameter.numel() for parameter in self.parameters]
-        self.flat_gradient = torch.zeros(sum(sizes))
-        gradients = [
-            part.view_as(parameter)
-            for part, parameter in zip(self.flat_gradient.split(sizes), self.parameters, strict=True)
-        ]
-        self.trained = list(zip(self.parameters, gradients, strict=True))
-        self.gradient_addresses = _addresses(gradients)
+        self.parameters += [body.ln_f.weight, model.lm_head.weight]
+        sizes = {parameter: parameter.numel() for parameter in self.parameters}  # a tied head is there once
+        self.flat_gradient = torch.zeros(sum(sizes.values()))
+        parts = dict(zip(sizes, self.flat_gradient.split(list(sizes.values())), strict=True))
+        gradients = {parameter: part.view_as(parameter) for parameter, part in parts.items()}
+        self.trained = [pair for pair in gradients.items() if pair[0].requires_grad]
+        self.gradient_addresses = _addresses([gradients[parameter] for parameter in self.parameters])
 
     def __call__(self, windows_WT: torch.Tensor, repeats_W: torch.Tensor | None = None) -> float:
         """Mean cross-entropy in nats over all targets of all windows.
@@ -73,7 +72,7 @@ class FusedLoss:
         repeats_W: torch.Tensor | None = None,
         offsets_W: torch.Tensor | None = None,
     ) -> float:
-        """The same, and every parameter's `grad` is set to its gradient (nothing is added up).
+        """The same, and the `grad` of every trained parameter is set to its gradient (nothing is added up).
 
         Args:
             windows_WT: As above.

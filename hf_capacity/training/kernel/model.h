@@ -16,7 +16,8 @@ struct Shape {
 };
 
 // Weights, and gradients, to which is added: wte, wpe, of each layer ln_1, c_attn, attn.c_proj, ln_2, c_fc,
-// mlp.c_proj, then ln_f, in the layout of GPT2LMHeadModel. No gradients given: none are taken.
+// mlp.c_proj, then ln_f and the head, which may be wte again, in the layout of GPT2LMHeadModel. No gradients given: none
+// are taken.
 struct Parameters {
     const float* const* weights;
     float* const* gradients;
@@ -171,9 +172,9 @@ class Model {
     static thread_local std::vector<Lanes> memory;
 
     Linear unembedding() const {
-        const long last = 2 + 6 * shape.layers;
-        return Linear(shape.width, shape.vocabulary, {parameters.weights[0], 1, shape.width}, parameters.gradient(0),
-                      parameters.weights[last], parameters.gradient(last));
+        const long gain = 2 + 6 * shape.layers, head = gain + 1;
+        return Linear(shape.width, shape.vocabulary, {parameters.weights[head], 1, shape.width},
+                      parameters.gradient(head), parameters.weights[gain], parameters.gradient(gain));
     }
 
     long rows_in_all() const {
