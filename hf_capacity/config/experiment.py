@@ -123,6 +123,8 @@ class ExperimentConfig:
         random_offset: Whether a row begins at a random one of the positions from which on the block holds it (SHAPE,
             Kiyono et al. 2021, arXiv 2109.05644), not at the first.
         replacement: Whether each line is drawn from all of them, not from those that are left of an epoch.
+        loss_on: What of whole lines is to be predicted: all of their `text`, or their `answers` alone, each with its
+            end mark.
         asked_after: What stands before a question: `nothing`, as in the paper, a `newline`, or so many whole lines
             of the training text. Unless given, nothing for windows and a newline for lines.
         embeddings: Interventions on the token embedding: a mapping of `EmbeddingsConfig`'s fields.
@@ -160,6 +162,7 @@ class ExperimentConfig:
     cut_in_front: Flag = left_out_at(False)
     random_offset: Flag = left_out_at(False)
     replacement: Flag = left_out_at(False)
+    loss_on: Literal["text", "answers"] = left_out_at("text")
     asked_after: AskedAfter = left_out_at(None)
     embeddings: EmbeddingsConfig = left_out_at(EmbeddingsConfig())
     start_from: StartFrom | None = left_out_at(None)
