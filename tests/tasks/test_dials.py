@@ -93,6 +93,8 @@ def test_impossible_dials_are_refused(arguments, parameters, message):
         (["arithmetic", "random"], {"digits": 3, "num_lines": 1_000_000, "num_questions": 1_000}),
         (["arithmetic", "reversed_addition"], {"digits": 7, "num_lines": 1_000_000}),
         (["arithmetic", "mod_division"], {"modulus": 1427}),
+        (["arithmetic", "plain_addition"], {"digits": 5, "num_lines": 1_000_000, "label_noise": 0.3}),
+        (["arithmetic", "plain_addition"], {"digits": 5, "num_lines": 1_000_000, "shuffled_answers": True}),
         (["facts"], {"num_keys": 100_000, "num_attributes": 10, "num_values": 100}),
         (["random_strings", "morris_s4"], {"num_strings": 1_000_000}),
         (["random_strings"], {"num_strings": 1_000_000, "length": 64, "num_symbols": 2048}),
