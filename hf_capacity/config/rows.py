@@ -14,6 +14,7 @@ LINE_KEYS = {
     "random_offset": False,
     "replacement": False,
     "loss_on": "text",
+    "exposures": None,
 }
 
 
