@@ -8,9 +8,12 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from dataset_builders.building import (
     MOST_LINES,
+    Demand,
     QuestionBuilder,
     Splits,
     check_whole_number,
@@ -19,7 +22,8 @@ from dataset_builders.building import (
 )
 
 from .config import CONFIGS, ArithmeticConfig
-from .equations import Equations
+from .equations import KINDS, Equations
+from .labels import bits_of_the_order, labels_of
 from .splits import operands_read, rotation, withheld_rule
 
 
@@ -44,30 +48,55 @@ class Arithmetic(QuestionBuilder):
 
     @staticmethod
     def tables(config: ArithmeticConfig) -> Splits:
-        equations, seed = Equations(config), config.split_seed
-        is_withheld = withheld_rule(config, equations)
+        equations = Equations(config)
+        lines_3E, withheld_3E = _both_sides(config, equations)
+        train = equations.table(lines_3E, seen=True, labels=labels_of(config, equations, lines_3E))
+        if config.shuffled_answers:
+            withheld_3E = withheld_3E[:, :0]  # no line says what they would be answered
+        asked = pa.concat_tables([train[: config.num_questions], equations.table(withheld_3E, seen=False)])
+        in_order = np.lexsort(np.hstack([lines_3E[:, : config.num_questions], withheld_3E])[::-1])
+        return {"train": train, "questions": asked.take(pa.array(in_order))}
 
-        def are_on_one_side(a: np.ndarray, b: np.ndarray, operation: np.ndarray, withheld: bool) -> np.ndarray:
-            return equations.exist(b, operation) & (is_withheld(a, b) == withheld)
-
-        _check_numbers(config, equations)
-        to_read, to_ask = (partial(are_on_one_side, withheld=withheld) for withheld in (False, True))
-        limit = operands_read(config, equations)
-        lines_3E = _drawn(equations, to_read, limit, config.num_lines, f"lines-{seed}")
-        withheld_3E = _drawn(equations, to_ask, equations.num_operands, config.num_questions, f"questions-{seed}")
-        num_lines, num_withheld = lines_3E.shape[1], withheld_3E.shape[1]
-        _check_found(config, equations, num_lines, num_withheld)
-        asked_3E = np.hstack([lines_3E[:, : config.num_questions], withheld_3E])
-        order = np.lexsort(asked_3E[::-1])
-        is_seen = np.arange(len(order)) < len(order) - num_withheld
-        return {
-            "train": equations.table(lines_3E, seen=np.ones(num_lines, bool)),
-            "questions": equations.table(asked_3E[:, order], seen=is_seen[order]),
-        }
+    @staticmethod
+    def demand(config: ArithmeticConfig) -> Demand | None:
+        if not config.shuffled_answers:
+            return None
+        equations = Equations(config)
+        lines_3E, _ = _both_sides(config, equations)
+        labels, operation = labels_of(config, equations, lines_3E), lines_3E[2]
+        answers = equations.table(lines_3E, seen=True, labels=labels)["answer"]
+        bits, num_lines = bits_of_the_order(labels, operation), len(operation)
+        return Demand(
+            estimator="shuffled answers",
+            bits=bits,
+            num_items=num_lines,
+            bits_per_item=bits / num_lines,
+            num_scored_tokens=pc.sum(pc.utf8_length(answers)).as_py() + num_lines,
+            scored="answer and end",  # an answer may begin like a longer one
+            kinds=tuple(f"{labels.change} {KINDS[sign]}" for sign in equations.operations),
+            alphabet="".join(sorted(set("".join(pc.unique(answers).to_pylist())))),
+            source="Song & Ye (2026), arXiv 2605.09724",
+        )
 
     @staticmethod
     def rotation(config: ArithmeticConfig) -> int | None:
         return rotation(config)
+
+
+def _both_sides(config: ArithmeticConfig, equations: Equations) -> tuple[np.ndarray, np.ndarray]:
+    """The equations that are read, in their order, and those that are withheld and asked: columns, (3, E)."""
+    is_withheld = withheld_rule(config, equations)
+
+    def are_on_one_side(a: np.ndarray, b: np.ndarray, operation: np.ndarray, withheld: bool) -> np.ndarray:
+        return equations.exist(b, operation) & (is_withheld(a, b) == withheld)
+
+    _check_numbers(config, equations)
+    to_read, to_ask = (partial(are_on_one_side, withheld=withheld) for withheld in (False, True))
+    limit, seed = operands_read(config, equations), config.split_seed
+    lines_3E = _drawn(equations, to_read, limit, config.num_lines, f"lines-{seed}")
+    withheld_3E = _drawn(equations, to_ask, equations.num_operands, config.num_questions, f"questions-{seed}")
+    _check_found(config, equations, lines_3E.shape[1], withheld_3E.shape[1])
+    return lines_3E, withheld_3E
 
 
 def _drawn(equations: Equations, are_wanted: Wanted, limit: int, number: int | None, seed: str) -> np.ndarray:

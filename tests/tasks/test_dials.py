@@ -92,6 +92,14 @@ def _own_cache(cache):
         (["facts"], {"num_drawings": 100_000}, "from 1 to 66,666, 10,000,000 lines in all; got 100000"),
         (["facts"], {"num_drawings": 2, "num_questions": 5}, "leave it or `num_drawings` out"),
         (["facts"], {"num_drawings": 2}, "asks nothing: mix it with one that asks something"),
+        *[
+            (["facts"], {"zipf": exponent}, "`zipf` must be an exponent above 0, such as 1.0; got")
+            for exponent in (0, -1.0, "1", True, float("nan"), float("inf"))
+        ],
+        (["facts"], {"zipf": 3.3}, r"`zipf` \(=3.3\) gives 150 facts more than 10,000,000 lines in all: lower it"),
+        (["facts"], {"zipf": 1e300}, "facts more than 10,000,000 lines in all: lower it, or take fewer facts"),
+        (["facts"], {"zipf": 1, "num_keys": 1_000_000}, "3,000,000 facts more than 10,000,000 lines in all"),
+        (["facts"], {"zipf": 1.0, "num_drawings": 2}, "`zipf` is for facts that have one value: leave it or"),
         # Two hops
         (["two_hop_facts"], {"num_keys": 1}, "`num_keys` must be a whole number from 2 to 9,150,625, so many"),
         (["two_hop_facts"], {"num_relations": 11}, "from 1 to 10, so many have a word; got 11"),
@@ -148,7 +156,10 @@ def test_impossible_dials_are_refused(arguments, parameters, message):
         (["arithmetic", "reversed_addition"], {"digits": 7, "num_lines": 1_000_000}),
         (["arithmetic", "ten_digit_addition"], {"num_lines": 1_000_000}),
         (["arithmetic", "mod_division"], {"modulus": 1427}),
+        (["arithmetic", "plain_addition"], {"digits": 5, "num_lines": 1_000_000, "label_noise": 0.3}),
+        (["arithmetic", "plain_addition"], {"digits": 5, "num_lines": 1_000_000, "shuffled_answers": True}),
         (["facts"], {"num_keys": 100_000, "num_attributes": 10, "num_values": 100}),
+        (["facts"], {"num_keys": 30_000, "num_attributes": 3, "zipf": 1.0}),
         (["two_hop_facts"], {"num_keys": 140_000, "num_relations": 2, "num_attributes": 2, "num_questions": 1_000}),
         (["copy"], {"num_letters": 26, "shortest": 6, "longest": 12, "num_strings": 160_000}),
         (["associative_recall", "mqar"], {"num_lines": 1_000_000}),
