@@ -115,9 +115,9 @@ def demanded_bits(
         path, name, split_seed, **parameters: As for [`load_task`].
 
     Returns:
-        [`Demand`], or None where the entropy is not known by construction: for `arithmetic`, `capitals`, what comes
-        from elsewhere, and mixtures. A mixture in which that of exactly one part is known has that part's, whose lines
-        alone are to be scored.
+        [`Demand`], or None where the entropy is not known by construction: for `arithmetic` unless its answers are
+        shuffled, `capitals`, what comes from elsewhere, and mixtures. A mixture in which that of exactly one part is
+        known has that part's, whose lines alone are to be scored.
 
     Raises:
         `ValueError`: if there is no such config or parameter, or if a parameter that counts has an impossible value.

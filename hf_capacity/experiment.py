@@ -87,9 +87,9 @@ def train(
     step = choose_step(config, model, device, num_processes)
     share = {"rank": run.args.process_index, "world_size": num_processes}
     batches = build_batches(task, tokenizer, config, device, distinct=step.implementation == "fused", **share)
-    measurement = Measurement(task, tokenizer, model, step.loss, batches.windows_WT)
+    measurement = Measurement(task, tokenizer, model, step.loss, batches.every_row)
     save = partial(save_model, model=model, tokenizer=tokenizer, task=task)
-    run.resume(task, model, step.kernel_version(batches.windows_WT))
+    run.resume(task, model, step.kernel_version(**batches.every_row))
     if run.checkpoint is None:
         set_initial_weights(model, config.embeddings, config.start_from, tokenizer.get_vocab())
     trainer = CapacityTrainer(

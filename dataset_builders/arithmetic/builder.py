@@ -8,9 +8,12 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from dataset_builders.building import (
     MOST_LINES,
+    Demand,
     QuestionBuilder,
     Splits,
     check_whole_number,
@@ -19,7 +22,8 @@ from dataset_builders.building import (
 )
 
 from .config import CONFIGS, ArithmeticConfig
-from .equations import Equations
+from .equations import KINDS, Equations
+from .labels import bits_of_the_order, labels_of
 from .splits import operands_read, rotation, withheld_rule
 
 
@@ -42,28 +46,56 @@ class Arithmetic(QuestionBuilder):
 
     @staticmethod
     def tables(config: ArithmeticConfig) -> Splits:
-        equations, seed = Equations(config), config.split_seed
-        is_withheld = withheld_rule(config, equations)
+        equations = Equations(config)
+        lines, withheld = _both_sides(config, equations)
+        train = equations.table(lines, seen=True, labels=labels_of(config, equations, lines))
+        if config.shuffled_answers:
+            withheld = withheld[:0]  # no line says what they would be answered
+        asked = pa.concat_tables([train[: config.num_questions], equations.table(withheld, seen=False)])
+        in_order = np.argsort(np.concatenate([lines[: config.num_questions], withheld]))
+        return {"train": train, "questions": asked.take(pa.array(in_order))}
 
-        def are_on_one_side(numbers: np.ndarray, withheld: bool) -> np.ndarray:
-            a, b, operation = equations.parts(numbers)
-            return equations.exist(b, operation) & (is_withheld(a, b) == withheld)
-
-        _check_numbers(config, equations)
-        to_read, to_ask = (partial(are_on_one_side, withheld=withheld) for withheld in (False, True))
-        limit = operands_read(config, equations)
-        lines = _drawn(equations, to_read, limit, config.num_lines, f"lines-{seed}")
-        withheld = _drawn(equations, to_ask, equations.num_operands, config.num_questions, f"questions-{seed}")
-        _check_found(config, equations, lines, withheld)
-        asked = np.sort(np.concatenate([lines[: config.num_questions], withheld]))
-        return {
-            "train": equations.table(lines, seen=np.ones(len(lines), bool)),
-            "questions": equations.table(asked, seen=np.isin(asked, lines)),
-        }
+    @staticmethod
+    def demand(config: ArithmeticConfig) -> Demand | None:
+        if not config.shuffled_answers:
+            return None
+        equations = Equations(config)
+        lines, _ = _both_sides(config, equations)
+        labels, operation = labels_of(config, equations, lines), equations.parts(lines)[2]
+        answers = equations.table(lines, seen=True, labels=labels)["answer"]
+        bits = bits_of_the_order(labels, operation)
+        return Demand(
+            estimator="shuffled answers",
+            bits=bits,
+            num_items=len(lines),
+            bits_per_item=bits / len(lines),
+            num_scored_tokens=pc.sum(pc.utf8_length(answers)).as_py() + len(lines),
+            scored="answer and end",  # an answer may begin like a longer one
+            kinds=tuple(f"{labels.change} {KINDS[sign]}" for sign in equations.operations),
+            alphabet="".join(sorted(set("".join(pc.unique(answers).to_pylist())))),
+            source="Song & Ye (2026), arXiv 2605.09724",
+        )
 
     @staticmethod
     def rotation(config: ArithmeticConfig) -> int | None:
         return rotation(config)
+
+
+def _both_sides(config: ArithmeticConfig, equations: Equations) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers of the equations that are read, in their order, and of those that are withheld and asked."""
+    is_withheld = withheld_rule(config, equations)
+
+    def are_on_one_side(numbers: np.ndarray, withheld: bool) -> np.ndarray:
+        a, b, operation = equations.parts(numbers)
+        return equations.exist(b, operation) & (is_withheld(a, b) == withheld)
+
+    _check_numbers(config, equations)
+    to_read, to_ask = (partial(are_on_one_side, withheld=withheld) for withheld in (False, True))
+    limit, seed = operands_read(config, equations), config.split_seed
+    lines = _drawn(equations, to_read, limit, config.num_lines, f"lines-{seed}")
+    withheld = _drawn(equations, to_ask, equations.num_operands, config.num_questions, f"questions-{seed}")
+    _check_found(config, equations, lines, withheld)
+    return lines, withheld
 
 
 def _drawn(equations: Equations, are_wanted: Wanted, limit: int, number: int | None, seed: str) -> np.ndarray:

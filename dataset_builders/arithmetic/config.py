@@ -21,6 +21,12 @@ class ArithmeticConfig(QuestionConfig):
             Whether operands have as many digits as the largest, and answers as many as the largest result.
         reversed_answer (`bool`, defaults to `False`):
             Whether answers begin with their last digit; a minus sign stays in front.
+        label_noise (`float`, defaults to 0.0):
+            The share of the lines that are read whose answer is replaced by another one that lines of their operation
+            have, drawn by `split_seed`. Such a line is a fact, and its kind is, say, `corrupted addition`.
+        shuffled_answers (`bool`, defaults to `False`):
+            Whether the answers of the lines that are read are shuffled within each operation, by `split_seed`: the
+            twin with no rule to be found, and nothing to extrapolate to. Its kinds are, say, `shuffled addition`.
         withheld_split (`str`, defaults to `"pairs"`):
             What is asked but never read. `pairs`: unordered operand pairs, {a, b} standing for a and b in both orders
             and under all operations; `random`: a fraction of all such pairs; `operand`: all pairs that have one
@@ -57,6 +63,8 @@ class ArithmeticConfig(QuestionConfig):
     notation: str = "digits"
     zero_padded: bool = False
     reversed_answer: bool = False
+    label_noise: float = 0.0
+    shuffled_answers: bool = False
     withheld_split: str = "pairs"
     withheld_pairs: tuple | None = None
     drawn_pairs: int | None = None

@@ -1,6 +1,7 @@
 """The table of all equations of a config: which there are, what they come to, and how they are written."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +25,20 @@ KINDS = {"+": "addition", "-": "subtraction", "*": "multiplication", "/": "divis
 MOST_DIGITS = 7
 # Operands and answers as they are written, and the length of the longest line.
 Written = tuple[list[pa.Array], pa.Array, int]
+
+
+class Labels(NamedTuple):
+    """What lines answer.
+
+    Args:
+        results: The whole numbers, shape (lines,).
+        is_changed: Whether a line's need not be what its equation comes to, so that it can only be known.
+        change: What has been done to these, as their `kind` has it.
+    """
+
+    results: np.ndarray
+    is_changed: np.ndarray
+    change: str
 
 
 class Equations:
@@ -63,19 +78,22 @@ class Equations:
             results[chosen] = x + y if sign == "+" else x - y if sign == "-" else x * y
         return results % self.modulus if self.modulus else results
 
-    def table(self, numbers: np.ndarray, seen: np.ndarray) -> pa.Table:
+    def table(self, numbers: np.ndarray, *, seen: bool, labels: Labels | None = None) -> pa.Table:
         """The equations with these numbers as questions: the prompt `<5+3=`, the answer `8`, closed by `>`.
 
-        Lines are padded with spaces to the length that the longest operands and the longest answer need together, and
-        end in a newline.
+        They are answered by `labels`, or by what they come to. Lines are padded with spaces to the length that the
+        longest operands and the longest answer need together, and end in a newline.
         """
         a, b, operation = self.parts(numbers)
+        if labels is None:
+            labels = Labels(self.results(a, b, operation), np.zeros(len(numbers), bool), "")
         if self.config.notation == "symbols":
-            operands, answers, line_length = self._in_symbols(a, b, operation)
+            operands, answers, line_length = self._in_symbols(a, b, labels.results)
         else:
-            operands, answers, line_length = self._in_digits(a, b, operation)
-        operation = pa.array(operation)
+            operands, answers, line_length = self._in_digits(a, b, operation, labels.results)
+        operation, is_changed = pa.array(operation), pa.array(labels.is_changed)
         signs = pa.array(self.operations).take(operation)
+        kinds = pa.array([KINDS[sign] for sign in self.operations]).take(operation)
         prompts = pc.binary_join_element_wise("<", operands[0], signs, operands[1], "=", "")
         lines = pc.binary_join_element_wise(prompts, answers, ">", "")
         return question_table(
@@ -83,19 +101,18 @@ class Equations:
             prompt=prompts,
             answer=answers,
             end=">",
-            kind=pa.array([KINDS[sign] for sign in self.operations]).take(operation),
-            ability="rule",
+            kind=pc.if_else(is_changed, pc.binary_join_element_wise(labels.change, kinds, " "), kinds),
+            ability=pc.if_else(is_changed, "fact", "rule"),
             seen=seen,
         )
 
-    def _in_symbols(self, a: np.ndarray, b: np.ndarray, operation: np.ndarray) -> Written:
-        written = [spelled_in_symbols(values[:, None]) for values in (a, b, self.results(a, b, operation))]
+    def _in_symbols(self, a: np.ndarray, b: np.ndarray, results: np.ndarray) -> Written:
+        written = [spelled_in_symbols(values[:, None]) for values in (a, b, results)]
         return written[:2], written[2], len("<a+b=c>")
 
-    def _in_digits(self, a: np.ndarray, b: np.ndarray, operation: np.ndarray) -> Written:
+    def _in_digits(self, a: np.ndarray, b: np.ndarray, operation: np.ndarray, results: np.ndarray) -> Written:
         most = {"+": self.num_digits + 1, "-": self.num_digits, "*": 2 * self.num_digits}
         most_digits = [self.num_digits if self.modulus else most[sign] for sign in self.operations]
-        results = self.results(a, b, operation)
         operands = [self._digits(values, np.full_like(values, self.num_digits)) for values in (a, b)]
         answers = self._digits(np.abs(results), np.array(most_digits)[operation])
         if self.config.reversed_answer:

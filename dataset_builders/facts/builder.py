@@ -21,6 +21,7 @@ from dataset_builders.building import (
     drawn_integers,
     drawn_order,
     question_table,
+    shorten,
 )
 
 
@@ -53,9 +54,13 @@ class FactsConfig(QuestionConfig):
         num_drawings (`int`, *optional*):
             How often the facts are written, each time with values drawn anew, so that there is nothing to know and
             nothing is asked: noise in the same lines and letters. Left out, each fact has one value.
+        zipf (`float`, *optional*):
+            The exponent of a frequency tail: of F facts the r-th has (F / r) ** `zipf` lines, to the nearest whole
+            number, so that the rarest has one. Its kind is then how many lines it has, in octaves (`4-7 lines`). The
+            text has each fact once before any comes again. Left out, each fact has one line.
         split_seed (`int`, defaults to 1337):
-            Draws the value of every fact, independently; which of them are asked; and the order of the lines. Who the
-            people are does not depend on it: those of a smaller N are the first of a larger one.
+            Draws the value of every fact, independently; which of them are asked; how often each comes; and the order
+            of the lines. Who the people are does not depend on it: those of a smaller N are the first of a larger one.
     """
 
     num_keys: int = 50
@@ -63,6 +68,7 @@ class FactsConfig(QuestionConfig):
     num_values: int = 10
     num_questions: int | None = None
     num_drawings: int | None = None
+    zipf: float | None = None
 
 
 class Facts(QuestionBuilder):
@@ -91,13 +97,16 @@ class Facts(QuestionBuilder):
             prompt=prompts,
             answer=answers,
             end="\n",
-            kind=attributes,
+            kind=attributes if config.zipf is None else _octaves(_counts(config)),
             ability="fact",
             seen=True,
         )
         num_questions = 0 if config.num_drawings else config.num_questions
         asked = np.sort(drawn_order(num_facts, f"questions-{seed}")[:num_questions])
         lines = drawn_order(num_lines, f"lines-{seed}")
+        if config.zipf is not None:
+            again = np.repeat(np.arange(num_facts), _counts(config) - 1)
+            lines = np.concatenate([lines, again[drawn_order(len(again), f"again-{seed}")]])
         return {"train": facts.take(pa.array(lines)), "questions": facts.take(pa.array(asked))}
 
     @staticmethod
@@ -113,10 +122,30 @@ class Facts(QuestionBuilder):
             bits_per_item=bits_per_fact,
             num_scored_tokens=num_facts * len(VALUE_SYLLABLES[0]) * _syllables_of_values(config),
             scored="answer",
-            kinds=ATTRIBUTES[: config.num_attributes],
+            kinds=_kinds(config),
             alphabet="".join(sorted(set("".join(VALUE_SYLLABLES)))),
             source="Allen-Zhu & Li (2024), arXiv 2404.05405",
         )
+
+
+def _counts(config: FactsConfig) -> np.ndarray:
+    """How many lines each fact has, by a frequency tail: shape (facts,)."""
+    num_facts = config.num_keys * config.num_attributes
+    rank = 1 + np.argsort(drawn_order(num_facts, f"frequencies-{config.split_seed}"))
+    return np.rint((num_facts / rank) ** config.zipf).astype(np.int64)
+
+
+def _octaves(counts: np.ndarray) -> pa.Array:
+    """What facts with so many lines are called: `1 line`, `2-3 lines`, `4-7 lines` and so on."""
+    octave = np.frexp(counts)[1] - 1
+    names = ["1 line", *(f"{2**power}-{2 ** (power + 1) - 1} lines" for power in range(1, octave.max() + 1))]
+    return pa.array(names).take(pa.array(octave))
+
+
+def _kinds(config: FactsConfig) -> tuple[str, ...]:
+    if config.zipf is None:
+        return ATTRIBUTES[: config.num_attributes]
+    return tuple(_octaves(np.unique(_counts(config))).unique().to_pylist())
 
 
 def _names(number: int) -> pa.Array:
@@ -167,3 +196,18 @@ def _check(config: FactsConfig) -> None:
             raise ValueError("`num_questions` is for facts that have one value: leave it or `num_drawings` out.")
     if config.num_questions is not None:
         check_whole_number("num_questions", config.num_questions, 1, num_facts, ", the number of facts")
+    if config.zipf is not None:
+        _check_tail(config, num_facts)
+
+
+def _check_tail(config: FactsConfig, num_facts: int) -> None:
+    if type(config.zipf) not in (int, float) or not 0 < config.zipf < math.inf:
+        raise ValueError(f"`zipf` must be an exponent above 0, such as 1.0; got {shorten(config.zipf)}.")
+    if config.num_drawings is not None:
+        raise ValueError("`zipf` is for facts that have one value: leave it or `num_drawings` out.")
+    # First the most frequent fact alone: beyond that the sum might not be a number.
+    if config.zipf * math.log(num_facts) > math.log(MOST_LINES) or _counts(config).sum() > MOST_LINES:
+        raise ValueError(
+            f"`zipf` (={config.zipf}) gives {num_facts:,} facts more than {MOST_LINES:,} lines in all: lower it, or "
+            "take fewer facts."
+        )

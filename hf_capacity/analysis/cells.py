@@ -259,7 +259,9 @@ def _title(group: "Cell | Ladder") -> str:
 
 
 def _settings(record: Record) -> dict[str, Any]:
-    settings = {key: value for key, value in flatten(record["config"]) if key not in SEEDS}
+    # Where a run was planned by exposures, its steps follow from them.
+    left_out = {*SEEDS, *(["steps"] if "exposures" in record["config"] else [])}
+    settings = {key: value for key, value in flatten(record["config"]) if key not in left_out}
     return settings | ({"run": "stopped early" if _stopped_early(record) else "in full"} if _may_stop(record) else {})
 
 

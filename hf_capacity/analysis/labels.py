@@ -15,6 +15,7 @@ WORDS = {
     "cut_in_front": "cut in front",
     "random_offset": "at random offsets",
     "replacement": "drawn with replacement",
+    "loss_on": "loss on {}",
 }
 ASKED_AFTER = {"nothing": "nothing", "newline": "a newline"}
 

@@ -14,6 +14,7 @@ from pydantic.dataclasses import dataclass
 from ..boundary.reading import check_plain, quote
 from ..boundary.shown import hide_secrets
 from .embeddings import EmbeddingsConfig, StartFrom, check_embeddings
+from .exposures import check_steps
 from .model import STRICT, Flag, ModelConfig, Number, PositiveInt, as_whole_number, left_out_at
 from .rows import as_asked_after, check_rows
 from .sources import Source
@@ -28,6 +29,7 @@ SEEDS = ("model_seed", "data_seed", "split_seed")
 Seed = Annotated[int, BeforeValidator(as_whole_number), Field(strict=True, ge=0, lt=2**32)]
 Fraction = Annotated[Number, Field(ge=0, le=1)]
 AskedAfter = Annotated[Literal["nothing", "newline"] | int | None, BeforeValidator(as_asked_after)]
+DEFAULT_STEPS = 30_000
 STUDYS_TASKS = ("arithmetic", "capitals", "mixture", "both")
 # What Linux takes for a path.
 LONGEST_PATH = 4_096
@@ -94,7 +96,8 @@ class ExperimentConfig:
             or a `ModelConfig`.
         block_size: Characters in a window, and positions of the model; of whole lines, those that a row can have.
         batch_size: Windows in a batch, or rows of lines, over all processes.
-        steps: Optimiser steps.
+        steps: Optimiser steps; those that `exposures` come to, or 30,000, unless given.
+        exposures: Instead: how often each item is to be read, on average, where all lines are items with known bits.
         eval_steps: Steps between two evaluations; there is one before the first step too.
         save_steps: Steps between two checkpoints to resume from.
         keep_checkpoints: Steps whose weights are kept.
@@ -123,6 +126,8 @@ class ExperimentConfig:
         random_offset: Whether a row begins at a random one of the positions from which on the block holds it (SHAPE,
             Kiyono et al. 2021, arXiv 2109.05644), not at the first.
         replacement: Whether each line is drawn from all of them, not from those that are left of an epoch.
+        loss_on: What of whole lines is to be predicted: all of their `text`, or their `answers` alone, each with its
+            end mark.
         asked_after: What stands before a question: `nothing`, as in the paper, a `newline`, or so many whole lines
             of the training text. Unless given, nothing for windows and a newline for lines.
         embeddings: Interventions on the token embedding: a mapping of `EmbeddingsConfig`'s fields.
@@ -136,7 +141,8 @@ class ExperimentConfig:
     model: ModelConfig
     block_size: PositiveInt
     batch_size: PositiveInt
-    steps: PositiveInt = 30_000
+    steps: PositiveInt | None = None
+    exposures: PositiveInt | None = left_out_at(None)
     eval_steps: PositiveInt = 250
     save_steps: PositiveInt = 1_000
     keep_checkpoints: Annotated[tuple[PositiveInt, ...], Field(max_length=MOST_KEPT)] = ()
@@ -160,6 +166,7 @@ class ExperimentConfig:
     cut_in_front: Flag = left_out_at(False)
     random_offset: Flag = left_out_at(False)
     replacement: Flag = left_out_at(False)
+    loss_on: Literal["text", "answers"] = left_out_at("text")
     asked_after: AskedAfter = left_out_at(None)
     embeddings: EmbeddingsConfig = left_out_at(EmbeddingsConfig())
     start_from: StartFrom | None = left_out_at(None)
@@ -171,6 +178,8 @@ class ExperimentConfig:
 
     @model_validator(mode="after")
     def _schedule_fits(self):
+        check_rows(self)
+        object.__setattr__(self, "steps", check_steps(self, DEFAULT_STEPS))
         if self.min_learning_rate > self.learning_rate:
             raise ValueError(
                 f"`min_learning_rate` (={self.min_learning_rate}) must not exceed "
@@ -188,7 +197,6 @@ class ExperimentConfig:
         late = [step for step in self.keep_checkpoints if step > self.steps]
         if late:
             raise ValueError(f"`keep_checkpoints` (={quote(late)}) must not exceed `steps` (={self.steps}).")
-        check_rows(self)
         check_embeddings(self)
         if self.asked_after == ("newline" if self.batches == "lines" else "nothing"):
             object.__setattr__(self, "asked_after", None)  # the same run has one id
@@ -243,8 +251,12 @@ class ExperimentConfig:
 
 
 def config_digest(settings: dict[str, Any]) -> str:
-    """In which the id of a run ends: of its whole config, as `to_dict` gives it, and the protocol version."""
-    identity = json.dumps([PROTOCOL_VERSION, settings], sort_keys=True)
+    """In which the id of a run ends: of its whole config, as `to_dict` gives it, and the protocol version.
+
+    `exposures` are left out: they do nothing but set `steps`, so that a run has one id whichever of them was given.
+    """
+    done = {key: value for key, value in settings.items() if key != "exposures"}
+    identity = json.dumps([PROTOCOL_VERSION, done], sort_keys=True)
     return hashlib.sha256(identity.encode()).hexdigest()[:8]
 
 

@@ -7,8 +7,15 @@ from .model import MOST, as_whole_number
 from .model_keys import LADDERS_TYPE
 
 
-# What lays out rows of lines, and the value at which it does nothing.
-LINE_KEYS = {"lines_per_row": 1, "cut_in_front": False, "random_offset": False, "replacement": False}
+# What is for rows of lines alone, and the value at which it does nothing.
+LINE_KEYS = {
+    "lines_per_row": 1,
+    "cut_in_front": False,
+    "random_offset": False,
+    "replacement": False,
+    "loss_on": "text",
+    "exposures": None,
+}
 
 
 def as_asked_after(value: Any) -> Any:

@@ -7,17 +7,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.nn.utils.rnn import pad_sequence
+from torch.nn.functional import pad
 from transformers import PreTrainedTokenizerFast
 
 from ..config.experiment import ExperimentConfig
+from .answers import answer_spans
 from .curriculum import Curriculum, ability_of_windows
+from .line_rows import NO_TARGET, line_rows, line_targets, pack_lines
 from .task import Task
 from .tokenizer import encode
 
 
-# Where a row is longer than its line: no target, as `cross_entropy` has it.
-NO_TARGET = -100
 # Batches drawn in a row, of at most so many tokens in all. 128 windows of the paper's sums take 0.15 ms between two
 # steps, whose code drives that of drawing out of the processor's caches, and 0.04 ms among sixteen in a row.
 DRAWN_IN_A_ROW = 16
@@ -59,21 +59,27 @@ class Batches(ABC):
         self.rank, self.world_size, self.first_batch = rank, world_size, first_batch
         self.curriculum = curriculum or Curriculum(None, num_batches, [""] * len(rows_WT))
 
+    @property
+    def every_row(self) -> dict[str, torch.Tensor]:
+        """All rows as one batch, each from its first position on."""
+        return {"windows_WT": self.windows_WT}
+
     @abstractmethod
     def batch(self, step: int) -> dict[str, torch.Tensor]:
         """The batch of `step`: `windows_WT`, (rows, block + 1)."""
 
     @abstractmethod
     def readings(self, num_rows: int) -> float:
-        """How often a character is read by one batch that is drawn from so many rows, on average."""
+        """How often a target is read by one batch that is drawn from so many rows, on average."""
 
     def exposures(self, steps: int) -> float:
         """How often a line of facts, or of the only task, has been read after so many steps, on average."""
         drawn = self.curriculum.batches_with_facts(steps)
         return sum(number * self.readings(len(self.curriculum.pools[pool])) for pool, number in drawn.items())
 
-    def _rows(self, places: np.ndarray) -> torch.Tensor:
-        return self.windows_WT[torch.from_numpy(places).to(self.windows_WT.device)]
+    def _rows(self, places: np.ndarray) -> dict[str, torch.Tensor]:
+        chosen = torch.from_numpy(places).to(self.windows_WT.device)
+        return {name: rows_WT[chosen] for name, rows_WT in self.every_row.items()}
 
     def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
         number = max(1, min(DRAWN_IN_A_ROW, TOKENS_IN_A_ROW // (self.batch_size * self.windows_WT.shape[1])))
@@ -114,10 +120,10 @@ class WindowBatches(Batches):
         pool = self.curriculum.pools[self.curriculum.at(step)[0]]
         starts = pool[generator.integers(len(pool), size=self.batch_size)[self.rank :: self.world_size]]
         if not self.distinct:
-            return {"windows_WT": self._rows(starts)}
+            return self._rows(starts)
         repeats = np.bincount(starts, minlength=len(self.windows_WT))
         starts = repeats.nonzero()[0]
-        return {"windows_WT": self._rows(starts), "repeats_W": torch.from_numpy(repeats[starts])}
+        return self._rows(starts) | {"repeats_W": torch.from_numpy(repeats[starts])}
 
     def readings(self, num_rows: int) -> float:
         return self.batch_size * self.block_size / (num_rows + self.block_size)
@@ -131,6 +137,7 @@ class LineBatches(Batches):
     Args:
         rows_WT: All lines, as `line_rows` lays them out.
         batch_size: Rows in a batch, over all processes.
+        targets_WT: What of the lines is to be predicted, as `line_targets` marks it; all of them unless given.
         lines_per_row: Lines in a row, which go on after each other; a batch has so many times as many lines.
         cut_in_front: Whether a row begins at a random token of its first line or the start token before it.
         num_positions: Positions among which a row is laid at random, and says where, as `offsets_W`; at the first
@@ -144,6 +151,7 @@ class LineBatches(Batches):
         rows_WT: torch.Tensor,
         batch_size: int,
         *,
+        targets_WT: torch.Tensor | None = None,
         lines_per_row: int = 1,
         cut_in_front: bool = False,
         num_positions: int | None = None,
@@ -151,20 +159,27 @@ class LineBatches(Batches):
         **settings: Any,
     ):
         super().__init__(rows_WT, batch_size, **settings)
+        self.targets_WT = targets_WT
         self.lines_per_row, self.cut_in_front = lines_per_row, cut_in_front
         self.num_positions, self.replacement = num_positions, replacement
         self.lengths_N = (rows_WT[:, 1:] != NO_TARGET).sum(1).cpu().numpy()
         self._order_of_epoch = functools.lru_cache(maxsize=4)(self._draw_order)
 
+    @property
+    def every_row(self) -> dict[str, torch.Tensor]:
+        targets = {} if self.targets_WT is None else {"targets_WT": self.targets_WT}
+        return super().every_row | targets
+
     def batch(self, step: int) -> dict[str, torch.Tensor]:
-        """Also `offsets_W`, (rows,), where rows begin at other positions than the first."""
+        """Also `offsets_W`, (rows,), where rows begin at other positions than the first, and `targets_WT`, (rows,
+        block), where not all of them is to be predicted."""
         lines_WL = self._draw_lines(step).reshape(self.batch_size, self.lines_per_row)
         lengths_WL = self.lengths_N[lines_WL]
         num_cut_W = np.zeros(self.batch_size, dtype=int)
         if self.cut_in_front:
             num_cut_W = self._generator("cuts", step).integers(lengths_WL[:, 0])
         own = slice(self.rank, None, self.world_size)
-        batch = {"windows_WT": self._lay_out(lines_WL[own], num_cut_W[own])}
+        batch = self._lay_out(lines_WL[own], num_cut_W[own])
         if self.num_positions:
             room_W = self.num_positions - (lengths_WL.sum(1) - num_cut_W)
             offsets_W = self._generator("offsets", step).integers(room_W, endpoint=True)[own]
@@ -172,9 +187,15 @@ class LineBatches(Batches):
         return batch
 
     def readings(self, num_rows: int) -> float:
-        lengths = self.lengths_N[self.curriculum.facts]
-        cut = ((lengths - 1) / 2 / lengths).mean() if self.cut_in_front else 0.0
-        return self.batch_size * (self.lines_per_row - cut) / num_rows
+        return self.batch_size * (self.lines_per_row - (self._share_cut() if self.cut_in_front else 0.0)) / num_rows
+
+    def _share_cut(self) -> float:
+        """The share of a line's targets that a cut takes away, on average: the n-th of L characters in 1 - n / L."""
+        facts, rows = self.curriculum.facts, self.every_row
+        is_target_NT = (rows["targets_WT"] if "targets_WT" in rows else self.windows_WT[:, 1:])[facts] != NO_TARGET
+        is_target_NT, lengths_N = is_target_NT.cpu().numpy(), self.lengths_N[facts]
+        num_cuts_NT = (lengths_N[:, None] - np.arange(1, is_target_NT.shape[1] + 1)) * is_target_NT
+        return (num_cuts_NT.sum(1) / is_target_NT.sum(1) / lengths_N).mean()
 
     def _draw_lines(self, step: int) -> np.ndarray:
         pool, before = self.curriculum.at(step)
@@ -187,10 +208,15 @@ class LineBatches(Batches):
             lines[epochs == epoch] = self._order_of_epoch(pool, int(epoch))[within[epochs == epoch]]
         return lines
 
-    def _lay_out(self, lines_WL: np.ndarray, num_cut_W: np.ndarray) -> torch.Tensor:
+    def _lay_out(self, lines_WL: np.ndarray, num_cut_W: np.ndarray) -> dict[str, torch.Tensor]:
         if self.lines_per_row == 1 and not self.cut_in_front:
             return self._rows(lines_WL[:, 0])
-        return pack_lines(self._rows(lines_WL), torch.from_numpy(num_cut_W).to(self.windows_WT.device))
+        lines, cuts_W = self._rows(lines_WL), torch.from_numpy(num_cut_W).to(self.windows_WT.device)
+        packed = {"windows_WT": pack_lines(lines["windows_WT"], cuts_W)}
+        if "targets_WT" in lines:
+            targets_WLT = pad(lines["targets_WT"], (1, 0), value=NO_TARGET)
+            packed["targets_WT"] = pack_lines(lines["windows_WT"], cuts_W, targets_WLT)[:, 1:]
+        return packed
 
     def _draw_order(self, pool: str, epoch: int) -> np.ndarray:
         rows = self.curriculum.pools[pool]
@@ -229,9 +255,11 @@ def build_batches(
         settings["curriculum"] = Curriculum(config.curriculum, config.steps, _ability_of_rows(task, config))
     if config.batches == "lines":
         lines = [encode(tokenizer, line) for line in task.lines["text"][:]]
+        rows_WT = line_rows(lines, *encode(tokenizer, "\n"), config.block_size).to(device)
         return LineBatches(
-            line_rows(lines, *encode(tokenizer, "\n"), config.block_size).to(device),
+            rows_WT,
             config.batch_size,
+            targets_WT=line_targets(rows_WT, answer_spans(task.lines)) if config.loss_on == "answers" else None,
             lines_per_row=config.lines_per_row,
             cut_in_front=config.cut_in_front,
             num_positions=config.block_size if config.random_offset else None,
@@ -248,41 +276,3 @@ def _ability_of_rows(task: Task, config: ExperimentConfig) -> Sequence[str]:
     if config.batches == "lines":
         return abilities
     return ability_of_windows(abilities, list(map(len, task.lines["text"][:])), config.block_size)
-
-
-def line_rows(lines: Sequence[Sequence[int]], start: int, block_size: int) -> torch.Tensor:
-    """Lines as rows of `block_size` inputs and one target more: a start token, the line, and no target behind it.
-
-    Args:
-        lines: Token ids of each line, its newline included.
-        start: What comes before the first token of a line.
-        block_size: Positions of the model.
-
-    Returns:
-        Shape (lines, block + 1), where the block is as long as the longest line; filled up with `NO_TARGET`.
-
-    Raises:
-        ValueError: A line is longer than the block.
-    """
-    longest = max(map(len, lines))
-    if longest > block_size:
-        raise ValueError(f"`block_size` (={block_size}) must be at least the length of the longest line (={longest}).")
-    return pad_sequence([torch.tensor([start, *line]) for line in lines], batch_first=True, padding_value=NO_TARGET)
-
-
-def pack_lines(lines_WLT: torch.Tensor, num_cut_W: torch.Tensor) -> torch.Tensor:
-    """Several lines to each row, after one start token and with no gap between them.
-
-    Args:
-        lines_WLT: Rows of `line_rows`, (rows, lines in a row, longest line + 1).
-        num_cut_W: How many tokens each row loses in front, the start token first; fewer than its first line has.
-
-    Returns:
-        Shape (rows, lines in a row x longest line + 1), filled up with `NO_TARGET`.
-    """
-    tokens_WT = torch.cat([lines_WLT[:, 0, :1], lines_WLT[:, :, 1:].flatten(1)], dim=1)
-    place_T = torch.arange(tokens_WT.shape[1], device=tokens_WT.device)
-    is_held_WT = (tokens_WT != NO_TARGET) & (place_T >= num_cut_W[:, None])
-    packed_WT = torch.full_like(tokens_WT, NO_TARGET)
-    packed_WT[place_T < is_held_WT.sum(1, keepdim=True)] = tokens_WT[is_held_WT]
-    return packed_WT

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..config.experiment import ExperimentConfig
+from .answers import answer_spans
 from .curriculum import Curriculum, ability_of_windows
 from .tokenizer import check_alphabet
 
@@ -25,7 +26,8 @@ class TaskSizes:
         alphabet: All characters of the training text, and those that it might have had.
         unknown: Characters that the questions have and the alphabet does not.
         open_lines: How many training lines do not end with a newline.
-        has_bits: Whether lines are scored as a whole.
+        unanswered_lines: How many training lines do not hold their answer with its end mark.
+        scored: What of the lines is scored for memorised bits, `text` or `answer`, where the bits are known.
         asked: How many questions have a prompt of so many characters, and so many in all.
     """
 
@@ -35,7 +37,8 @@ class TaskSizes:
     alphabet: frozenset[str]
     unknown: Sequence[str]
     open_lines: int
-    has_bits: bool
+    unanswered_lines: int
+    scored: str | None
     asked: Mapping[tuple[int, int], int]
 
 
@@ -62,7 +65,8 @@ def sizes_of_task(path: str, splits: Mapping[str, Any], demand: Any) -> TaskSize
         alphabet=alphabet,
         unknown=sorted(asked - alphabet),
         open_lines=sum(not text.endswith("\n") for text in texts),
-        has_bits=demand is not None,
+        unanswered_lines=sum(start == end for start, end in answer_spans(splits["train"])),
+        scored=demand.scored if demand else None,
         asked=lengths,
     )
 
@@ -73,7 +77,8 @@ def check_run(run: ExperimentConfig, sizes: TaskSizes) -> None:
     Raises:
         ValueError: The questions have characters that the text does not, or are too long to be scored; the text has
             too many characters; a block is not shorter than the text (where lines are read or scored as a whole: is
-            shorter than one); lines do not end; or a curriculum has no rule or no facts.
+            shorter than one); lines do not end, or have no answer to be trained on; or a curriculum has no rule or no
+            facts.
     """
     _check_characters(sizes)
     _check_block(run, sizes)
@@ -84,6 +89,8 @@ def check_run(run: ExperimentConfig, sizes: TaskSizes) -> None:
         )
     if run.batches == "lines":
         _check_rows(run, sizes)
+    if run.loss_on == "answers":
+        _check_answers(run, sizes)
     _check_asked_after(run, sizes)
     if run.curriculum:
         _check_curriculum(run, sizes)
@@ -117,10 +124,10 @@ def _check_block(run: ExperimentConfig, sizes: TaskSizes) -> None:
             f"`block_size` (={run.block_size}) must be below the length of the training text of {sizes.path} "
             f"(={length} characters)."
         )
-    if (run.batches == "lines" or sizes.has_bits) and run.block_size < longest:
+    if (run.batches == "lines" or sizes.scored) and run.block_size < longest:
         raise ValueError(
             f"`block_size` (={run.block_size}) must be at least {longest}, the length of the longest line of "
-            f"{sizes.path}: its lines are {'scored' if sizes.has_bits else 'read'} as a whole."
+            f"{sizes.path}: its lines are {'scored' if sizes.scored else 'read'} as a whole."
         )
     before = len(run.start) + run.lines_before * longest
     tokens = tokens_to_score(sizes, run.block_size, before)
@@ -142,6 +149,20 @@ def _check_rows(run: ExperimentConfig, sizes: TaskSizes) -> None:
         raise ValueError(
             f"`random_offset` has no room: every row of {sizes.path} is as long as `block_size` (={run.block_size}). "
             "Take a longer block."
+        )
+
+
+def _check_answers(run: ExperimentConfig, sizes: TaskSizes) -> None:
+    if sizes.unanswered_lines:
+        raise ValueError(
+            f"`loss_on` (={run.loss_on!r}) needs lines that hold their answer with its end mark, and "
+            f"{sizes.unanswered_lines} of {len(sizes.line_lengths)} of {sizes.path} do not: mend them, or leave the "
+            "key out."
+        )
+    if sizes.scored == "text":
+        raise ValueError(
+            f"`loss_on` (={run.loss_on!r}) trains answers alone, and the memorised bits of {sizes.path} are those of "
+            "whole lines: leave the key out."
         )
 
 

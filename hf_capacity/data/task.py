@@ -22,7 +22,7 @@ class Task:
 
     Args:
         text: All training lines, joined.
-        lines: The training lines: columns `text`, `prompt`, `answer`, `kind`, `ability`.
+        lines: The training lines: columns `text`, `prompt`, `answer`, `end`, `kind`, `ability`.
         questions: Columns `prompt`, `answer`, `end`, `kind`, `ability`, `seen` and whatever else the task has.
         start: What stands before each question when a model is asked.
         source: Where the task came from: `packaged`, `folder` or `hub`.
@@ -83,7 +83,7 @@ class Task:
             questions["seen"] = [None] * len(questions["seen"])
         return cls(
             text=text,
-            lines=splits["train"].select_columns(["text", "prompt", "answer", "kind", "ability"]),
+            lines=splits["train"].select_columns(["text", "prompt", "answer", "end", "kind", "ability"]),
             questions=questions,
             start=start,
             source=source,

@@ -1,8 +1,10 @@
 """Memorised bits: what a model has taken in of a text whose entropy is known by construction.
 
-Two yardsticks, never to be mixed on one axis. *Random strings* (Morris et al. 2025, arXiv 2505.24832): the entropy of
-the whole text less its negative log likelihood, first symbol included. *Facts with given keys* (Allen-Zhu and Li 2024,
-arXiv 2404.05405): the entropy of the values less their negative log likelihood, the key being given.
+Three yardsticks, never to be mixed on one axis. *Random strings* (Morris et al. 2025, arXiv 2505.24832): the entropy
+of the whole text less its negative log likelihood, first symbol included. *Facts with given keys* (Allen-Zhu and Li
+2024, arXiv 2404.05405): the entropy of the values less their negative log likelihood, the key being given. *Shuffled
+answers* (after Song and Ye 2026, arXiv 2605.09724): the entropy of which equation has which of the answers, less the
+negative log likelihood of these and their end marks, the equation being given.
 """
 
 import math
@@ -26,7 +28,7 @@ class BitsMeter:
 
     Args:
         demand: What `dataset_builders.demanded_bits` says of the task.
-        lines: Columns `text`, `prompt`, `answer`, `kind` of the training lines.
+        lines: Columns `text`, `prompt`, `answer`, `end`, `kind` of the training lines.
         encode: Text to token ids, one a character.
         block_size: Positions of the model.
         device: Where the model is.
@@ -46,13 +48,16 @@ class BitsMeter:
         self.demand = demand
         # Where lines come again, the first time is enough: every item is once among the first ones.
         places = [place for place, kind in enumerate(lines["kind"]) if kind in demand.kinds][: demand.num_items]
-        texts, prompts, answers = ([lines[name][place] for place in places] for name in ("text", "prompt", "answer"))
+        texts, prompts, answers, marks = (
+            [lines[name][place] for place in places] for name in ("text", "prompt", "answer", "end")
+        )
         [newline] = encode("\n")
         self.rows_WT = line_rows([encode(text) for text in texts], newline, block_size).to(device)
         starts = [0 if demand.scored == "text" else len(prompt) for prompt in prompts]
+        with_end = demand.scored == "answer and end"
         ends = [
-            len(text) - 1 if demand.scored == "text" else start + len(answer)
-            for text, start, answer in zip(texts, starts, answers, strict=True)
+            len(text) - 1 if demand.scored == "text" else start + len(answer + mark if with_end else answer)
+            for text, start, answer, mark in zip(texts, starts, answers, marks, strict=True)
         ]
         place_T = torch.arange(self.rows_WT.shape[1] - 1)
         scored_WT = (place_T >= torch.tensor(starts)[:, None]) & (place_T < torch.tensor(ends)[:, None])

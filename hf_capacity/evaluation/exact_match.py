@@ -158,9 +158,15 @@ def lines_within(target: str) -> int:
 
 
 @torch.no_grad()
-def mean_loss(model: torch.nn.Module, windows_WT: torch.Tensor) -> float:
-    """Mean cross-entropy in nats over every target of every window of the text; windows are (W, block + 1)."""
-    total, num_targets = nll(model, windows_WT, windows_WT[:, 1:] >= 0)
+def mean_loss(model: torch.nn.Module, windows_WT: torch.Tensor, targets_WT: torch.Tensor | None = None) -> float:
+    """Mean cross-entropy in nats over every target of every window of the text.
+
+    Args:
+        model: As it is (call `eval()` first).
+        windows_WT: Token ids, (W, block + 1); negative where there are none.
+        targets_WT: Which of the tokens but the first are targets, (W, block), negative elsewhere; all if not given.
+    """
+    total, num_targets = nll(model, windows_WT, (windows_WT[:, 1:] if targets_WT is None else targets_WT) >= 0)
     return total / num_targets
 
 

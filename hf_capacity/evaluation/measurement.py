@@ -1,7 +1,7 @@
 """What a run measures of its model, at every evaluation and at its end."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -26,7 +26,7 @@ class Measurement:
         tokenizer: One token a character.
         model: The model, which is measured as it is.
         loss: The loss of the run's training steps: where it is the kernel's, the kernel measures too.
-        windows_WT: All windows of the text, or its lines (see `Batches`).
+        rows: All windows of the text, or its lines, as one batch (see `Batches.every_row`).
     """
 
     def __init__(
@@ -35,9 +35,9 @@ class Measurement:
         tokenizer: PreTrainedTokenizerBase,
         model: PreTrainedModel,
         loss: FusedLoss | Callable[..., torch.Tensor],
-        windows_WT: torch.Tensor,
+        rows: Mapping[str, torch.Tensor],
     ):
-        self.task, self.tokenizer, self.model, self.windows_WT = task, tokenizer, model, windows_WT
+        self.task, self.tokenizer, self.model, self.rows = task, tokenizer, model, rows
         if isinstance(loss, FusedLoss):
             self.loss_of_text, self.predict = loss, loss.predict
         else:
@@ -56,7 +56,7 @@ class Measurement:
             FloatingPointError: The loss, or what was memorised, is no finite number.
         """
         marks = self.exam.mark(self.sheet.verdicts(self.predict))
-        row = {"step": step, "loss": self.loss_of_text(self.windows_WT), **marks}
+        row = {"step": step, "loss": self.loss_of_text(**self.rows), **marks}
         if self.meter:
             row["bits"] = self.meter(partial(nll, self.model))
         if not math.isfinite(row["loss"]):

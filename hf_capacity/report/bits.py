@@ -5,6 +5,7 @@ from ..analysis.cells import Cell
 
 RANDOM_STRINGS = "random strings"
 GIVEN_KEYS = "facts with given keys"
+SHUFFLED_ANSWERS = "shuffled answers"
 
 
 def has_bits(cell: Cell) -> bool:

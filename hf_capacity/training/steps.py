@@ -51,9 +51,10 @@ class TrainingStep:
             }
         return said | {"training_step": self.implementation, "training_step_fault": self.fault}
 
-    def kernel_version(self, rows_WT: torch.Tensor) -> int | None:
+    def kernel_version(self, windows_WT: torch.Tensor, targets_WT: torch.Tensor | None = None) -> int | None:
         """The kernel's version, where versions differ in the last digits: over rows of different lengths."""
-        is_ragged = bool((rows_WT[:, -1] < 0).any())
+        last_W = (windows_WT if targets_WT is None else targets_WT)[:, -1]
+        is_ragged = bool((last_W < 0).any())
         return VERSION if self.implementation == "fused" and is_ragged else None
 
 
@@ -77,7 +78,10 @@ def choose_step(
 
 
 def window_loss(
-    model: torch.nn.Module, windows_WT: torch.Tensor, offsets_W: torch.Tensor | None = None
+    model: torch.nn.Module,
+    windows_WT: torch.Tensor,
+    offsets_W: torch.Tensor | None = None,
+    targets_WT: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Mean cross-entropy in nats over all targets of all windows.
 
@@ -85,14 +89,20 @@ def window_loss(
         model: The model.
         windows_WT: Token ids, (windows, block + 1); a window has fewer, and then no targets.
         offsets_W: At which of the model's positions each window begins; at the first if not given.
+        targets_WT: What is to be predicted after each token but the last, (windows, block), and `NO_TARGET` where
+            nothing is; the next token if not given.
     """
     ids_WT, positions = windows_WT[:, :-1].clamp(min=0), {}
     if offsets_W is not None:
         place_T = torch.arange(ids_WT.shape[1], device=ids_WT.device)
-        # Where nothing is to be predicted any position will do; that of a window's last token may be one past the end.
+        # Where nothing is to be read any position will do; that of a window's last token may be one past the end.
         positions = {"position_ids": torch.where(windows_WT[:, 1:] < 0, 0, place_T + offsets_W[:, None])}
     logits = model(input_ids=ids_WT, **positions).logits
-    return cross_entropy(logits.flatten(0, 1).float(), windows_WT[:, 1:].flatten())
+    logits_NV = logits.flatten(0, 1).float()
+    if targets_WT is None:
+        return cross_entropy(logits_NV, windows_WT[:, 1:].flatten())
+    # A batch whose rows are all cut behind their answers has no target, and teaches nothing.
+    return cross_entropy(logits_NV, targets_WT.flatten(), reduction="sum") / (targets_WT >= 0).sum().clamp(min=1)
 
 
 def step_implementation(config: ExperimentConfig, device_type: str, num_processes: int = 1) -> Implementation:

@@ -33,6 +33,7 @@ COMBINATIONS = st.fixed_dictionaries(
         "cut_in_front": st.booleans(),
         "random_offset": st.booleans(),
         "replacement": st.booleans(),
+        "loss_on": st.sampled_from(["text", "answers"]),
         "asked_after": st.sampled_from(["nothing", "newline", 1, 2, 3, 500]),
         "curriculum": st.sampled_from(["rule_first", "facts_first", "interleaved"]),
         "training_step": st.just("plain"),

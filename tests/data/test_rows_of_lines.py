@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from hf_capacity.data.batches import NO_TARGET, LineBatches, line_rows, pack_lines
+from hf_capacity.data.batches import LineBatches
 from hf_capacity.data.curriculum import Curriculum
+from hf_capacity.data.line_rows import NO_TARGET, line_rows, line_targets, pack_lines
 
 
 # Ten lines of 1 to 4 tokens, of which each has its own, and ends with 0; 0 starts a row.
@@ -101,6 +102,16 @@ def test_exposures_are_how_often_a_character_of_a_fact_was_read(order, knobs):
     targets = torch.cat([batch["windows_WT"][:, 1:].flatten() for batch in drawn])
     read = np.bincount(targets[targets != NO_TARGET], minlength=11)[7:]
     assert read.mean() / 3 == pytest.approx(drawn.exposures(50), rel=0.05)
+
+
+@pytest.mark.parametrize("knobs", [{}, {"cut_in_front": True}, {"cut_in_front": True, "lines_per_row": 3}], ids=str)
+def test_of_answers_alone_exposures_are_how_often_they_were_to_be_predicted(knobs):
+    rows = line_rows([[place] * 4 for place in range(1, 11)], start=0, block_size=20)
+    targets = line_targets(rows, [(1, 3)] * 10)
+    assert targets[0].tolist() == [NO_TARGET, 1, 1, NO_TARGET]
+    drawn = LineBatches(rows, 60, targets_WT=targets, num_batches=50, data_seed=3, **knobs)
+    found = torch.cat([batch["targets_WT"].flatten() for batch in drawn])
+    assert (found != NO_TARGET).sum() / 2 / 10 == pytest.approx(drawn.exposures(50), rel=0.03)
 
 
 def test_of_cut_facts_exposures_go_by_their_own_length():

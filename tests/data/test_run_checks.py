@@ -60,6 +60,12 @@ def write_task(folder, train, questions) -> str:
         ([{}] * 3, [{}], {"asked_after": 4}, r"`asked_after` \(=4\) must not exceed the number of lines of .* \(=3\)"),
         ([{}] * 3, [{}], {"batches": "lines", "asked_after": 1}, "`asked_after` .* needs a `block_size` of 8, not 4"),
         (
+            [{}, {"text": "a c\n"}, {"end": ""}],
+            [{}],
+            {"batches": "lines", "loss_on": "answers"},
+            "needs lines that hold their answer with its end mark, and 2 of 3 of .* do not: mend them, or leave",
+        ),
+        (
             [{"text": "a b."}] * 3,
             [{"end": "."}],
             {"asked_after": "newline"},
@@ -68,7 +74,8 @@ def write_task(folder, train, questions) -> str:
     ],
     ids=[
         *("no newline", "characters", "too many characters", "empty answer", "ability", "long answers", "curriculum"),
-        *("packing", "no room", "too few lines", "no room for lines", "newline before a question"),
+        *("packing", "no room", "too few lines", "no room for lines", "no answers to be trained on"),
+        "newline before a question",
     ],
 )  # fmt: skip
 def test_what_no_run_can_use_is_refused_before_anything_starts(tmp_path, train, questions, settings, message):
@@ -107,6 +114,8 @@ def test_the_tokens_to_score_are_those_that_are_scored(block_size, before):
             {"random_offset": True, "batches": "lines", "model": {"model_type": "llama", "n_embd": 8}},
             "`random_offset` shifts the learned positions of a gpt2, and `model.model_type` is 'llama'",
         ),
+        ({"loss_on": "answers"}, r"`loss_on` \(=answers\) is for whole lines, and `batches` is 'windows': leave it"),
+        ({"loss_on": "prompts", "batches": "lines"}, r"`loss_on` \(='prompts'\): "),
         ({"lines_per_row": 0, "batches": "lines"}, r"`lines_per_row` \(=0\): "),
         ({"cut_in_front": "yes", "batches": "lines"}, r"`cut_in_front` \(='yes'\): "),
     ],
@@ -115,6 +124,15 @@ def test_what_means_nothing_for_its_batches_or_model_is_refused(settings, messag
     with pytest.raises(ValueError, match=message) as refusal:
         ExperimentConfig.from_dict({**CELL, "task": "arithmetic"} | settings)
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("path", ["random_strings", "mixture"])
+def test_a_loss_on_answers_is_refused_where_bits_are_of_whole_lines(path):
+    parts = [{"path": "arithmetic"}, {"path": "random_strings"}]
+    task = {"path": path, "parameters": {"tasks": parts} if path == "mixture" else {}, "name": None}
+    run = {**CELL, "block_size": 10, "batches": "lines", "loss_on": "answers", "task": task}
+    with pytest.raises(ValueError, match=f"the memorised bits of {path} are those of whole lines: leave the key out"):
+        check_tasks([ExperimentConfig.from_dict(run)])
 
 
 @pytest.mark.parametrize("path", [".", "..", "データ", "~", "/", "a/" * 500, "x" * 400])

@@ -44,6 +44,7 @@ def strings_meter(strings=STRINGS):
     demand = SimpleNamespace(bits=bits, num_items=number, num_scored_tokens=4 * number, scored="text", kinds=("s",))
     lines = {"text": [f"{string}\n" for string in strings], "kind": ["s"] * number}
     lines |= {"prompt": [string[:3] for string in strings], "answer": [string[3:] for string in strings]}
+    lines["end"] = ["\n"] * number
     return BitsMeter(demand, lines, encode, block_size=8)
 
 
@@ -74,8 +75,10 @@ def test_a_model_that_is_sure_and_wrong_has_less_than_nothing():
 
 def test_facts_are_scored_at_their_values_alone():
     texts = ["a:bc=\n", "d:ef=\n", "a:bc=\n"]  # the first one comes again
-    lines = {"text": texts, "prompt": [t[:2] for t in texts], "answer": [t[2:4] for t in texts], "kind": ["f"] * 3}
-    other = {name: [*lines[name], value] for name, value in [("text", "h\n"), ("prompt", "h"), ("answer", "x")]}
+    lines = {"text": texts, "prompt": [t[:2] for t in texts], "answer": [t[2:4] for t in texts]}
+    lines |= {"end": ["=\n"] * 3, "kind": ["f"] * 3}
+    values = [("text", "h\n"), ("prompt", "h"), ("answer", "x"), ("end", "\n")]
+    other = {name: [*lines[name], value] for name, value in values}
     demand = SimpleNamespace(
         bits=2 * 3.0, num_items=2, num_scored_tokens=4, scored="answer", kinds=("f",), estimator="e", source="s"
     )
@@ -85,6 +88,28 @@ def test_facts_are_scored_at_their_values_alone():
     assert total == pytest.approx(4 * math.log(11), rel=1e-5)
     [row, _] = meter.rows_WT.tolist()
     assert [token for token, scored in zip(row[1:], meter.scored_WT[0], strict=True) if scored] == encode("bc")
+
+
+def test_answers_of_different_lengths_are_scored_with_their_end_marks():
+    texts = ["a=b:\n", "c=bd:\n"]
+    lines = {"text": texts, "prompt": ["a=", "c="], "answer": ["b", "bd"], "end": [":", ":"], "kind": ["f", "f"]}
+    demand = SimpleNamespace(bits=1.0, num_items=2, num_scored_tokens=5, scored="answer and end", kinds=("f",))
+    meter = BitsMeter(demand, lines, encode, block_size=8)
+    scored = [row[1:][is_scored] for row, is_scored in zip(meter.rows_WT, meter.scored_WT, strict=True)]
+    assert [ids.tolist() for ids in scored] == [encode("b:"), encode("bd:")]
+    # One of two orders: a model that gives "b" to both and cannot say which ends there has memorised none of it.
+    unsure = Model(texts, 50.0)
+    knows = unsure.forward
+
+    def forward(input_ids):
+        logits = knows(input_ids).logits
+        logits[:, 3] = 0.0  # behind "b"
+        logits[:, 3, encode(":")[0]] = logits[:, 3, encode("d")[0]] = 50.0
+        return SimpleNamespace(logits=logits)
+
+    unsure.forward = forward
+    assert meter(lambda *given: nll(unsure, *given))["raw"] == pytest.approx(1.0 - 2.0, abs=1e-4)
+    assert meter(lambda *given: nll(Model(texts, 50.0), *given))["raw"] == pytest.approx(1.0, abs=1e-4)
 
 
 def test_what_cannot_be_is_refused():
@@ -97,8 +122,10 @@ def test_what_cannot_be_is_refused():
     with pytest.raises(ValueError, match=r"`block_size` \(=4\) must be at least .* longest line \(=5\)"):
         BitsMeter(
             SimpleNamespace(num_items=1, scored="text", kinds=("s",)),
-            {"text": ["abcd\n"], "prompt": ["abc"], "answer": ["d"], "kind": ["s"]}, encode, block_size=4,
-        )  # fmt: skip
+            {"text": ["abcd\n"], "prompt": ["abc"], "answer": ["d"], "end": ["\n"], "kind": ["s"]},
+            encode,
+            block_size=4,
+        )
 
 
 @pytest.mark.parametrize(

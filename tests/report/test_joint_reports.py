@@ -158,3 +158,20 @@ def test_of_one_setting_there_is_nothing_to_rescue(tmp_path):
     add_runs(tmp_path / "s", "arithmetic", "n28", [arithmetic(4)])
     assert joint_cells(cells_in(tmp_path / "s")) == []
     assert "rescued" not in write_report(tmp_path / "s").read_text(encoding="utf-8")
+
+
+def test_corrupted_lines_of_a_rule_are_no_facts_to_be_trained_jointly(tmp_path):
+    for noise in (0.1, 0.3):
+        task = {"path": "arithmetic", "name": "random", "parameters": {"label_noise": noise}}
+        folder = add_run(tmp_path / "s", task, "n14", joint(4), loss_on="answers", batches="lines")
+        record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+        record["last"]["kinds"] = {
+            "addition": {"seen": [196, 196], "unseen": [4, 4]},
+            "corrupted addition": {"seen": [50, 50]},
+        }
+        (folder / "record.json").write_text(json.dumps(record), encoding="utf-8")
+    assert joint_cells(cells_in(tmp_path / "s")) == []
+    page = write_report(tmp_path / "s").read_text(encoding="utf-8")
+    assert "rescued" not in page
+    assert "where answers are corrupted or shuffled these are its facts" in page
+    assert "with the loss on answers, over these and their end marks alone" in page

@@ -260,19 +260,21 @@ def test_runs_that_stopped_early_stand_apart_from_full_ones(tmp_path):
 
 
 def test_memorised_bits_are_shown_by_yardstick_and_never_on_one_axis(tmp_path):
-    for model, raw in (("n14", -3.0), ("n56", 80.0)):
+    yardsticks = {"n14": "random strings", "n28": "shuffled answers", "n56": "facts with given keys"}
+    for model, raw in (("n14", -3.0), ("n28", 40.0), ("n56", 80.0)):
         for seed in (1, 2):
             folder = add_run(tmp_path / "s", "arithmetic", model, ARITHMETIC, model_seed=seed)
             record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
-            estimator = "random strings" if model == "n14" else "facts with given keys"
             record["bits"] = {
-                "estimator": estimator, "source": "x", "demanded": 100.0, "raw": raw + seed, "memorised": max(raw, 0),
-                "per_parameter": 0.5, "items": 10, "exposures_per_item": 70.0, "converged": seed == 1,
+                "estimator": yardsticks[model], "source": "x", "demanded": 100.0, "raw": raw + seed,
+                "memorised": max(raw, 0), "per_parameter": 0.5, "items": 10, "exposures_per_item": 70.0,
+                "converged": seed == 1,
             }  # fmt: skip
             (folder / "record.json").write_text(json.dumps(record), encoding="utf-8")
     page = write_report(tmp_path / "s").read_text(encoding="utf-8")
     section = page.split("## Memorised bits")[1].split("\n## ")[0]
-    assert "random strings" in section
+    assert all(f" {yardstick} " in section for yardstick in yardsticks.values())
+    assert "Shuffled answers are a third yardstick" in section
     assert "-2 (-2, -1)" in section  # raw, of a model that has learnt nothing
     assert " 1/2 |" in section  # converged
     assert (tmp_path / "s" / "bits.png").stat().st_size > 10_000

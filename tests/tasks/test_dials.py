@@ -72,6 +72,14 @@ def _own_cache(cache):
         (["facts"], {"num_drawings": 100_000}, "from 1 to 66,666, 10,000,000 lines in all; got 100000"),
         (["facts"], {"num_drawings": 2, "num_questions": 5}, "leave it or `num_drawings` out"),
         (["facts"], {"num_drawings": 2}, "asks nothing: mix it with one that asks something"),
+        *[
+            (["facts"], {"zipf": exponent}, "`zipf` must be an exponent above 0, such as 1.0; got")
+            for exponent in (0, -1.0, "1", True, float("nan"), float("inf"))
+        ],
+        (["facts"], {"zipf": 3.3}, r"`zipf` \(=3.3\) gives 150 facts more than 10,000,000 lines in all: lower it"),
+        (["facts"], {"zipf": 1e300}, "facts more than 10,000,000 lines in all: lower it, or take fewer facts"),
+        (["facts"], {"zipf": 1, "num_keys": 1_000_000}, "3,000,000 facts more than 10,000,000 lines in all"),
+        (["facts"], {"zipf": 1.0, "num_drawings": 2}, "`zipf` is for facts that have one value: leave it or"),
         # Strings
         (["random_strings"], {"num_symbols": 20_001}, "from 2 to 20,000, so many symbols are there; got 20001"),
         (["random_strings"], {"num_symbols": 1}, "`num_symbols` must be a whole number from 2 to 20,000"),
@@ -93,7 +101,10 @@ def test_impossible_dials_are_refused(arguments, parameters, message):
         (["arithmetic", "random"], {"digits": 3, "num_lines": 1_000_000, "num_questions": 1_000}),
         (["arithmetic", "reversed_addition"], {"digits": 7, "num_lines": 1_000_000}),
         (["arithmetic", "mod_division"], {"modulus": 1427}),
+        (["arithmetic", "plain_addition"], {"digits": 5, "num_lines": 1_000_000, "label_noise": 0.3}),
+        (["arithmetic", "plain_addition"], {"digits": 5, "num_lines": 1_000_000, "shuffled_answers": True}),
         (["facts"], {"num_keys": 100_000, "num_attributes": 10, "num_values": 100}),
+        (["facts"], {"num_keys": 30_000, "num_attributes": 3, "zipf": 1.0}),
         (["random_strings", "morris_s4"], {"num_strings": 1_000_000}),
         (["random_strings"], {"num_strings": 1_000_000, "length": 64, "num_symbols": 2048}),
         (["mixture"], {"tasks": [{"path": "arithmetic"}, {"path": "facts"}], "tokens": [5_000_000, 10_000_000]}),

@@ -11,6 +11,8 @@ from scipy import stats
 
 from dataset_builders import Demand, demanded_bits, load_task
 from dataset_builders.facts.builder import ATTRIBUTES
+from hf_capacity.config.experiment import TaskConfig
+from hf_capacity.data.task import Task
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +60,47 @@ def test_facts_are_those_of_the_slow_twin(num_keys, num_attributes, num_values, 
         assert (question["end"], question["ability"], question["seen"]) == ("\n", "fact", True)
     order = random.Random(f"lines-{seed}")
     assert splits["train"].to_list() == sorted(asked, key=lambda _: order.random())
+
+
+def octave(count):
+    """What a fact with so many lines is called."""
+    power = 0
+    while 2 ** (power + 1) <= count:
+        power += 1
+    return "1 line" if power == 0 else f"{2**power}-{2 ** (power + 1) - 1} lines"
+
+
+@pytest.mark.parametrize(
+    ("num_keys", "zipf", "seed"), [(50, 1.0, 1337), (7, 0.5, 1), (40, 2, 2), (1, 1.5, 3), (300, 0.01, 4)]
+)
+def test_a_frequency_tail_is_that_of_the_slow_twin(num_keys, zipf, seed):
+    once = load_task("facts", num_keys=num_keys, split_seed=seed)
+    tail = load_task("facts", num_keys=num_keys, split_seed=seed, zipf=zipf)
+    facts, draw = once["questions"].to_list(), random.Random(f"frequencies-{seed}")
+    draws = [draw.random() for _ in facts]
+    counts = [0] * len(facts)
+    for rank, place in enumerate(sorted(range(len(facts)), key=draws.__getitem__), 1):
+        counts[place] = round((len(facts) / rank) ** zipf)
+    assert min(counts) == 1
+    twin = [{**fact, "kind": octave(count)} for fact, count in zip(facts, counts, strict=True)]
+    assert tail["questions"].to_list() == twin
+    again = [fact for fact, count in zip(twin, counts, strict=True) for _ in range(count - 1)]
+    order = random.Random(f"again-{seed}")
+    first, rest = tail["train"].to_list()[: len(facts)], tail["train"].to_list()[len(facts) :]
+    assert [line["text"] for line in first] == once["train"]["text"][:], "each once, in the order that they have alone"
+    assert rest == sorted(again, key=lambda _: order.random())
+
+
+def test_a_frequency_tail_leaves_the_bits_alone_and_says_how_often_facts_come():
+    """Four facts and an exponent of 1: 4, 2, 4 / 3 and 1 lines."""
+    dials = {"num_keys": 4, "num_attributes": 1, "num_values": 16}
+    demand, tail = demanded_bits("facts", **dials), demanded_bits("facts", **dials, zipf=1.0)
+    assert (tail.bits, tail.num_items, tail.num_scored_tokens) == (16.0, 4, demand.num_scored_tokens)
+    assert tail.kinds == ("1 line", "2-3 lines", "4-7 lines")
+    task = Task.load(TaskConfig(path="facts", parameters={**dials, "zipf": 1.0}), 1337)
+    assert Counter(Counter(task.lines["prompt"]).values()) == {4: 1, 2: 1, 1: 2}
+    assert task.lines_per_item == 2
+    assert task.rates == {"recall", *(f"recall of {kind}" for kind in tail.kinds)}
 
 
 def test_no_name_attribute_or_value_is_another():

@@ -139,7 +139,9 @@ def _end_text(capacity: Capacity) -> str:
 
 def _all_but_the_demand(cell: Cell) -> str:
     config = cell.records[0]["config"]
-    settings = {key: value for key, value in config.items() if key not in ("task", *SEEDS)}
+    # Of more items as many exposures take more steps.
+    left_out = {"task", *SEEDS, *(["steps"] if "exposures" in config else [])}
+    settings = {key: value for key, value in config.items() if key not in left_out}
     return json.dumps([config["task"]["path"], cell.num_parameters, settings], sort_keys=True)
 
 

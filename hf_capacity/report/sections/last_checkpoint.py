@@ -25,11 +25,13 @@ An answer is right when greedy decoding writes all of it and its end mark.
 
 - **fit**: rule questions whose line was in the training text.
 - **extrapolation**: rule questions whose line was withheld.
-- **recall**: facts, all of them in the training text.
+- **recall**: facts, all of them in the training text
+{{- "; where answers are corrupted or shuffled these are its facts, which can only be known" if is_changed }}.
 {% if study.most_runs > 1 %}
 - **all withheld right**: runs that get every withheld question right.
 {% endif %}
-- **loss**: mean cross-entropy over the training text, in nats a character.
+- **loss**: mean cross-entropy over the training text, in nats a character
+{{- "; with the loss on answers, over these and their end marks alone" if has_loss_on_answers }}.
 - **best on withheld**: extrapolation at the evaluation that the paper would choose
 {{- ", and its step" if study.most_runs == 1 }} (see below).
 - **late solved**: {{ "share of the " if study.most_runs > 1 }}evaluations in the last fifth of the run in which every
@@ -50,7 +52,12 @@ nothing about other seeds and are never pooled over models:
 
 def section(study: StudyResults) -> Section:
     table, intervals = cell_table(study.cells), questions_interval_table(study.cells)
-    return Section(render(TEMPLATE, study=study, table=table, intervals=intervals))
+    kinds = {kind for record in study.records for kind in record["last"].get("kinds", {})}
+    notes = {
+        "is_changed": any(kind.startswith(("corrupted ", "shuffled ")) for kind in kinds),
+        "has_loss_on_answers": any("loss_on" in record["config"] for record in study.records),
+    }
+    return Section(render(TEMPLATE, study=study, table=table, intervals=intervals, **notes))
 
 
 def cell_table(cells: Sequence[Cell]) -> str:

@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from ...analysis.cells import Cell
 from ...boundary.shown import ABSENT
 from ...config.hypotheses import FEWEST_RUNS
-from ..bits import GIVEN_KEYS, RANDOM_STRINGS, estimator_of, has_bits
+from ..bits import GIVEN_KEYS, RANDOM_STRINGS, SHUFFLED_ANSWERS, estimator_of, has_bits
 from ..figures import COLORS, DPI, MARKER_SIZE, MARKERS, STYLE, WIDTH, label_text, png
 from ..markdown import markdown_table, render
 from ..study import StudyResults
@@ -25,8 +25,9 @@ from .crowding_out import crowds_of
 MEASURED = {
     RANDOM_STRINGS: (3.6, "3.6 bits per parameter (Morris et al. 2025)"),
     GIVEN_KEYS: (2.0, "2 bits per parameter (Allen-Zhu & Li 2024)"),
+    SHUFFLED_ANSWERS: (2.16, "2.16 bits per parameter (Song & Ye 2026)"),
 }
-ITEMS = {RANDOM_STRINGS: "strings", GIVEN_KEYS: "facts"}
+ITEMS = {RANDOM_STRINGS: "strings", GIVEN_KEYS: "facts", SHUFFLED_ANSWERS: "lines"}
 TEMPLATE = """\
 ## Memorised bits
 
@@ -43,7 +44,10 @@ follow the grey one, what others measured{{ "; bars are 95 % intervals over runs
 clipped to what there is. The two yardsticks, random strings as a whole (Morris et al. 2025, arXiv 2505.24832) and
 values of given keys (Allen-Zhu & Li 2024, arXiv 2404.05405), must not be compared with each other. A run has
 converged if its loss changes by less than a hundredth over the last tenth of its evaluations; one that has not says
-nothing about capacity. Exposures: how often each item was read.*
+nothing about capacity. Exposures: how often each item was read.
+{%- if has_shuffled %} Shuffled answers are a third yardstick: which equation has which of them, the equation being
+given. Song & Ye (2026, arXiv 2605.09724) measured it with labels drawn independently.
+{%- endif %}*
 """
 
 
@@ -53,7 +57,9 @@ def section(study: StudyResults) -> Section | None:
         return None
     crowded = [cell.records for crowd in crowds_of(study.cells) for cell in crowd.beside_facts]
     figure = draw_bits([cell for cell in study.cells if cell.records not in crowded])  # whose figure shows their bits
-    page = render(TEMPLATE, bits=table, figure=figure, has_intervals=study.most_runs >= FEWEST_RUNS)
+    has_shuffled = any(estimator_of(cell) == SHUFFLED_ANSWERS for cell in filter(has_bits, study.cells))
+    has_intervals = study.most_runs >= FEWEST_RUNS
+    page = render(TEMPLATE, bits=table, figure=figure, has_intervals=has_intervals, has_shuffled=has_shuffled)
     return Section(page, {"bits.png": figure} if figure else {})
 
 

@@ -16,6 +16,8 @@ from . import Section
 WITHHELD = "solves all withheld"
 JOINTLY = "of these also fit and recall at 99 %"
 FIT = "fit"
+# How the kinds of lines with label noise begin.
+CORRUPTED = "corrupted "
 TEMPLATE = """\
 ## Is joint extrapolation rescued?
 
@@ -39,7 +41,9 @@ def section(study: StudyResults) -> Section | None:
 
 def joint_cells(cells: Sequence[Cell]) -> list[tuple[str, Cell]]:
     """The cells that both extrapolate and recall, each with its setting; none where all of them are of one setting."""
-    joint = [cell for cell in cells if {"extrapolation", "recall"} <= set(cell.rates)]
+    joint = [
+        cell for cell in cells if {"extrapolation", "recall"} <= set(cell.rates) and not _recalls_only_noise(cell)
+    ]
     settings = setting_titles(joint)
     return list(zip(settings, joint, strict=True)) if len(set(settings)) > 1 else []
 
@@ -95,6 +99,13 @@ def claims_of_joint_runs(cells: Sequence[Cell]) -> list[Claim]:
     verdict = f", and by the pre-registered criterion, **{_verdict(joint)}**" if joint else ""
     claim = f"The paper claims that no joint model of any size gets every withheld equation right; {here}{verdict}."
     return [Claim(claim, 1)]  # before all differences: it is what the paper claims outright
+
+
+def _recalls_only_noise(cell: Cell) -> bool:
+    """Whether all its facts are corrupted lines of the rule itself."""
+    last = cell.records[0]["last"]
+    kinds = last.get("kinds", {}).items()
+    return last["counts"]["recall"][1] == sum(parts["seen"][1] for kind, parts in kinds if kind.startswith(CORRUPTED))
 
 
 def _verdict(joint: Sequence[tuple[str, Cell]]) -> str:

@@ -50,15 +50,23 @@ class FusedLoss:
         self.trained = [pair for pair in gradients.items() if pair[0].requires_grad]
         self.gradient_addresses = _addresses([gradients[parameter] for parameter in self.parameters])
 
-    def __call__(self, windows_WT: torch.Tensor, repeats_W: torch.Tensor | None = None) -> float:
+    def __call__(
+        self,
+        windows_WT: torch.Tensor,
+        repeats_W: torch.Tensor | None = None,
+        *,
+        targets_WT: torch.Tensor | None = None,
+    ) -> float:
         """Mean cross-entropy in nats over all targets of all windows.
 
         Args:
             windows_WT: Token ids of the model's alphabet, one more a window than positions, which the model may have
                 more of; below 0 behind a line that is shorter than its window.
             repeats_W: How often each window counts; once if not given.
+            targets_WT: What is to be predicted after each token of a window but its last, and below 0 where nothing
+                is; the next token if not given.
         """
-        return self._run(windows_WT, repeats_W)
+        return self._run(windows_WT, repeats_W, targets_WT=targets_WT)
 
     def predict(self, rows_RT: torch.Tensor) -> torch.Tensor:
         """The most probable next token after each position of each row."""
@@ -71,6 +79,8 @@ class FusedLoss:
         windows_WT: torch.Tensor,
         repeats_W: torch.Tensor | None = None,
         offsets_W: torch.Tensor | None = None,
+        *,
+        targets_WT: torch.Tensor | None = None,
     ) -> float:
         """The same, and the `grad` of every trained parameter is set to its gradient (nothing is added up).
 
@@ -78,9 +88,10 @@ class FusedLoss:
             windows_WT: As above.
             repeats_W: As above.
             offsets_W: At which of the model's positions each window begins; at the first if not given.
+            targets_WT: As above.
         """
         self.flat_gradient.zero_()
-        loss = self._run(windows_WT, repeats_W, offsets_W, gradients=self.gradient_addresses)
+        loss = self._run(windows_WT, repeats_W, offsets_W, targets_WT=targets_WT, gradients=self.gradient_addresses)
         for parameter, gradient in self.trained:
             parameter.grad = gradient
         return loss
@@ -91,16 +102,18 @@ class FusedLoss:
         repeats_W: torch.Tensor | None = None,
         offsets_W: torch.Tensor | None = None,
         *,
+        targets_WT: torch.Tensor | None = None,
         gradients: ctypes.Array | None = None,
         predicted: int | None = None,
     ) -> float:
         windows_WT = windows_WT.contiguous()
-        assert windows_WT.dtype == torch.long
         block = windows_WT.shape[1] - 1
         assert 0 < block <= self.n_positions
-        weights, windows = _addresses(self.parameters), windows_WT.data_ptr()
-        each_window = _address(repeats_W), _address(offsets_W)
-        return self.kernel(*self.shape, block, weights, gradients, windows, *each_window, predicted, len(windows_WT))
+        targets_WT = None if targets_WT is None else targets_WT.contiguous()
+        assert targets_WT is None or targets_WT.shape == (len(windows_WT), block)
+        numbers = [*map(_address, (windows_WT, targets_WT, repeats_W, offsets_W))]
+        weights = _addresses(self.parameters)
+        return self.kernel(*self.shape, block, weights, gradients, *numbers, predicted, len(windows_WT))
 
 
 def _addresses(tensors: list[torch.Tensor]) -> ctypes.Array:

@@ -15,13 +15,14 @@ namespace {
 bool is_token(int64_t id) { return id >= 0; }
 
 // Windows of block + 1 tokens one after another, each counted `repeats` times (none given: once), and beginning at the
-// model's position `offsets` (none given: at the first).
+// model's position `offsets` (none given: at the first). Of the block's targets only those in `chosen` count (none given:
+// every token but the first).
 struct Windows {
-    const int64_t *tokens, *repeats, *offsets;
+    const int64_t *tokens, *chosen, *repeats, *offsets;
     long count, block;
 
     const int64_t* inputs(long window) const { return tokens + window * (block + 1); }
-    const int64_t* targets(long window) const { return inputs(window) + 1; }
+    const int64_t* targets(long window) const { return chosen ? chosen + window * block : inputs(window) + 1; }
     int64_t weight(long window) const { return repeats ? repeats[window] : 1; }
     int64_t offset(long window) const { return offsets ? offsets[window] : 0; }
     long length(long window) const {  // up to its last target
@@ -98,9 +99,9 @@ class Passes {
             const int64_t input = windows.inputs(mine)[position], target = windows.targets(mine)[position];
             column.input[lane] = std::max<int64_t>(input, 0);
             column.target[lane] = std::max<int64_t>(target, 0);
-            if (!is_token(target)) continue;  // nor is its place needed, which might lie past the model's last
+            if (position >= lengths[mine]) continue;  // nor is its place needed, which might lie past the model's last
             column.place[lane] += windows.offset(mine);
-            column.share[lane] = windows.weight(mine) / num_targets;
+            if (is_token(target)) column.share[lane] = windows.weight(mine) / num_targets;
         }
         return column;
     }

@@ -61,7 +61,7 @@ def window_loss_library() -> Library:
     except (OSError, AttributeError) as error:
         raise KernelFault(f"the kernel cannot be kept or loaded: {' '.join(str(error).split())}") from None
     window_loss.restype = ctypes.c_double
-    window_loss.argtypes = [ctypes.c_long] * 6 + [ctypes.c_void_p] * 6 + [ctypes.c_long]
+    window_loss.argtypes = [ctypes.c_long] * 6 + [ctypes.c_void_p] * 7 + [ctypes.c_long]
     version = re.search(r'#define __VERSION__ "(.*?)"', predefined)
     names = set(re.findall(r"#define __(\w+?)(?:__)? 1$", predefined, flags=re.MULTILINE))
     return Library(

@@ -10,12 +10,15 @@
 //
 // Windows hold block + 1 tokens, or fewer and then numbers below 0; each is counted `repeats` times, or once, and begins
 // at the model's position `offsets`, or at the first.
+// targets, if given: what is to be predicted after each of a window's first `block` tokens, and numbers below 0 where
+// nothing is; the next token of each if not.
 // predicted, if given: the most probable next token after each of a window's first `block`, windows one after another.
 extern "C" double window_loss(long layers, long heads, long width, long inner, long vocabulary, long block,
                               const float* const* weights, float* const* gradients, const int64_t* tokens,
-                              const int64_t* repeats, const int64_t* offsets, int64_t* predicted, long windows) {
+                              const int64_t* targets, const int64_t* repeats, const int64_t* offsets,
+                              int64_t* predicted, long windows) {
     Model model({layers, heads, width, inner, vocabulary}, {weights, gradients});
-    Passes passes({tokens, repeats, offsets, windows, block}, predicted);
+    Passes passes({tokens, targets, repeats, offsets, windows, block}, predicted);
     double loss = 0;
     while (passes.next()) {
         model.lay_out(passes);
