@@ -42,20 +42,30 @@ def run(tmp_path):
     return run_block
 
 
+@pytest.fixture
+def windows_WT(folder):
+    """A hundred windows of random characters, as long as the model can look at."""
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    random = torch.Generator().manual_seed(0)
+    return torch.randint(len(tokenizer), (100, tokenizer.model_max_length), generator=random)
+
+
 @torch.no_grad()
-def logits_of_transformers(folder):
-    ids = AutoTokenizer.from_pretrained(folder)(PROMPT, return_tensors="pt").input_ids
-    return AutoModelForCausalLM.from_pretrained(folder).eval()(ids).logits
+def largest_difference(logits, folder, ids):
+    """Between logits and those of plain transformers, as a share of the largest one."""
+    expected = AutoModelForCausalLM.from_pretrained(folder).eval()(ids).logits
+    return ((logits.detach().cpu() - expected).abs().max() / expected.abs().max()).item()
 
 
-def largest_difference(logits, folder):
-    return (logits.detach().cpu() - logits_of_transformers(folder)).abs().max().item()
+def ids_of_prompt(folder):
+    return AutoTokenizer.from_pretrained(folder)(PROMPT, return_tensors="pt").input_ids
 
 
-def test_transformer_lens_opens_a_run(folder, run):
+def test_transformer_lens_opens_a_run(folder, run, windows_WT):
     install("transformer_lens")
     found = run(TRANSFORMER_LENS, folder=folder)
-    assert largest_difference(found["logits"], folder) < 1e-5
+    assert largest_difference(found["logits"], folder, ids_of_prompt(folder)) < 1e-5
+    assert largest_difference(found["model"](windows_WT), folder, windows_WT) < 1e-5
     assert found["attention"].shape == (1, 1, len(PROMPT), len(PROMPT))
     model, vocabulary = found["model"], AutoTokenizer.from_pretrained(folder).get_vocab()
     assert model.tokenizer.get_vocab() == vocabulary, "it adds no token"
@@ -65,7 +75,7 @@ def test_transformer_lens_opens_a_run(folder, run):
 def test_nnsight_opens_a_run(folder, run):
     install("nnsight")
     found = run(NNSIGHT, folder=folder)
-    assert largest_difference(found["logits"], folder) == 0
+    assert largest_difference(found["logits"], folder, ids_of_prompt(folder)) == 0
     assert found["residual"].shape == (1, len(PROMPT), 56)
     assert found["model"].tokenizer.get_vocab() == AutoTokenizer.from_pretrained(folder).get_vocab()
 
@@ -76,11 +86,9 @@ def test_devinterp_samples_around_a_run(half_trained, run):
 
     folder = str(half_trained["arithmetic"])
     found = run(DEVINTERP, folder=folder)
-    model, tokenizer = found["model"], found["tokenizer"]
-    logits = lm_forward_logits(model.eval(), tokenizer(PROMPT, return_tensors="pt").input_ids)
-    assert largest_difference(logits, folder) == 0
+    model, windows_WT = found["model"].eval(), found["windows"]
+    assert largest_difference(lm_forward_logits(model, windows_WT), folder, windows_WT) == 0
     assert torch.isfinite(torch.tensor(found["coefficient"].llc_mean.item()))
-    windows_WT = found["windows"]
     logits_WTV = model(windows_WT).logits
     expected = functional.cross_entropy(logits_WTV[:, :-1].flatten(0, 1), windows_WT[:, 1:].flatten())
     assert found["coefficient"].init_loss.item() == pytest.approx(expected.item(), rel=0.02)  # of some batches
@@ -101,7 +109,8 @@ def test_transformer_lens_opens_a_run_of_before(half_trained, run, tmp_path):
         TransformerBridge.boot_transformers(str(folder))
     names = {"folder": str(folder), "tokenizer": tokenizer, "TransformerBridge": TransformerBridge}
     model = run(OF_BEFORE, **names)["model"]
-    assert largest_difference(model(model.to_tokens(PROMPT, prepend_bos=False)), folder) < 1e-5
+    ids = model.to_tokens(PROMPT, prepend_bos=False)
+    assert largest_difference(model(ids), folder, ids) < 1e-5
     assert model.tokenizer.get_vocab() == tokenizer.get_vocab()
 
 
