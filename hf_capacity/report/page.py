@@ -30,6 +30,8 @@ SECTIONS = (
     "in_pairs",
     "critical_capacity",
     "timing",
+    "phase_diagram",
+    "steps_to_memorise",
     "beside_the_paper",
     "over_training",
     "how_it_was_run",
