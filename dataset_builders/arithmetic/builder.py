@@ -10,11 +10,14 @@ from functools import partial
 import numpy as np
 
 from dataset_builders.building import (
+    DIGITS,
     MOST_LINES,
+    Numerals,
     QuestionBuilder,
     Splits,
     check_whole_number,
     drawn_order,
+    first_symbols,
     generator,
 )
 
@@ -64,6 +67,14 @@ class Arithmetic(QuestionBuilder):
     @staticmethod
     def rotation(config: ArithmeticConfig) -> int | None:
         return rotation(config)
+
+    @staticmethod
+    def numerals(config: ArithmeticConfig) -> Numerals:
+        if config.notation == "symbols":
+            return Numerals(symbols=first_symbols(config.modulus), modulus=config.modulus)
+        is_residue = config.modulus is not None and config.modulus <= len(DIGITS)
+        symbols, modulus = (DIGITS[: config.modulus], config.modulus) if is_residue else (DIGITS, None)
+        return Numerals(symbols=symbols, modulus=modulus, reversed_answer=config.reversed_answer)
 
 
 def _drawn(equations: Equations, are_wanted: Wanted, limit: int, number: int | None, seed: str) -> np.ndarray:

@@ -156,6 +156,8 @@ class ExperimentConfig:
         replacement: Whether each line is drawn from all of them, not from those that are left of an epoch.
         asked_after: What stands before a question: `nothing`, as in the paper, a `newline`, or so many whole lines
             of the training text. Unless given, nothing for windows and a newline for lines.
+        probes: Whether the learning curve and the record say what the embeddings of numbers look like, and what the
+            model knows of them (see `evaluation.probes`). It changes no weight.
 
     Raises:
         ValidationError: A field is unknown, of a wrong type or impossible (a `ValueError`).
@@ -190,6 +192,7 @@ class ExperimentConfig:
     random_offset: Flag = left_out_at(False)
     replacement: Flag = left_out_at(False)
     asked_after: AskedAfter = left_out_at(None)
+    probes: Flag = left_out_at(False)
 
     @field_validator("task", mode="before")
     @classmethod

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dataset_builders import Numerals
+
 from ..config.experiment import ExperimentConfig
 from .curriculum import Curriculum, ability_of_windows
 from .tokenizer import check_alphabet
@@ -12,6 +14,8 @@ from .tokenizer import check_alphabet
 
 # Where an answer goes on past the block, each further token is a row of its own: these would fill a gigabyte.
 MOST_TOKENS = 100_000_000
+# Of fewer numbers, geometry says nothing: a parallelogram takes four.
+FEWEST_NUMBERS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +31,7 @@ class TaskSizes:
         open_lines: How many training lines do not end with a newline.
         has_bits: Whether lines are scored as a whole.
         asked: How many questions have a prompt of so many characters, and so many in all.
+        numerals: How the questions write numbers, if they have any.
     """
 
     path: str
@@ -37,15 +42,19 @@ class TaskSizes:
     open_lines: int
     has_bits: bool
     asked: Mapping[tuple[int, int], int]
+    numerals: Numerals | None = None
 
 
-def sizes_of_task(path: str, splits: Mapping[str, Any], demand: Any) -> TaskSizes:
+def sizes_of_task(
+    path: str, splits: Mapping[str, Any], demand: Any, numerals: Numerals | None = None
+) -> TaskSizes:
     """The sizes of a task.
 
     Args:
         path: What it is called.
         splits: What `load_task` returns.
         demand: What `demanded_bits` returns.
+        numerals: What `dataset_builders.numerals` returns.
     """
     texts, questions = splits["train"]["text"][:], splits["questions"]
     alphabet = frozenset().union("".join(texts), demand.alphabet if demand else "")
@@ -64,6 +73,7 @@ def sizes_of_task(path: str, splits: Mapping[str, Any], demand: Any) -> TaskSize
         open_lines=sum(not text.endswith("\n") for text in texts),
         has_bits=demand is not None,
         asked=lengths,
+        numerals=numerals,
     )
 
 
@@ -73,7 +83,7 @@ def check_run(run: ExperimentConfig, sizes: TaskSizes) -> None:
     Raises:
         ValueError: The questions have characters that the text does not, or are too long to be scored; the text has
             too many characters; a block is not shorter than the text (where lines are read or scored as a whole: is
-            shorter than one); lines do not end; or a curriculum has no rule or no facts.
+            shorter than one); lines do not end; a curriculum has no rule or no facts; or there are no numbers to probe.
     """
     _check_characters(sizes)
     _check_block(run, sizes)
@@ -87,6 +97,34 @@ def check_run(run: ExperimentConfig, sizes: TaskSizes) -> None:
     _check_asked_after(run, sizes)
     if run.curriculum:
         _check_curriculum(run, sizes)
+    if run.probes:
+        check_numerals(sizes)
+
+
+def check_numerals(sizes: TaskSizes) -> Numerals:
+    """Checks that a task has numbers whose embeddings can be probed. Gives how it writes them.
+
+    Raises:
+        ValueError: It has none, too few, or a text in which some never stand.
+    """
+    if sizes.numerals is None:
+        raise ValueError(
+            f"probes read the embeddings of numbers, and {sizes.path} has no digits or residues as tokens: take a "
+            "task such as arithmetic."
+        )
+    symbols = sizes.numerals.symbols
+    if len(symbols) < FEWEST_NUMBERS:
+        raise ValueError(
+            f"probes need {FEWEST_NUMBERS} numbers or more, and {sizes.path} has {len(symbols)}: take a larger "
+            "`modulus`."
+        )
+    missing = sorted(set(symbols) - sizes.alphabet)
+    if missing:
+        raise ValueError(
+            f"probes read the embeddings of all numbers, and {', '.join(missing[:10])} stand nowhere in the training "
+            f"text of {sizes.path}: read more of it."
+        )
+    return sizes.numerals
 
 
 def tokens_to_score(sizes: TaskSizes, block_size: int, before: int = 0) -> int:
