@@ -60,7 +60,7 @@ def show_probes(found: dict[str, Any]) -> None:
     console = Console(soft_wrap=True, highlight=False)
     frequencies = found["fourier_shares"]
     strongest = max(range(len(frequencies)), key=frequencies.__getitem__)
-    table = Table("probe", "value", "reads", title=escape(shown(_name(found["task"]))))
+    table = Table("probe", "value", "scale", title=escape(shown(_name(found["task"]))))
     table.columns[1].justify = "right"
     for name, value, meaning in (
         ("number line, R2", found["number_line"], "1 on a line, 0 as the mean"),
@@ -72,8 +72,8 @@ def show_probes(found: dict[str, Any]) -> None:
     ):
         table.add_row(name, f"{value:.3f}", meaning)
     for name, one in found.get("linear_probes", {}).items():
-        meaning = f"R2 on withheld questions; {one['shuffled']:.3f} with shuffled numbers"
-        table.add_row(f"{name.replace('_', ' ')}, probed", f"{one['withheld']:.3f}", meaning)
+        control = f"{one['shuffled']:.3f} with shuffled numbers"
+        table.add_row(f"{name.replace('_', ' ')}, withheld R2", f"{one['withheld']:.3f}", control)
     console.print(table)
     rates = found["extraction"][-1]["counts"]
     curve = Table("directions", *(rate.replace("_", " ") for rate in rates), title="right with numbers projected")

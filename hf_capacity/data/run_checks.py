@@ -45,9 +45,7 @@ class TaskSizes:
     numerals: Numerals | None = None
 
 
-def sizes_of_task(
-    path: str, splits: Mapping[str, Any], demand: Any, numerals: Numerals | None = None
-) -> TaskSizes:
+def sizes_of_task(path: str, splits: Mapping[str, Any], demand: Any, numerals: Numerals | None = None) -> TaskSizes:
     """The sizes of a task.
 
     Args:
@@ -83,7 +81,7 @@ def check_run(run: ExperimentConfig, sizes: TaskSizes) -> None:
     Raises:
         ValueError: The questions have characters that the text does not, or are too long to be scored; the text has
             too many characters; a block is not shorter than the text (where lines are read or scored as a whole: is
-            shorter than one); lines do not end; a curriculum has no rule or no facts; or there are no numbers to probe.
+            shorter than one); lines do not end; a curriculum has no rule or no facts; or probes have no numbers.
     """
     _check_characters(sizes)
     _check_block(run, sizes)

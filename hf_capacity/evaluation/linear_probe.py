@@ -20,9 +20,7 @@ ROUNDING = 1e-6
 
 
 @torch.no_grad()
-def residual_stream(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[str]
-) -> np.ndarray:
+def residual_stream(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[str]) -> np.ndarray:
     """The residual stream at the last position of each prompt, after the last norm, as the head reads it: (Q, D)."""
     rows: dict[int, list[int]] = {}
     block_size = num_positions(model)

@@ -41,7 +41,9 @@ class Probes:
         self.numerals = check_numerals(task.sizes)
         self.task, self.tokenizer, self.model = task, tokenizer, model
         columns = (task.questions[column] for column in ("prompt", "answer", "seen"))
-        read = ((self.numerals.read(prompt, answer), prompt, seen) for prompt, answer, seen in zip(*columns, strict=True))
+        read = (
+            (self.numerals.read(prompt, answer), prompt, seen) for prompt, answer, seen in zip(*columns, strict=True)
+        )
         self.questions = [question for question in read if question[0]]
         self.ids = number_ids(tokenizer, self.numerals.symbols, [prompt for _, prompt, _ in self.questions])
 

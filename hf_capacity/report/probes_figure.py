@@ -50,10 +50,8 @@ def _draw_numbers(axis: Axes, found: Mapping[str, Any]) -> None:
     axis.set_xlabel(f"direction 1 ({shares[0]:.0%} of the variance)")
     axis.set_ylabel(f"direction 2 ({shares[1]:.0%})")
     axis.margins(0.12)
-    axis.set_title(
-        f"number line R2 {found['number_line']:.2f}, parallelogram ratio {found['parallelogram_ratio']:.2f}",
-        fontsize=10,
-    )
+    axis.set_aspect("equal", adjustable="datalim")
+    axis.set_title(f"line R2 {found['number_line']:.2f}, parallelogram ratio {found['parallelogram_ratio']:.2f}")
 
 
 def _draw_shares(axis: Axes, shares: Sequence[float], name: str) -> None:

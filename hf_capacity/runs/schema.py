@@ -96,6 +96,13 @@ class LinearProbe(TypedDict):
 
 
 @STRICT
+class LinearProbes(TypedDict):
+    first_operand: LinearProbe
+    second_operand: LinearProbe
+    result: LinearProbe
+
+
+@STRICT
 class Extraction(TypedDict):
     directions: Number
     counts: Tallies
@@ -105,7 +112,7 @@ class Extraction(TypedDict):
 class Probes(Geometry):
     variance_shares: list[NotNegative]
     fourier_shares: list[NotNegative]
-    linear_probes: NotRequired[dict[str, LinearProbe]]
+    linear_probes: LinearProbes
     extraction: Annotated[list[Extraction], Field(min_length=1)]
 
 
