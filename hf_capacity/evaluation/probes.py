@@ -40,12 +40,7 @@ class Probes:
     def __init__(self, task: Task, tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel):
         self.numerals = check_numerals(task.sizes)
         self.task, self.tokenizer, self.model = task, tokenizer, model
-        columns = (task.questions[column] for column in ("prompt", "answer", "seen"))
-        read = (
-            (self.numerals.read(prompt, answer), prompt, seen) for prompt, answer, seen in zip(*columns, strict=True)
-        )
-        self.questions = [question for question in read if question[0]]
-        self.ids = number_ids(tokenizer, self.numerals.symbols, [prompt for _, prompt, _ in self.questions])
+        self.ids = number_ids(tokenizer, self.numerals.symbols, task.lines["text"][:])
 
     @torch.no_grad()
     def embeddings(self) -> np.ndarray:
@@ -85,13 +80,18 @@ class Probes:
 
     def _linear_probes(self) -> dict[str, Any]:
         """`linear_probes` of operands and result; nothing where it is not known what the model has seen."""
-        numbers_Q3, prompts, seen = zip(*self.questions, strict=True)
+        columns = (self.task.questions[column] for column in ("prompt", "answer", "seen"))
+        asked = [
+            (self.numerals.read(prompt, answer), prompt, seen) for prompt, answer, seen in zip(*columns, strict=True)
+        ]
+        numbers_Q3, prompts, seen = zip(*(question for question in asked if question[0]), strict=True)
         if set(seen) != {True, False}:
             return {}
         stream_QD = residual_stream(self.model, self.tokenizer, [self.task.start + prompt for prompt in prompts])
-        columns = zip(READ, np.array(numbers_Q3).T, strict=True)
-        is_seen_Q, modulus = np.array(seen), self.numerals.modulus
-        found = {name: read_numbers(stream_QD, numbers_Q, is_seen_Q, modulus) for name, numbers_Q in columns}
+        found = {
+            name: read_numbers(stream_QD, numbers_Q, np.array(seen), self.numerals.modulus)
+            for name, numbers_Q in zip(READ, np.array(numbers_Q3).T, strict=True)
+        }
         return {"linear_probes": found}
 
 

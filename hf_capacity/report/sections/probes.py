@@ -31,9 +31,10 @@ PROBES = {
 }
 NUM_COLUMNS = 3
 # An R2 on few questions has no lower end: what lies below is drawn there.
-LOWEST_R2 = -1.0
+R2_PROBES, LOWEST_R2 = ("number_line", "result"), -1.0
 # Of runs that would lie upon each other: how far the first and the last are apart.
 APART = 0.05
+POINT = {"linestyle": "none", "markersize": 4.5, "alpha": 0.75, "markeredgewidth": 0}
 TEMPLATE = """\
 ## Extrapolation against probes
 
@@ -92,10 +93,8 @@ def _rates(cells: Sequence[Cell]) -> list[str]:
 
 
 def _correlation(cells: Sequence[Cell], probe: str, rate: str) -> RankCorrelation | None:
-    values, rates = (
-        [each for cell in cells for each in of(cell)]
-        for of in (lambda one: read_probe(one, probe), lambda one: one.values(rate))
-    )
+    values = [value for cell in cells for value in read_probe(cell, probe)]
+    rates = [value for cell in cells for value in cell.values(rate)]
     return rank_correlation(values, rates, independent=len(cells) == 1 and not cells[0].is_crossed)
 
 
@@ -107,7 +106,8 @@ def _correlation_text(found: RankCorrelation | None) -> str:
 
 
 def draw_probes_of_runs(ladders: Sequence[Ladder]) -> bytes:
-    """Extrapolation against each probe, a point a run: colours are sizes, markers what else sets cells apart.
+    """Extrapolation against each probe, a point a run: colours are sizes, markers what else sets cells apart, if
+    anything does.
 
     Where several kinds of question are withheld, each has panels of its own.
 
@@ -115,8 +115,7 @@ def draw_probes_of_runs(ladders: Sequence[Ladder]) -> bytes:
         A PNG image.
     """
     cells = [cell for ladder in ladders for cell in ladder.cells]
-    models = list(dict.fromkeys(cell.model for cell in sorted(cells, key=lambda cell: cell.num_parameters)))
-    colors = {model: COLORS[place % len(COLORS)] for place, model in enumerate(models)}
+    looks_of_models, looks_of_ladders = _looks(ladders)
     rates = kinds_of(cells) or ["extrapolation"]
     rows_each = math.ceil(len(PROBES) / NUM_COLUMNS)
     with matplotlib.rc_context(STYLE):
@@ -125,35 +124,37 @@ def draw_probes_of_runs(ladders: Sequence[Ladder]) -> bytes:
         for rate, rows in zip(rates, axes.reshape(len(rates), rows_each, NUM_COLUMNS), strict=True):
             for axis, (probe, name) in zip(rows.flat, PROBES.items(), strict=True):
                 axis.set(xlabel=name, ylim=(-0.08, 1.08), yticks=[0, 0.5, 1])
-                for place, ladder in enumerate(ladders):
-                    look: dict[str, Any] = {"marker": MARKERS[place % len(MARKERS)], "linestyle": "none"}
+                for ladder, look in zip(ladders, looks_of_ladders, strict=True):
                     for cell in ladder.cells:
-                        _draw_runs(axis, cell, probe, rate, look | {"color": colors[cell.model]})
+                        _draw_runs(axis, cell, probe, rate, look | looks_of_models[cell.model])
             for row in rows:
                 row[0].set_ylabel(label_text(rate.replace(" of ", "\nof ")))
-        handles = [
-            Line2D([], [], color=colors[model], marker="o", linestyle="none", label=label_text(model))
-            for model in models
-        ]
+        named = [*looks_of_models.items()]
         if len(ladders) > 1:
-            handles += [
-                Line2D(
-                    [],
-                    [],
-                    color="#444444",
-                    marker=MARKERS[place % len(MARKERS)],
-                    linestyle="none",
-                    label=label_text(ladder.title),
-                )
-                for place, ladder in enumerate(ladders)
-            ]
-        figure.legend(handles=handles, loc="outside upper left", ncols=min(4, len(handles)))
+            named += [(ladder.title, look) for ladder, look in zip(ladders, looks_of_ladders, strict=True)]
+        handles = [
+            Line2D([], [], **{"marker": "o", **POINT, **look, "label": label_text(name)}) for name, look in named
+        ]
+        figure.legend(handles=handles, loc="outside upper left", ncols=2 if len(ladders) > 1 else 4)
         return png(figure)
+
+
+def _looks(ladders: Sequence[Ladder]) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
+    """Of each model, small ones first, and of each ladder: a single one leaves the markers to the models."""
+    cells = sorted((cell for ladder in ladders for cell in ladder.cells), key=lambda cell: cell.num_parameters)
+    looks_of_models = {
+        model: {"color": COLORS[place % len(COLORS)]}
+        | ({"marker": MARKERS[place % len(MARKERS)]} if len(ladders) == 1 else {})
+        for place, model in enumerate(dict.fromkeys(cell.model for cell in cells))
+    }
+    return looks_of_models, [
+        {"marker": MARKERS[place % len(MARKERS)], "color": "#444444"} for place in range(len(ladders))
+    ]
 
 
 def _draw_runs(axis: Axes, cell: Cell, probe: str, rate: str, look: dict[str, Any]) -> None:
     values = np.array(read_probe(cell, probe))
-    if probe in ("number_line", "result"):
+    if probe in R2_PROBES:
         values = np.maximum(values, LOWEST_R2)
     heights = cell.values(rate) + APART * np.linspace(-0.5, 0.5, cell.num_runs) * (cell.num_runs > 1)
-    axis.plot(values, heights, **look, markersize=4.5, alpha=0.75, markeredgewidth=0)
+    axis.plot(values, heights, **POINT, **look)
