@@ -30,21 +30,18 @@ def number_line(embeddings_ND: np.ndarray) -> float:
     return 1 - float(missed_N @ missed_N / (missed_by_mean_N @ missed_by_mean_N))
 
 
-def parallelogram_ratio(embeddings_ND: np.ndarray, modulus: int | None = None) -> float:
+def parallelogram_ratio(embeddings_ND: np.ndarray) -> float:
     """The mean square of E_a + E_b - E_c - E_d where a + b = c + d, over the same where it is not.
 
     Over all four different numbers. 0 where every such parallelogram closes, 1 where nothing is additive: the
-    representation quality index of Liu et al. (2022, arXiv 2205.10343), made continuous. Of residues on a circle it
-    is 1 too; what is additive there shows in their Fourier shares.
-
-    Args:
-        embeddings_ND: The embedding of each number.
-        modulus: Of what the numbers are residues, if they are.
+    representation quality index of Liu et al. (2022, arXiv 2205.10343), made continuous. Residues are added as whole
+    numbers here. Modulo an odd number the ratio would be 1 whatever the embeddings, since the pairs of any sum s have
+    all residues but s / 2 in them; what is additive there shows in the Fourier shares.
     """
     centred_ND = embeddings_ND - embeddings_ND.mean(0)
     num_numbers = len(centred_ND)
     first_P, second_P = np.triu_indices(num_numbers, 1)
-    sum_P = (first_P + second_P) % modulus if modulus else first_P + second_P
+    sum_P = first_P + second_P
     pairs_PD = centred_ND[first_P] + centred_ND[second_P]
     num_pairs_S = np.bincount(sum_P)
     totals_SD = np.zeros((len(num_pairs_S), centred_ND.shape[1]))

@@ -61,7 +61,7 @@ class Probes:
         weights = (parameter.detach() for parameter in self.model.parameters())
         return {
             "number_line": number_line(embeddings_ND),
-            "parallelogram_ratio": parallelogram_ratio(embeddings_ND, self.numerals.modulus),
+            "parallelogram_ratio": parallelogram_ratio(embeddings_ND),
             "effective_rank": 1 / inverse_participation_ratio(variance_shares(embeddings_ND)),
             "inverse_participation_ratio": inverse_participation_ratio(fourier_shares(embeddings_ND)),
             "weight_norm": float(torch.nn.utils.get_total_norm(weights)),
