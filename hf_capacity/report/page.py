@@ -26,6 +26,7 @@ SECTIONS = (
     "kinds",
     "withheld_questions",
     "withheld_sums",
+    "probes",
     "best_on_withheld",
     "in_pairs",
     "critical_capacity",
