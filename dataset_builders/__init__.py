@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 import datasets
 
-from .building import FEATURES, Demand, QuestionBuilder, QuestionConfig, listed, question_table, shorten
+from .building import FEATURES, Demand, Numerals, QuestionBuilder, QuestionConfig, listed, question_table, shorten
 from .elsewhere import (
     Task,
     Unreadable,
@@ -24,12 +24,14 @@ __all__ = [
     "FEATURES",
     "TASKS",
     "Demand",
+    "Numerals",
     "QuestionBuilder",
     "QuestionConfig",
     "Task",
     "demanded_bits",
     "is_folder",
     "load_task",
+    "numerals",
     "question_table",
     "rotation",
     "task_source",
@@ -143,6 +145,24 @@ def rotation(path: str, name: str | None = None, **parameters) -> int | None:
     if path not in TASKS:
         return None
     return TASKS[path].rotation(TASKS[path].configured(path, name, parameters))
+
+
+def numerals(path: str, name: str | None = None, **parameters) -> Numerals | None:
+    """How the questions of a task write numbers.
+
+    Args:
+        path, name, **parameters: As for [`load_task`].
+
+    Returns:
+        [`Numerals`], or None where questions have no numbers whose numerals are characters: for `capitals`, say, or
+        for what comes from elsewhere. A mixture has those of its arithmetic.
+
+    Raises:
+        `ValueError`: if there is no such config or parameter.
+    """
+    if path not in TASKS:
+        return None
+    return TASKS[path].numerals(TASKS[path].configured(path, name, parameters))
 
 
 @contextmanager

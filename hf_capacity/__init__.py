@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "config": ["ExperimentConfig"],
-        "evaluation": ["ask", "evaluate_model"],
+        "evaluation": ["ask", "evaluate_model", "probe_model"],
         "experiment": ["run_experiment"],
         "report": ["write_report"],
         "runs": ["load_results"],

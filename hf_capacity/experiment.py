@@ -87,7 +87,7 @@ def train(
     step = choose_step(config, model, device, num_processes)
     share = {"rank": run.args.process_index, "world_size": num_processes}
     batches = build_batches(task, tokenizer, config, device, distinct=step.implementation == "fused", **share)
-    measurement = Measurement(task, tokenizer, model, step.loss, batches.every_row)
+    measurement = Measurement(task, tokenizer, model, step.loss, batches.every_row, probes=config.probes)
     save = partial(save_model, model=model, tokenizer=tokenizer, task=task)
     run.resume(task, model, step.kernel_version(**batches.every_row))
     if run.checkpoint is None:
@@ -121,6 +121,7 @@ def train(
         **({"start": task.start} if config.lines_before else {}),
         **findings(run.curve),
         "answers": measurement.answers(),
+        **measurement.probes(),
         **measurement.bits(run.curve, num_parameters, batches.exposures(trainer.state.global_step)),
     }
     record = run.finish(found, step.provenance, save)

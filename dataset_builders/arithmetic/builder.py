@@ -12,12 +12,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dataset_builders.building import (
+    DIGITS,
     MOST_LINES,
     Demand,
+    Numerals,
     QuestionBuilder,
     Splits,
     check_whole_number,
     drawn_order,
+    first_symbols,
     generator,
 )
 
@@ -81,6 +84,15 @@ class Arithmetic(QuestionBuilder):
     @staticmethod
     def rotation(config: ArithmeticConfig) -> int | None:
         return rotation(config)
+
+    @staticmethod
+    def numerals(config: ArithmeticConfig) -> Numerals:
+        if config.notation == "symbols":
+            return Numerals(symbols=first_symbols(config.modulus), modulus=config.modulus)
+        is_residue = config.modulus is not None and config.modulus <= len(DIGITS)
+        symbols, modulus = (DIGITS[: config.modulus], config.modulus) if is_residue else (DIGITS, None)
+        turned = {"reversed_operands": config.reversed_operands, "reversed_answer": config.reversed_answer}
+        return Numerals(symbols=symbols, modulus=modulus, **turned)
 
 
 def _both_sides(config: ArithmeticConfig, equations: Equations) -> tuple[np.ndarray, np.ndarray]:

@@ -16,16 +16,19 @@ from .dials import (
     shorten,
 )
 from .draws import drawn_integers, drawn_order, first_places, generator
+from .numerals import DIGITS, Numerals
 from .questions import FEATURES, QuestionBuilder, QuestionConfig, Splits, question_table
 from .symbols import MOST_SYMBOLS, first_symbols, spelled_in_symbols
 
 
 __all__ = [
+    "DIGITS",
     "FEATURES",
     "MOST_CHARACTERS",
     "MOST_LINES",
     "MOST_SYMBOLS",
     "Demand",
+    "Numerals",
     "QuestionBuilder",
     "QuestionConfig",
     "Splits",

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from .demand import Demand
 from .dials import listed, shorten
+from .numerals import Numerals
 
 
 FEATURES = datasets.Features(
@@ -133,6 +134,11 @@ class QuestionBuilder(datasets.ArrowBasedBuilder):
         Raises:
             `ValueError`: if a field of `config` that counts is impossible.
         """
+        return None
+
+    @staticmethod
+    def numerals(config: QuestionConfig) -> Numerals | None:
+        """How numbers are written, where each numeral is a character of its own and questions have two operands."""
         return None
 
     @classmethod

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from dataset_builders.building import (
     MOST_CHARACTERS,
     Demand,
+    Numerals,
     QuestionBuilder,
     QuestionConfig,
     Splits,
@@ -113,6 +114,11 @@ class Mixture(QuestionBuilder):
             if "split_seed" not in (task.get("parameters") or {})  # with a seed of its own it is the same in every run
         } - {None}
         return lengths.pop() if len(lengths) == 1 else None
+
+    @staticmethod
+    def numerals(config: MixtureConfig) -> Numerals | None:
+        known = {builder.numerals(part) for builder, part in _parts(config)} - {None}
+        return known.pop() if len(known) == 1 else None
 
 
 def _parts(config: MixtureConfig) -> list[tuple[type[QuestionBuilder], QuestionConfig]]:

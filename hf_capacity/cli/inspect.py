@@ -1,4 +1,4 @@
-"""What can be done with finished runs: `hf-capacity report`, `results`, `evaluate`, `ask` and `demo`."""
+"""What can be done with finished runs: `hf-capacity report`, `results`, `evaluate`, `probe`, `ask` and `demo`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +10,7 @@ from .errors import echo, refuses_mistakes
 
 Folder = Annotated[Path, typer.Argument(help="A study's folder, such as runs/quick.")]
 Source = Annotated[str, typer.Argument(metavar="MODEL", help="A run's folder, or a model on the Hub.")]
+Task = Annotated[str | None, typer.Option(help="For a model that does not say what it learned.")]
 Step = Annotated[int | None, typer.Option(help="A kept checkpoint; by default the last.")]
 ModelRevision = Annotated[
     str | None, typer.Option(help="Of a model on the Hub: a branch or tag, such as seed-2 or step-500.")
@@ -48,7 +49,7 @@ def results(
 @refuses_mistakes
 def evaluate(
     source: Source,
-    task: Annotated[str | None, typer.Option(help="For a model that does not say what it learned.")] = None,
+    task: Task = None,
     step: Step = None,
     revision: ModelRevision = None,
 ) -> None:
@@ -59,6 +60,29 @@ def evaluate(
 
     asked = parse_yaml(task, "`--task`") if task else None
     show_marks(evaluate_model(source, asked, step=step, revision=revision))
+
+
+@refuses_mistakes
+def probe(
+    source: Source,
+    task: Task = None,
+    step: Step = None,
+    revision: ModelRevision = None,
+    output: Annotated[Path, typer.Option(help="Of the figure, a .png file.")] = Path("probes.png"),
+) -> None:
+    """Print how a model represents numbers, and draw it."""
+    from ..boundary.reading import parse_yaml
+    from ..boundary.writing import write_atomically
+    from ..evaluation.inference import probe_model
+    from ..report.probes_figure import draw_probes
+    from .tables import show_probes
+
+    if output.suffix != ".png":
+        raise ValueError(f"`--output` (={output}) must end in .png.")
+    found = probe_model(source, parse_yaml(task, "`--task`") if task else None, step=step, revision=revision)
+    show_probes(found)
+    write_atomically(output, draw_probes(found))
+    echo(f"Written: {output}")
 
 
 @refuses_mistakes

@@ -1,4 +1,4 @@
-"""Finished runs, and what one model was found to know, as a terminal shows them."""
+"""Finished runs, and what one model was found to know and to look like inside, as a terminal shows them."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -53,6 +53,35 @@ def show_marks(marks: dict[str, Any]) -> None:
         asked = f" (asked for {row['answer']})" if prompts[row["prompt"]] > 1 else ""
         verdict = "right" if row["right"] else "wrong"
         console.print(shown(f"withheld  {row['prompt']}{row['written']}{asked}  {verdict}"), markup=False)
+
+
+def show_probes(found: dict[str, Any]) -> None:
+    """Prints what `probe_model` found: a line a probe, and the extraction curve."""
+    console = Console(soft_wrap=True, highlight=False)
+    frequencies = found["fourier_shares"]
+    strongest = max(range(len(frequencies)), key=frequencies.__getitem__)
+    table = Table("probe", "value", "scale", title=escape(shown(_name(found["task"]))))
+    table.columns[1].justify = "right"
+    for name, value, meaning in (
+        ("number line, R2", found["number_line"], "1 on a line, 0 as the mean"),
+        ("parallelogram ratio", found["parallelogram_ratio"], "0 additive, 1 nothing additive"),
+        ("effective rank", found["effective_rank"], f"of {len(found['variance_shares'])} directions"),
+        (f"frequency {strongest + 1}, share", frequencies[strongest], f"the strongest of {len(frequencies)}"),
+        ("inverse participation", found["inverse_participation_ratio"], "1 one frequency alone"),
+        ("weight norm", found["weight_norm"], "of all weights"),
+    ):
+        table.add_row(name, f"{value:.3f}", meaning)
+    for name, one in found.get("linear_probes", {}).items():
+        control = f"{one['shuffled']:.3f} with shuffled numbers"
+        table.add_row(f"{name.replace('_', ' ')}, withheld R2", f"{one['withheld']:.3f}", control)
+    console.print(table)
+    rates = found["extraction"][-1]["counts"]
+    curve = Table("directions", *(rate.replace("_", " ") for rate in rates), title="right with numbers projected")
+    for row in found["extraction"]:
+        curve.add_row(str(row["directions"]), *("/".join(map(str, tally)) for tally in row["counts"].values()))
+    console.print(curve)
+    if "linear_probes" not in found:
+        console.print("What this model has seen is not known, so there is no linear probe.")
 
 
 def _name(task: dict[str, Any]) -> str:

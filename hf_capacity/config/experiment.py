@@ -132,6 +132,8 @@ class ExperimentConfig:
             of the training text. Unless given, nothing for windows and a newline for lines.
         embeddings: Interventions on the token embedding: a mapping of `EmbeddingsConfig`'s fields.
         start_from: The folder of a finished run, or of a step that it kept, whose weights this one begins with.
+        probes: Whether the learning curve and the record say what the embeddings of numbers look like, and what the
+            model knows of them (see `evaluation.probes`). It changes no weight.
 
     Raises:
         ValidationError: A field is unknown, of a wrong type or impossible (a `ValueError`).
@@ -170,6 +172,7 @@ class ExperimentConfig:
     asked_after: AskedAfter = left_out_at(None)
     embeddings: EmbeddingsConfig = left_out_at(EmbeddingsConfig())
     start_from: StartFrom | None = left_out_at(None)
+    probes: Flag = left_out_at(False)
 
     @field_validator("task", mode="before")
     @classmethod

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dataset_builders import Numerals
+
 from ..config.experiment import ExperimentConfig
 from .answers import answer_spans
 from .curriculum import Curriculum, ability_of_windows
@@ -13,6 +15,8 @@ from .tokenizer import check_alphabet
 
 # Where an answer goes on past the block, each further token is a row of its own: these would fill a gigabyte.
 MOST_TOKENS = 100_000_000
+# Of fewer numbers, geometry says nothing: a parallelogram takes four.
+FEWEST_NUMBERS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +33,7 @@ class TaskSizes:
         unanswered_lines: How many training lines do not hold their answer with its end mark.
         scored: What of the lines is scored for memorised bits, `text` or `answer`, where the bits are known.
         asked: How many questions have a prompt of so many characters, and so many in all.
+        numerals: How the questions write numbers, if they have any.
     """
 
     path: str
@@ -40,15 +45,17 @@ class TaskSizes:
     unanswered_lines: int
     scored: str | None
     asked: Mapping[tuple[int, int], int]
+    numerals: Numerals | None = None
 
 
-def sizes_of_task(path: str, splits: Mapping[str, Any], demand: Any) -> TaskSizes:
+def sizes_of_task(path: str, splits: Mapping[str, Any], demand: Any, numerals: Numerals | None = None) -> TaskSizes:
     """The sizes of a task.
 
     Args:
         path: What it is called.
         splits: What `load_task` returns.
         demand: What `demanded_bits` returns.
+        numerals: What `dataset_builders.numerals` returns.
     """
     texts, questions = splits["train"]["text"][:], splits["questions"]
     alphabet = frozenset().union("".join(texts), demand.alphabet if demand else "")
@@ -68,6 +75,7 @@ def sizes_of_task(path: str, splits: Mapping[str, Any], demand: Any) -> TaskSize
         unanswered_lines=sum(start == end for start, end in answer_spans(splits["train"])),
         scored=demand.scored if demand else None,
         asked=lengths,
+        numerals=numerals,
     )
 
 
@@ -77,8 +85,8 @@ def check_run(run: ExperimentConfig, sizes: TaskSizes) -> None:
     Raises:
         ValueError: The questions have characters that the text does not, or are too long to be scored; the text has
             too many characters; a block is not shorter than the text (where lines are read or scored as a whole: is
-            shorter than one); lines do not end, or have no answer to be trained on; or a curriculum has no rule or no
-            facts.
+            shorter than one); lines do not end, or have no answer to be trained on; a curriculum has no rule or no
+            facts; or probes have no numbers.
     """
     _check_characters(sizes)
     _check_block(run, sizes)
@@ -94,6 +102,34 @@ def check_run(run: ExperimentConfig, sizes: TaskSizes) -> None:
     _check_asked_after(run, sizes)
     if run.curriculum:
         _check_curriculum(run, sizes)
+    if run.probes:
+        check_numerals(sizes)
+
+
+def check_numerals(sizes: TaskSizes) -> Numerals:
+    """Checks that a task has numbers whose embeddings can be probed. Gives how it writes them.
+
+    Raises:
+        ValueError: It has none, too few, or a text in which some never stand.
+    """
+    if sizes.numerals is None:
+        raise ValueError(
+            f"probes read the embeddings of numbers, and {sizes.path} has no digits or residues as tokens: take a "
+            "task such as arithmetic."
+        )
+    symbols = sizes.numerals.symbols
+    if len(symbols) < FEWEST_NUMBERS:
+        raise ValueError(
+            f"probes need {FEWEST_NUMBERS} numbers or more, and {sizes.path} has {len(symbols)}: take a larger "
+            "`modulus`."
+        )
+    missing = sorted(set(symbols) - sizes.alphabet)
+    if missing:
+        raise ValueError(
+            f"probes read the embeddings of all numbers, and {', '.join(missing[:10])} stand nowhere in the training "
+            f"text of {sizes.path}: read more of it."
+        )
+    return sizes.numerals
 
 
 def tokens_to_score(sizes: TaskSizes, block_size: int, before: int = 0) -> int:

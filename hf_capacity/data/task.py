@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dataset_builders import demanded_bits, load_task, task_source
+from dataset_builders import demanded_bits, load_task, numerals, task_source
 from dataset_builders.building import drawn_order
 
 from ..boundary.reading import read_json
@@ -89,7 +89,7 @@ class Task:
             source=source,
             notes=splits.notes,
             demand=demand,
-            sizes=sizes_of_task(config.path, splits, demand),
+            sizes=sizes_of_task(config.path, splits, demand, numerals(config.path, config.name, **config.parameters)),
             identity=json.loads(json.dumps(identity)),  # as it will be read again: tuples are lists there
         )
 

@@ -15,7 +15,9 @@ MOST_CHARACTERS = 50_000
 def build_tokenizer(text: str, model_max_length: int) -> PreTrainedTokenizerFast:
     """One token a character; the vocabulary is exactly the sorted characters of `text`.
 
-    There is no padding, start, end or unknown token: one more row would be one more parameter than the paper counts.
+    No token is added for padding, start, end or what is unknown: one more row would be one more parameter than the
+    paper counts. A text's newline is named for the last two instead, since tools such as TransformerLens try a
+    tokenizer on letters, and add a row where nothing ends a text. For `encode` an unknown character is an error.
 
     Args:
         text: The training text.
@@ -26,8 +28,7 @@ def build_tokenizer(text: str, model_max_length: int) -> PreTrainedTokenizerFast
     """
     vocabulary = {character: index for index, character in enumerate(sorted(set(text)))}
     check_alphabet(vocabulary)
-    # The unknown token is deliberately not in the vocabulary, so that an unknown character raises.
-    characters = Tokenizer(models.WordLevel(vocabulary, unk_token="<no such character>"))
+    characters = Tokenizer(models.WordLevel(vocabulary, unk_token="\n"))
     characters.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
     characters.decoder = decoders.Fuse()
     return PreTrainedTokenizerFast(
@@ -36,6 +37,7 @@ def build_tokenizer(text: str, model_max_length: int) -> PreTrainedTokenizerFast
         model_max_length=model_max_length,
         model_input_names=["input_ids", "attention_mask"],
         padding_side="left",
+        **(dict.fromkeys(("eos_token", "unk_token"), "\n") if "\n" in vocabulary else {}),
     )
 
 

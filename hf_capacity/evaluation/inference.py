@@ -1,4 +1,4 @@
-"""A trained model, from a folder or the Hub: scored on its task, or asked something."""
+"""A trained model, from a folder or the Hub: scored on its task, probed, or asked something."""
 
 import textwrap
 from collections.abc import Sequence
@@ -30,6 +30,8 @@ from ..models.generation import check_tokens, continuations, continuations_and_c
 from ..runs.vouching import check_model
 from .exact_match import LONGEST_LINE, Verdicts, line_of, lines_within, predict, verdicts_on_text, write_line
 from .exam import Exam
+from .geometry import coordinates
+from .probes import Probes
 
 
 # Of what a library says of a model that it cannot load; some list every model that they can.
@@ -171,6 +173,41 @@ def evaluate_model(
     answers = exam.answers(verdicts, trained.lines)
     marks = exam.mark(verdicts)
     return {"task": exam.task.identity["task"], **marks, "answers": answers, "vouched_for": trained.vouched_for}
+
+
+def probe_model(
+    source: str | Path,
+    task: str | dict[str, Any] | None = None,
+    *,
+    step: int | None = None,
+    revision: str | None = None,
+) -> dict[str, Any]:
+    """Reads off a model how it represents numbers (see `evaluation.probes`).
+
+    Args:
+        source: As in `load_model`. Its tokenizer reads each digit by itself.
+        task: As in `evaluate_model`; one with numbers, such as `arithmetic`.
+        step: As in `load_model`.
+        revision: As in `load_model`.
+
+    Returns:
+        The probes that a record has, with `task`, `symbols` (the numerals, in order), `coordinates` (where the numbers
+        lie in their two best directions, a pair each) and `vouched_for`. Of a model of which it is not known what it
+        has seen there are no `linear_probes`.
+
+    Raises:
+        ValueError: As in `evaluate_model`; or the task has no numbers, or the tokenizer splits or merges digits.
+    """
+    trained = load_model(source, step, revision)
+    exam = Exam(_load_task(trained, source, {"path": task} if isinstance(task, str) else task))
+    probes = Probes(exam.task, trained.tokenizer, trained.model)
+    return {
+        "task": exam.task.identity["task"],
+        "symbols": probes.numerals.symbols,
+        **probes.everything(lambda: exam.mark(trained.verdicts(exam))["counts"]),
+        "coordinates": coordinates(probes.embeddings(), 2).tolist(),
+        "vouched_for": trained.vouched_for,
+    }
 
 
 def ask(source: str | Path, prompt: str, *, step: int | None = None, revision: str | None = None) -> str:

@@ -14,6 +14,7 @@ from ..training.kernel import FusedLoss
 from .bits import BitsMeter, describe_bits
 from .exact_match import LONGEST_LINE, mean_loss, nll, predict, write_line
 from .exam import Exam
+from .probes import Probes
 
 
 class Measurement:
@@ -27,6 +28,7 @@ class Measurement:
         model: The model, which is measured as it is.
         loss: The loss of the run's training steps: where it is the kernel's, the kernel measures too.
         rows: All windows of the text, or its lines, as one batch (see `Batches.every_row`).
+        probes: Whether the embeddings of its numbers are probed too.
     """
 
     def __init__(
@@ -36,6 +38,8 @@ class Measurement:
         model: PreTrainedModel,
         loss: FusedLoss | Callable[..., torch.Tensor],
         rows: Mapping[str, torch.Tensor],
+        *,
+        probes: bool = False,
     ):
         self.task, self.tokenizer, self.model, self.rows = task, tokenizer, model, rows
         if isinstance(loss, FusedLoss):
@@ -45,6 +49,7 @@ class Measurement:
         encoded, block_size = partial(encode, tokenizer), tokenizer.model_max_length
         self.exam = Exam(task)
         self.sheet = self.exam.sheet(encoded, block_size, model.device)
+        self.probed = Probes(task, tokenizer, model) if probes else None
         self.meter = None
         if task.demand:
             self.meter = BitsMeter(task.demand, task.lines[:], encoded, block_size, model.device)
@@ -61,6 +66,8 @@ class Measurement:
             row["bits"] = self.meter(partial(nll, self.model))
         if not math.isfinite(row["loss"]):
             raise FloatingPointError(f"the loss is {row['loss']} at step {step}: try a lower `learning_rate`.")
+        if self.probed:
+            row["probes"] = self.probed.geometry()
         return row
 
     def answers(self) -> list[dict[str, Any]]:
@@ -72,6 +79,16 @@ class Measurement:
             return [write_line(self.model, self.tokenizer, *each) for each in asked]
 
         return self.exam.answers(self.sheet.verdicts(self.predict), write)
+
+    def probes(self) -> dict[str, Any]:
+        """`probes` of a record: all of them; nothing where none were asked for."""
+        if not self.probed:
+            return {}
+
+        def counts() -> dict[str, list[int]]:
+            return self.exam.mark(self.sheet.verdicts(partial(predict, self.model)))["counts"]
+
+        return {"probes": self.probed.everything(counts)}
 
     def bits(self, curve: Sequence[dict[str, Any]], num_parameters: int, exposures: float) -> dict[str, Any]:
         """`bits` of a record: what was memorised, and how often each item was read; nothing without a known entropy.

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from ..analysis.cells import Cell, Mean, Share
+from ..analysis.times import Times
 from ..boundary.shown import ABSENT
 
 
@@ -13,6 +14,12 @@ MOST_RUNS_LISTED = 6
 def names(cell: Cell) -> list[str]:
     """The columns that say which cell a row is of."""
     return [cell.task, cell.model, cell.differs]
+
+
+def in_common(cells: Sequence[Cell]) -> str:
+    """What all of these cells differ in from others."""
+    parts = [cell.differs.split(", ") for cell in cells]
+    return ", ".join(part for part in parts[0] if all(part in others for others in parts))
 
 
 def has_withheld(cell: Cell) -> bool:
@@ -39,6 +46,13 @@ def share_text(share: Share) -> str:
         return f"{share.count}/{share.total}"
     low, high = share.interval
     return f"{share.count}/{share.total} ({low:.2f} to {high:.2f})"
+
+
+def median_text(times: Times) -> str:
+    """The median of steps to something, if as many runs as that got there; of no runs at all nothing."""
+    if not times.durations:
+        return ABSENT
+    return "not reached" if times.median is None else f"{times.median:,.0f}"
 
 
 def difference_text(difference: Mean) -> str:

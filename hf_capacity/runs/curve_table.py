@@ -20,10 +20,11 @@ INTERVALS = "intervals_over_questions_of_one_model"
 TALLY = {"correct": pyarrow.int64(), "questions": pyarrow.int64()}
 ENDS = {"low": pyarrow.float64(), "high": pyarrow.float64()}
 BITS = ("demanded", "raw", "memorised", "first_symbols")
+PROBES = ("number_line", "parallelogram_ratio", "effective_rank", "inverse_participation_ratio", "weight_norm")
 # The keys of a row of a learning curve, in the order of its file.
 KEYS = (
     "step", "loss", *RATES, "tradeoff_gap", "counts", INTERVALS, "kinds", "floors", "published_scoring", "withheld",
-    "bits",
+    "bits", "probes",
 )  # fmt: skip
 # The standard normal distribution's 97.5 % quantile, as SciPy has it.
 Z = 1.959963984540054
@@ -46,8 +47,11 @@ COLUMNS = {
     "published_scoring": pyarrow.list_(_struct({"kind": pyarrow.string(), **TALLY})),
     "withheld": pyarrow.list_(_struct({"prompt": pyarrow.string(), "right": pyarrow.bool_()})),
     "bits": _struct(dict.fromkeys(BITS, pyarrow.float64())),
-    INTERVALS: _of_rates(ENDS),  # null where they are Wilson's; no column where all are
+    INTERVALS: _of_rates(ENDS),  # null where they are Wilson's
+    "probes": _struct(dict.fromkeys(PROBES, pyarrow.float64())),
 }
+# There is no such column where it would have nothing in it.
+OPTIONAL = (INTERVALS, "probes")
 SCHEMA = pyarrow.schema(list(COLUMNS.items()))
 
 
@@ -59,8 +63,7 @@ def write_curves(curves: Mapping[str, Sequence[dict[str, Any]]]) -> bytes:
     """
     packed = [{"run_id": run_id, **_pack(row)} for run_id, rows in curves.items() for row in rows]
     table = pyarrow.Table.from_pylist(packed, schema=SCHEMA)
-    if table[INTERVALS].null_count == len(table):
-        table = table.drop_columns(INTERVALS)
+    table = table.drop_columns([name for name in OPTIONAL if table[name].null_count == len(table)])
     file = io.BytesIO()
     parquet.write_table(table, file, compression="zstd", compression_level=19)
     return file.getvalue()
@@ -74,9 +77,8 @@ def read_curves(content: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
     """
     try:
         table = parquet.read_table(io.BytesIO(content))
-        if INTERVALS not in table.column_names:
-            nulls = pyarrow.nulls(len(table), COLUMNS[INTERVALS])
-            table = table.append_column(INTERVALS, nulls)
+        for name in set(OPTIONAL) - set(table.column_names):
+            table = table.append_column(name, pyarrow.nulls(len(table), COLUMNS[name]))
         other = sorted(set(table.column_names) ^ set(COLUMNS))
         if other:
             raise ValueError(f"does not have the columns of learning curves: check {', '.join(map(quote, other[:3]))}")
@@ -134,7 +136,7 @@ def _pack(row: dict[str, Any]) -> dict[str, Any]:
     counts, intervals = row["counts"], row[INTERVALS]
     is_wilsons = all(list(intervals[rate]) == wilson_interval(*counts[rate]) for rate in counts)
     return {
-        **{name: row.get(name) for name in ("step", "loss", *RATES, "tradeoff_gap", "bits")},
+        **{name: row.get(name) for name in ("step", "loss", *RATES, "tradeoff_gap", "bits", "probes")},
         "counts": {rate: _pack_tally(counts.get(rate)) for rate in RATES},
         "kinds": [
             {"kind": kind, **{part: _pack_tally(tally) for part, tally in parts.items()}}

@@ -25,6 +25,7 @@ STRICT = with_config(ConfigDict(strict=True, allow_inf_nan=False))
 Count = Annotated[int, Field(ge=0)]
 Number = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
+NotNegative = Annotated[float, Field(ge=0)]
 Text = Annotated[str, Field(min_length=1)]
 # The name of its folder, here and on the Hub.
 RunId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_+-][A-Za-z0-9_.+-]*$", max_length=255)]
@@ -77,6 +78,45 @@ class Brief(TypedDict):
 
 
 @STRICT
+class Geometry(TypedDict):
+    number_line: Annotated[float, Field(le=1)]
+    parallelogram_ratio: NotNegative
+    effective_rank: NotNegative
+    inverse_participation_ratio: NotNegative
+    weight_norm: NotNegative
+
+
+@STRICT
+class LinearProbe(TypedDict):
+    """R2 of a number of each question, read off the residual stream."""
+
+    seen: float
+    withheld: float
+    shuffled: float
+
+
+@STRICT
+class LinearProbes(TypedDict):
+    first_operand: LinearProbe
+    second_operand: LinearProbe
+    result: LinearProbe
+
+
+@STRICT
+class Extraction(TypedDict):
+    directions: Number
+    counts: Tallies
+
+
+@STRICT
+class Probes(Geometry):
+    variance_shares: list[NotNegative]
+    fourier_shares: list[NotNegative]
+    linear_probes: LinearProbes
+    extraction: Annotated[list[Extraction], Field(min_length=1)]
+
+
+@STRICT
 class Evaluation(Brief):
     """The last row of a learning curve, or any row."""
 
@@ -86,6 +126,7 @@ class Evaluation(Brief):
     floors: Floors
     withheld: NotRequired[dict[str, bool]]
     bits: NotRequired[dict[str, float]]
+    probes: NotRequired[Geometry]
 
 
 @STRICT
@@ -192,6 +233,7 @@ class Record(TypedDict):
     late_evaluations_solved: Annotated[Tally, AfterValidator(_asked_at_all)] | None
     answers: NotRequired[Annotated[list[Answer], Field(min_length=1)]]
     bits: NotRequired[Bits]
+    probes: NotRequired[Probes]
     provenance: Provenance
     files: dict[FileName, str]
     digest: NotRequired[str]

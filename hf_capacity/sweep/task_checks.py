@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from dataset_builders import Task, demanded_bits, load_task
+from dataset_builders import Task, demanded_bits, load_task, numerals
 from dataset_builders.building import shorten
 
 from ..config.embeddings import EmbeddingsConfig
@@ -30,7 +30,8 @@ def check_tasks(runs: Sequence[ExperimentConfig]) -> None:
             config, given = run.task, {"split_seed": run.split_seed, **run.task.parameters}
             task = load_task(config.path, config.name, leaks=config.leaks, **given)
             _warn(task, config.path)
-            sizes[identity] = sizes_of_task(config.path, task, demanded_bits(config.path, config.name, **given))
+            demand, written = (of(config.path, config.name, **given) for of in (demanded_bits, numerals))
+            sizes[identity] = sizes_of_task(config.path, task, demand, written)
         check_run(run, sizes[identity])
         # The ladder's type takes whatever sizes its config has let pass, and needs no torch to say so.
         if run.model.num_parameters is not None or run.model.model_type != LADDERS_TYPE:

@@ -15,7 +15,7 @@ def test_the_vocabulary_is_exactly_the_characters_of_the_text(task, characters):
     tokenizer = build_tokenizer(text, 9)
     assert len(tokenizer) == tokenizer.vocab_size == characters
     assert set(tokenizer.get_vocab()) == set(text)
-    assert not tokenizer.all_special_tokens
+    assert tokenizer.all_special_tokens == ["\n"]
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -41,8 +41,16 @@ def test_a_character_outside_the_alphabet_is_an_error():
     tokenizer = build_tokenizer(text_of("arithmetic"), 9)
     with pytest.raises(ValueError, match=r"'\*' in '<5\*7=' is outside the alphabet '\\n \+-0123456789<=>'"):
         encode(tokenizer, "<5*7=")
+
+
+def test_others_read_a_character_outside_the_alphabet_as_a_newline(tmp_path):
+    """As tools expect that try a tokenizer on letters; a text that has no newline is read strictly by them too."""
+    save_tokenizer(build_tokenizer(text_of("arithmetic"), 9), tmp_path)
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path)
+    assert tokenizer.decode(tokenizer("<5*7=").input_ids) == "<5\n7="
+    assert tokenizer.eos_token == tokenizer.unk_token == "\n"
     with pytest.raises(Exception, match="Missing"):  # the tokenizers library raises nothing finer
-        tokenizer("<5*7=")
+        build_tokenizer("<5+7=12>", 9)("<5*7=")
 
 
 def test_more_characters_than_any_writing_has_are_refused():

@@ -51,6 +51,10 @@ LONG = {
         "needs the runs of the line before",
         "hf-capacity evaluate --help",
     ),
+    "hf-capacity probe runs/quick/arithmetic-n14-s1337-*": (
+        "needs the runs of the line before; test_probes.py probes some",
+        "hf-capacity probe --help",
+    ),
     'hf-capacity ask runs/quick/arithmetic-n14-s1337-* "<5+7="': (
         "needs the runs of the line before",
         "hf-capacity ask --help",

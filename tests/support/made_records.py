@@ -1,5 +1,6 @@
 """Records and learning curves made by hand, so that what a report says of them can be counted by hand."""
 
+import functools
 import json
 
 from hf_capacity.analysis.statistics import wilson_interval
@@ -7,6 +8,7 @@ from hf_capacity.config.experiment import ExperimentConfig
 
 
 PROMPTS = ("<5+7=", "<7+5=", "<5-7=", "<7-5=")
+interval = functools.cache(wilson_interval)  # of the same counts, many times
 FLOORS = {"fit": 18 / 196, "extrapolation": 0.0, "recall": 1 / 50}
 ARITHMETIC = {"fit": [196, 196], "extrapolation": [1, 4]}
 CAPITALS = {"recall": [4, 50]}
@@ -31,7 +33,7 @@ def evaluation(step, counts, prompts=PROMPTS):
         "exact_match": counts["exact_match"][0] / counts["exact_match"][1],
         **rates,
         "counts": counts,
-        "intervals_over_questions_of_one_model": {name: wilson_interval(*count) for name, count in counts.items()},
+        "intervals_over_questions_of_one_model": {name: interval(*count) for name, count in counts.items()},
         "published_scoring": published,
         "floors": floors,
         "withheld": {prompt: place < right for place, prompt in enumerate(prompts[:asked])},
@@ -86,3 +88,26 @@ def add_runs(study, task, model, all_counts, **settings):
 def arithmetic(extrapolation, fit=196):
     """Counts of a run on arithmetic that gets so many of four withheld equations right."""
     return {"fit": [fit, 196], "extrapolation": [extrapolation, 4]}
+
+
+def add_timed_run(study, task, model, reached, **settings):
+    """A finished run of which each rate is 0 before a step, all from then on, or never: `{"fit": 200}`.
+
+    Args:
+        study: The study's folder.
+        task: As `add_run` has it.
+        model: Likewise.
+        reached: By rate, the step at which it is reached, or None.
+        settings: Of the config; `steps` and `eval_steps` say when it is evaluated.
+    """
+    asked = {"fit": 196, "extrapolation": 4, "recall": 50}
+
+    def counts(step):
+        return {
+            rate: [asked[rate] if at is not None and step >= at else 0, asked[rate]] for rate, at in reached.items()
+        }
+
+    folder = add_run(study, task, model, counts(settings["steps"]), **settings)
+    rows = [evaluation(step, counts(step)) for step in range(0, settings["steps"] + 1, settings["eval_steps"])]
+    (folder / "learning_curve.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return folder

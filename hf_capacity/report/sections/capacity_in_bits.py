@@ -11,7 +11,7 @@ from ..bits import RANDOM_STRINGS, estimator_of, has_bits
 from ..claims import Claim
 from ..markdown import markdown_table, render
 from ..study import StudyResults
-from ..wording import mean_text, runs_text
+from ..wording import in_common, mean_text, runs_text
 from . import Section
 
 
@@ -76,7 +76,7 @@ def capacities(cells: Sequence[Cell]) -> list[Capacity]:
         picked = [max(runs, key=_memorised) for _, runs in sorted(by_seeds.items()) if len(runs) == len(demands)]
         if len(demands) > 1 and picked:
             best = dataclasses.replace(group[0], records=tuple(picked))
-            found.append(Capacity(best, _in_common(group), [items for _, items in demands], demands[-1][0]))
+            found.append(Capacity(best, in_common(group), [items for _, items in demands], demands[-1][0]))
     return found
 
 
@@ -143,11 +143,6 @@ def _all_but_the_demand(cell: Cell) -> str:
     left_out = {"task", *SEEDS, *(["steps"] if "exposures" in config else [])}
     settings = {key: value for key, value in config.items() if key not in left_out}
     return json.dumps([config["task"]["path"], cell.num_parameters, settings], sort_keys=True)
-
-
-def _in_common(group: Sequence[Cell]) -> str:
-    parts = [cell.differs.split(", ") for cell in group]
-    return ", ".join(part for part in parts[0] if all(part in others for others in parts))
 
 
 def _memorised(record: Record) -> float:

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ...analysis.cells import REACHED, Cell
-from ...analysis.statistics import first_lasting, median_time
-from ...boundary.shown import ABSENT
+from ...analysis.cells import Cell
+from ...analysis.times import delays, times_to_reach
 from ..markdown import markdown_table, render
 from ..study import StudyResults
-from ..wording import has_withheld, names, share_text
+from ..wording import has_withheld, median_text, names, share_text
 from . import Section
 
 
@@ -32,26 +31,10 @@ def timing_table(cells: Sequence[Cell], curves: dict[str, list[dict[str, Any]]])
     rows = []
     for cell in filter(has_withheld, cells):
         runs = [curves[record["run_id"]] for record in cell.records]
-        times = {rate: [_first_reached(run, rate) for run in runs] for rate in ("fit", "extrapolation")}
-        ends = [run[-1]["step"] for run in runs]
         row = [*names(cell), str(cell.num_runs)]
-        for rate in times:
-            row += [share_text(cell.share([time is not None for time in times[rate]])), _median(times[rate], ends)]
-        fitted = [
-            (None if late is None else late - early, end - early)
-            for early, late, end in zip(times["fit"], times["extrapolation"], ends, strict=True)
-            if early is not None
-        ]
-        rows.append([*row, _median(*zip(*fitted, strict=True)) if fitted else ABSENT])
+        for rate in ("fit", "extrapolation"):
+            times = times_to_reach(runs, rate)
+            row += [share_text(cell.share(times.reached)), median_text(times)]
+        rows.append([*row, median_text(delays(runs))])
     columns = ["fit reached", "median step", "extrapolation reached", "median step", "median delay"]
     return markdown_table(["trained on", "model", "differs in", "runs", *columns], rows) if rows else ""
-
-
-def _first_reached(curve: Sequence[dict[str, Any]], rate: str) -> int | None:
-    return first_lasting([row["step"] for row in curve], [row[rate] >= REACHED for row in curve])
-
-
-def _median(times: Sequence[int | None], ends: Sequence[int]) -> str:
-    durations = [end if time is None else time for time, end in zip(times, ends, strict=True)]
-    median, _interval = median_time(durations, [time is not None for time in times])
-    return "not reached" if median is None else f"{median:,.0f}"
