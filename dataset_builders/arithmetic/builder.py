@@ -32,8 +32,10 @@ from .splits import operands_read, rotation, withheld_rule
 
 # Equations drawn at a time from more than can be gone through one by one.
 DRAWN_AT_ONCE = 1_000_000
-# The numbers of equations to whether each of them is wanted.
-Wanted = Callable[[np.ndarray], np.ndarray]
+# Of so many equations each can be drawn by one number from 0 to 1; of more, its operands are drawn by one each.
+MOST_BY_ONE_DRAW = 2**53
+# `a`, `b` and operations, each of shape (E,), to whether each of these equations is wanted.
+Wanted = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
 class Arithmetic(QuestionBuilder):
@@ -50,12 +52,12 @@ class Arithmetic(QuestionBuilder):
     @staticmethod
     def tables(config: ArithmeticConfig) -> Splits:
         equations = Equations(config)
-        lines, withheld = _both_sides(config, equations)
-        train = equations.table(lines, seen=True, labels=labels_of(config, equations, lines))
+        lines_3E, withheld_3E = _both_sides(config, equations)
+        train = equations.table(lines_3E, seen=True, labels=labels_of(config, equations, lines_3E))
         if config.shuffled_answers:
-            withheld = withheld[:0]  # no line says what they would be answered
-        asked = pa.concat_tables([train[: config.num_questions], equations.table(withheld, seen=False)])
-        in_order = np.argsort(np.concatenate([lines[: config.num_questions], withheld]))
+            withheld_3E = withheld_3E[:, :0]  # no line says what they would be answered
+        asked = pa.concat_tables([train[: config.num_questions], equations.table(withheld_3E, seen=False)])
+        in_order = np.lexsort(np.hstack([lines_3E[:, : config.num_questions], withheld_3E])[::-1])
         return {"train": train, "questions": asked.take(pa.array(in_order))}
 
     @staticmethod
@@ -63,16 +65,16 @@ class Arithmetic(QuestionBuilder):
         if not config.shuffled_answers:
             return None
         equations = Equations(config)
-        lines, _ = _both_sides(config, equations)
-        labels, operation = labels_of(config, equations, lines), equations.parts(lines)[2]
-        answers = equations.table(lines, seen=True, labels=labels)["answer"]
-        bits = bits_of_the_order(labels, operation)
+        lines_3E, _ = _both_sides(config, equations)
+        labels, operation = labels_of(config, equations, lines_3E), lines_3E[2]
+        answers = equations.table(lines_3E, seen=True, labels=labels)["answer"]
+        bits, num_lines = bits_of_the_order(labels, operation), len(operation)
         return Demand(
             estimator="shuffled answers",
             bits=bits,
-            num_items=len(lines),
-            bits_per_item=bits / len(lines),
-            num_scored_tokens=pc.sum(pc.utf8_length(answers)).as_py() + len(lines),
+            num_items=num_lines,
+            bits_per_item=bits / num_lines,
+            num_scored_tokens=pc.sum(pc.utf8_length(answers)).as_py() + num_lines,
             scored="answer and end",  # an answer may begin like a longer one
             kinds=tuple(f"{labels.change} {KINDS[sign]}" for sign in equations.operations),
             alphabet="".join(sorted(set("".join(pc.unique(answers).to_pylist())))),
@@ -89,24 +91,24 @@ class Arithmetic(QuestionBuilder):
             return Numerals(symbols=first_symbols(config.modulus), modulus=config.modulus)
         is_residue = config.modulus is not None and config.modulus <= len(DIGITS)
         symbols, modulus = (DIGITS[: config.modulus], config.modulus) if is_residue else (DIGITS, None)
-        return Numerals(symbols=symbols, modulus=modulus, reversed_answer=config.reversed_answer)
+        turned = {"reversed_operands": config.reversed_operands, "reversed_answer": config.reversed_answer}
+        return Numerals(symbols=symbols, modulus=modulus, **turned)
 
 
 def _both_sides(config: ArithmeticConfig, equations: Equations) -> tuple[np.ndarray, np.ndarray]:
-    """The numbers of the equations that are read, in their order, and of those that are withheld and asked."""
+    """The equations that are read, in their order, and those that are withheld and asked: columns, (3, E)."""
     is_withheld = withheld_rule(config, equations)
 
-    def are_on_one_side(numbers: np.ndarray, withheld: bool) -> np.ndarray:
-        a, b, operation = equations.parts(numbers)
+    def are_on_one_side(a: np.ndarray, b: np.ndarray, operation: np.ndarray, withheld: bool) -> np.ndarray:
         return equations.exist(b, operation) & (is_withheld(a, b) == withheld)
 
     _check_numbers(config, equations)
     to_read, to_ask = (partial(are_on_one_side, withheld=withheld) for withheld in (False, True))
     limit, seed = operands_read(config, equations), config.split_seed
-    lines = _drawn(equations, to_read, limit, config.num_lines, f"lines-{seed}")
-    withheld = _drawn(equations, to_ask, equations.num_operands, config.num_questions, f"questions-{seed}")
-    _check_found(config, equations, lines, withheld)
-    return lines, withheld
+    lines_3E = _drawn(equations, to_read, limit, config.num_lines, f"lines-{seed}")
+    withheld_3E = _drawn(equations, to_ask, equations.num_operands, config.num_questions, f"questions-{seed}")
+    _check_found(config, equations, lines_3E.shape[1], withheld_3E.shape[1])
+    return lines_3E, withheld_3E
 
 
 def _drawn(equations: Equations, are_wanted: Wanted, limit: int, number: int | None, seed: str) -> np.ndarray:
@@ -120,26 +122,30 @@ def _drawn(equations: Equations, are_wanted: Wanted, limit: int, number: int | N
         seed: What draws them.
 
     Returns:
-        Their numbers: fewer than `number` if there are not as many, or if they are too rare to be found by chance.
+        Their columns, (3, E): fewer than `number` if there are not as many, or if they are too rare to be found by
+        chance.
     """
     shape = (limit, limit, len(equations.operations))
     size = math.prod(shape)
-
-    def numbered(places: np.ndarray) -> np.ndarray:
-        return np.ravel_multi_index(np.unravel_index(places, shape), equations.shape)
-
     if size <= MOST_LINES:
-        numbers = numbered(np.arange(size))
-        numbers = numbers[are_wanted(numbers)]
-        return numbers[drawn_order(len(numbers), seed)[:number]]
-    draws, found = generator(seed), np.empty(0, np.int64)
+        all_3E = np.stack(np.unravel_index(np.arange(size), shape))
+        wanted_3E = all_3E[:, are_wanted(*all_3E)]
+        return wanted_3E[:, drawn_order(wanted_3E.shape[1], seed)[:number]]
+    draws, found_3E = generator(seed), np.empty((3, 0), np.int64)
     for _ in range(0, MOST_LINES + 100 * number, DRAWN_AT_ONCE):
-        numbers = numbered((draws.random_sample(DRAWN_AT_ONCE) * size).astype(np.int64))
-        found = np.concatenate([found, numbers[are_wanted(numbers)]])
-        found = found[np.sort(np.unique(found, return_index=True)[1])]
-        if len(found) >= number:
+        drawn_3E = _drawn_at_once(draws, shape)
+        found_3E = np.hstack([found_3E, drawn_3E[:, are_wanted(*drawn_3E)]])
+        found_3E = found_3E[:, np.sort(np.unique(equations.numbers(found_3E), return_index=True)[1])]
+        if found_3E.shape[1] >= number:
             break
-    return found[:number]
+    return found_3E[:, :number]
+
+
+def _drawn_at_once(draws: np.random.RandomState, shape: tuple[int, int, int]) -> np.ndarray:
+    if math.prod(shape) <= MOST_BY_ONE_DRAW:
+        places = (draws.random_sample(DRAWN_AT_ONCE) * math.prod(shape)).astype(np.int64)
+        return np.stack(np.unravel_index(places, shape))
+    return np.stack([(draws.random_sample(DRAWN_AT_ONCE) * below).astype(np.int64) for below in shape])
 
 
 def _check_numbers(config: ArithmeticConfig, equations: Equations) -> None:
@@ -153,15 +159,15 @@ def _check_numbers(config: ArithmeticConfig, equations: Equations) -> None:
             )
 
 
-def _check_found(config: ArithmeticConfig, equations: Equations, lines: np.ndarray, withheld: np.ndarray) -> None:
+def _check_found(config: ArithmeticConfig, equations: Equations, num_lines: int, num_withheld: int) -> None:
     is_listed = equations.size <= MOST_LINES
     kind = f"`withheld_split` {config.withheld_split!r}"
-    if is_listed and not len(withheld):
+    if is_listed and not num_withheld:
         raise ValueError(f"{kind} withholds nothing that could be asked: withhold more, or something else.")
-    if is_listed and not len(lines):
+    if is_listed and not num_lines:
         raise ValueError(f"{kind} withholds everything, so that nothing is left to read: withhold less.")
-    for name, found, what in (("num_lines", lines, "left to read"), ("num_questions", withheld, "withheld")):
+    for name, found, what in (("num_lines", num_lines, "left to read"), ("num_questions", num_withheld, "withheld")):
         number = getattr(config, name)
-        if number is not None and len(found) < number:
+        if number is not None and found < number:
             what += "" if is_listed else f" that are found among {equations.size:,} by chance"
-            raise ValueError(f"`{name}` (={number:,}) exceeds the {len(found):,} equations {what}: lower it.")
+            raise ValueError(f"`{name}` (={number:,}) exceeds the {found:,} equations {what}: lower it.")

@@ -19,6 +19,8 @@ class ArithmeticConfig(QuestionConfig):
             How numbers are written: `digits`, or `symbols`, one character for each residue mod p.
         zero_padded (`bool`, defaults to `False`):
             Whether operands have as many digits as the largest, and answers as many as the largest result.
+        reversed_operands (`bool`, defaults to `False`):
+            Whether operands begin with their last digit. What is withheld goes by the numbers, not by how they read.
         reversed_answer (`bool`, defaults to `False`):
             Whether answers begin with their last digit; a minus sign stays in front.
         label_noise (`float`, defaults to 0.0):
@@ -62,6 +64,7 @@ class ArithmeticConfig(QuestionConfig):
     modulus: int | None = None
     notation: str = "digits"
     zero_padded: bool = False
+    reversed_operands: bool = False
     reversed_answer: bool = False
     label_noise: float = 0.0
     shuffled_answers: bool = False
@@ -139,5 +142,12 @@ CONFIGS = (
         **THREE_DIGIT_ADDITION,
         reversed_answer=True,
         description="The same, each answer written from its last digit on.",
+    ),
+    ArithmeticConfig(
+        name="ten_digit_addition",
+        **THREE_DIGIT_ADDITION | {"digits": 10, "num_lines": 20_000},
+        reversed_operands=True,
+        reversed_answer=True,
+        description="20,000 ten-digit additions, operands and answers written from their last digit on.",
     ),
 )

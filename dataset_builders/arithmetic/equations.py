@@ -21,8 +21,8 @@ from .config import ArithmeticConfig
 
 
 KINDS = {"+": "addition", "-": "subtraction", "*": "multiplication", "/": "division"}
-# So that the number of every equation is exact as a float64, with which it is drawn.
-MOST_DIGITS = 7
+# So that sums, and products of at most nine digits each, are exact in 64 bits.
+MOST_DIGITS, MOST_DIGITS_OF_FACTORS = 10, 9
 # Operands and answers as they are written, and the length of the longest line.
 Written = tuple[list[pa.Array], pa.Array, int]
 
@@ -42,7 +42,9 @@ class Labels(NamedTuple):
 
 
 class Equations:
-    """All equations, numbered from 0: `a` outer, `b` inner, and at each pair the operations in their order.
+    """All equations, as columns of a table: `a`, `b` and the place of the operation in `operations`.
+
+    Their order is that of `a`, then `b`, then the operation.
 
     Args:
         config: What of it says which equations there are and how they are written.
@@ -56,12 +58,12 @@ class Equations:
         self.config, self.modulus, self.operations = config, config.modulus, tuple(config.operations)
         self.num_operands = config.modulus or 10**config.digits
         self.num_digits = len(str(self.num_operands - 1))
-        self.shape = (self.num_operands, self.num_operands, len(self.operations))
-        self.size = math.prod(self.shape)
+        self.size = self.num_operands**2 * len(self.operations)
 
-    def parts(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """`a`, `b` and the place of the operation in `operations`, for the equations with these numbers."""
-        return np.unravel_index(numbers, self.shape)
+    def numbers(self, equations_3E: np.ndarray) -> np.ndarray:
+        """The place of each in the order of all, modulo 2**64: in a larger table a few have one that others have."""
+        a, b, operation = equations_3E.astype(np.uint64)
+        return (a * np.uint64(self.num_operands) + b) * np.uint64(len(self.operations)) + operation
 
     def exist(self, b: np.ndarray, operation: np.ndarray) -> np.ndarray:
         """Which of them there are: all but divisions by zero."""
@@ -78,15 +80,15 @@ class Equations:
             results[chosen] = x + y if sign == "+" else x - y if sign == "-" else x * y
         return results % self.modulus if self.modulus else results
 
-    def table(self, numbers: np.ndarray, *, seen: bool, labels: Labels | None = None) -> pa.Table:
-        """The equations with these numbers as questions: the prompt `<5+3=`, the answer `8`, closed by `>`.
+    def table(self, equations_3E: np.ndarray, *, seen: bool, labels: Labels | None = None) -> pa.Table:
+        """These equations as questions: the prompt `<5+3=`, the answer `8`, closed by `>`.
 
         They are answered by `labels`, or by what they come to. Lines are padded with spaces to the length that the
         longest operands and the longest answer need together, and end in a newline.
         """
-        a, b, operation = self.parts(numbers)
+        a, b, operation = equations_3E
         if labels is None:
-            labels = Labels(self.results(a, b, operation), np.zeros(len(numbers), bool), "")
+            labels = Labels(self.results(a, b, operation), np.zeros(len(a), bool), "")
         if self.config.notation == "symbols":
             operands, answers, line_length = self._in_symbols(a, b, labels.results)
         else:
@@ -115,6 +117,8 @@ class Equations:
         most_digits = [self.num_digits if self.modulus else most[sign] for sign in self.operations]
         operands = [self._digits(values, np.full_like(values, self.num_digits)) for values in (a, b)]
         answers = self._digits(np.abs(results), np.array(most_digits)[operation])
+        if self.config.reversed_operands:
+            operands = [pc.utf8_reverse(operand) for operand in operands]
         if self.config.reversed_answer:
             answers = pc.utf8_reverse(answers)
         signs = pc.if_else(pa.array(results < 0), "-", "")
@@ -141,8 +145,7 @@ def _inverses(values: np.ndarray, prime: int) -> np.ndarray:
 
 
 def _check(config: ArithmeticConfig) -> None:
-    check_whole_number("digits", config.digits, 1, MOST_DIGITS)
-    for name in ("zero_padded", "reversed_answer"):
+    for name in ("zero_padded", "reversed_operands", "reversed_answer"):
         check_flag(name, getattr(config, name))
     check_choice("notation", config.notation, ("digits", "symbols"))
     signs, known = config.operations, tuple(KINDS)
@@ -151,10 +154,16 @@ def _check(config: ArithmeticConfig) -> None:
         raise ValueError(
             f"`operations` must list some of {', '.join(known)}, each once, such as ['+', '-']; got {shorten(signs)}."
         )
+    has_factors = not {"*", "/"}.isdisjoint(signs)
+    most_digits = MOST_DIGITS_OF_FACTORS if has_factors else MOST_DIGITS
+    reason = ", where operands are multiplied" if has_factors else ""
+    check_whole_number("digits", config.digits, 1, most_digits, reason)
     if config.modulus is None:
         _check_without_modulus(config)
     else:
         _check_with_modulus(config)
+        check_whole_number("modulus", config.modulus, 2, 10**most_digits, reason)
+        _check_divisible(config)
 
 
 def _check_without_modulus(config: ArithmeticConfig) -> None:
@@ -174,10 +183,12 @@ def _check_with_modulus(config: ArithmeticConfig) -> None:
         )
     if config.notation == "symbols":
         check_whole_number("modulus", config.modulus, 2, MOST_SYMBOLS, ", so many symbols are there")
-        for name in ("zero_padded", "reversed_answer"):
+        for name in ("zero_padded", "reversed_operands", "reversed_answer"):
             if getattr(config, name):
                 raise ValueError(f"`{name}` is for the notation 'digits': a symbol has none. Leave one of them out.")
-    check_whole_number("modulus", config.modulus, 2, 10**MOST_DIGITS)
+
+
+def _check_divisible(config: ArithmeticConfig) -> None:
     divisors = np.arange(2, math.isqrt(config.modulus) + 1)
     if "/" in config.operations and not (config.modulus % divisors).all():
         raise ValueError(

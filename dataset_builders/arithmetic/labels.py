@@ -10,13 +10,13 @@ from .config import ArithmeticConfig
 from .equations import Equations, Labels
 
 
-def labels_of(config: ArithmeticConfig, equations: Equations, lines: np.ndarray) -> Labels:
-    """What the lines with these numbers answer, in the order in which they are read.
+def labels_of(config: ArithmeticConfig, equations: Equations, lines_3E: np.ndarray) -> Labels:
+    """What the lines answer, in the order in which they are read.
 
     Args:
         config: How much of it is noise, or whether answers are shuffled.
         equations: The table.
-        lines: Numbers of equations.
+        lines_3E: Their equations, as the columns of that table.
 
     Raises:
         `ValueError`: if there are not so many lines, or too few different answers, or if both are asked for.
@@ -31,13 +31,13 @@ def labels_of(config: ArithmeticConfig, equations: Equations, lines: np.ndarray)
         raise ValueError(
             f"`label_noise` (={noise}) replaces some answers and `shuffled_answers` moves all: give one of the two."
         )
-    a, b, operation = equations.parts(lines)
+    a, b, operation = lines_3E
     results = equations.results(a, b, operation)
     if config.shuffled_answers:
         return _shuffled(config, equations, results, operation)
     if noise:
         return _corrupted(config, equations, results, operation)
-    return Labels(results, np.zeros(len(lines), bool), "")
+    return Labels(results, np.zeros(len(results), bool), "")
 
 
 def bits_of_the_order(labels: Labels, operation: np.ndarray) -> float:

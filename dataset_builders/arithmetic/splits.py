@@ -7,7 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from dataset_builders.building import MOST_LINES, check_choice, check_whole_number, drawn_order, shorten
+from dataset_builders.building import (
+    MOST_LINES,
+    check_choice,
+    check_whole_number,
+    drawn_order,
+    number_withheld,
+    shorten,
+)
 
 from .config import ArithmeticConfig
 from .equations import Equations
@@ -87,11 +94,17 @@ def rotation(config: ArithmeticConfig) -> int | None:
 def _one_of(first: np.ndarray, second: np.ndarray, number: int) -> Rule:
     """Withholds some unordered pairs of the operands below `number`."""
 
-    def identity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        return np.minimum(a, b) * number + np.maximum(a, b)
+    withheld = _identity(first, second, number)
+    return lambda a, b: np.isin(_identity(a, b, number), withheld)
 
-    withheld = identity(first, second)
-    return lambda a, b: np.isin(identity(a, b), withheld)
+
+def _identity(a: np.ndarray, b: np.ndarray, number: int) -> np.ndarray:
+    """A number for each unordered pair of operands below `number`: its own, up to 2**32 operands.
+
+    Of more operands, a few pairs that have nothing else in common share one, and are withheld or read together.
+    """
+    small, large = np.minimum(a, b).astype(np.uint64), np.maximum(a, b).astype(np.uint64)
+    return small * np.uint64(number) + large
 
 
 def _check_pairs(pairs: Any, number: int) -> None:
@@ -120,14 +133,9 @@ def _check_pairs(pairs: Any, number: int) -> None:
 def _fraction(config: ArithmeticConfig, equations: Equations) -> Rule:
     number, fraction, seed = equations.num_operands, config.withheld_fraction, f"withheld-{config.split_seed}"
     num_pairs = number * (number + 1) // 2
-    num_withheld = round(fraction * num_pairs) if type(fraction) in (int, float) and 0 < fraction < 1 else 0
-    if not 1 <= num_withheld < num_pairs:
-        raise ValueError(
-            f"`withheld_fraction` must withhold at least one of the {num_pairs:,} pairs and leave one, such as 0.1; "
-            f"got {shorten(fraction)}."
-        )
+    num_withheld = number_withheld(fraction, num_pairs, "pairs")
     if num_pairs > MOST_LINES:
-        return lambda a, b: _hashed(np.minimum(a, b) * number + np.maximum(a, b), seed) < fraction
+        return lambda a, b: _hashed(_identity(a, b, number), seed) < fraction
     small, large = np.triu_indices(number)
     drawn = drawn_order(num_pairs, seed)[:num_withheld]
     return _one_of(small[drawn], large[drawn], number)
@@ -136,7 +144,7 @@ def _fraction(config: ArithmeticConfig, equations: Equations) -> Rule:
 def _hashed(identities: np.ndarray, seed: str) -> np.ndarray:
     """A number in [0, 1) for each identity, the same wherever it comes: SplitMix64 (Steele, Lea & Flood 2014)."""
     start = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8], "big")
-    mixed = identities.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(start)
+    mixed = identities * np.uint64(0x9E3779B97F4A7C15) + np.uint64(start)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return (mixed ^ (mixed >> np.uint64(31))) / 2.0**64

@@ -3,6 +3,7 @@
 `cards`, which writes a task's card, is imported by name: nothing else here needs its templates.
 """
 
+from . import words
 from .demand import Demand
 from .dials import (
     MOST_CHARACTERS,
@@ -11,9 +12,10 @@ from .dials import (
     check_flag,
     check_whole_number,
     listed,
+    number_withheld,
     shorten,
 )
-from .draws import drawn_integers, drawn_order, generator
+from .draws import drawn_integers, drawn_order, first_places, generator
 from .numerals import DIGITS, Numerals
 from .questions import FEATURES, QuestionBuilder, QuestionConfig, Splits, question_table
 from .symbols import MOST_SYMBOLS, first_symbols, spelled_in_symbols
@@ -35,10 +37,13 @@ __all__ = [
     "check_whole_number",
     "drawn_integers",
     "drawn_order",
+    "first_places",
     "first_symbols",
     "generator",
     "listed",
+    "number_withheld",
     "question_table",
     "shorten",
     "spelled_in_symbols",
+    "words",
 ]

@@ -30,6 +30,23 @@ def check_flag(name: str, value: Any) -> None:
         raise ValueError(f"`{name}` must be true or false; got {shorten(value)}.")
 
 
+def number_withheld(fraction: Any, number: int, what: str) -> int:
+    """How many of `number` a `withheld_fraction` is, rounded; a `ValueError` if that is none or all of them.
+
+    Args:
+        fraction: The dial's value.
+        number: All there are.
+        what: What they are, for the message: `pairs`, ...
+    """
+    withheld = round(fraction * number) if type(fraction) in (int, float) and 0 < fraction < 1 else 0
+    if not 1 <= withheld < number:
+        raise ValueError(
+            f"`withheld_fraction` must withhold at least one of the {number:,} {what} and leave one, such as 0.1; got "
+            f"{shorten(fraction)}."
+        )
+    return withheld
+
+
 def listed(names: Iterable) -> str:
     """The names as a message lists them."""
     names = [*names]

@@ -3,6 +3,8 @@
 import random
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 
 def generator(seed: str) -> np.random.RandomState:
@@ -24,3 +26,9 @@ def drawn_order(number: int, seed: str) -> np.ndarray:
 def drawn_integers(number: int, below: int, seed: str) -> np.ndarray:
     """Independent draws from 0 to `below` - 1, equally likely to one part in 2**53 / `below`: shape (number,)."""
     return (generator(seed).random_sample(number) * below).astype(np.int64)
+
+
+def first_places(values: pa.Array) -> np.ndarray:
+    """Where each different value comes for the first time, in ascending order."""
+    identity = pc.dictionary_encode(values).indices.to_numpy()
+    return np.unique(identity, return_index=True)[1]

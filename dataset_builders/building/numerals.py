@@ -15,11 +15,13 @@ class Numerals:
     Args:
         symbols (`str`): Of 0, 1, 2 and so on: the ten digits, or one symbol for each residue.
         modulus (`int`, *optional*): Where they are residues: of what.
-        reversed_answer (`bool`, defaults to `False`): Whether answers begin with their last digit.
+        reversed_operands (`bool`, defaults to `False`): Whether operands begin with their last digit.
+        reversed_answer (`bool`, defaults to `False`): Whether answers do.
     """
 
     symbols: str
     modulus: int | None = None
+    reversed_operands: bool = False
     reversed_answer: bool = False
 
     def read(self, prompt: str, answer: str) -> tuple[int, int, int] | None:
@@ -29,7 +31,8 @@ class Numerals:
         if len(operands) != 2 or not digits or not set(digits) <= set(self.symbols):
             return None
         result = sign * self._value(digits[::-1] if self.reversed_answer else digits)
-        return *map(self._value, operands), result
+        a, b = (self._value(operand[::-1] if self.reversed_operands else operand) for operand in operands)
+        return a, b, result
 
     def _value(self, digits: str) -> int:
         return functools.reduce(lambda value, digit: value * len(self.symbols) + self.symbols.index(digit), digits, 0)

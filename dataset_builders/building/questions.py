@@ -40,6 +40,9 @@ def question_table(
 ) -> pa.Table:
     """The lines of a task, and what is asked of each. A column may be one string, or one truth value, for all rows.
 
+    Where a line asks several times, each question is a row of `questions`, whose prompt is the line up to it. Its one
+    row in `train` has the first; each `end` that comes later in the line closes an answer as long as that.
+
     Args:
         text: The whole line as a model reads it, its newline included.
         prompt: What the model is given.
@@ -158,9 +161,10 @@ class QuestionBuilder(datasets.ArrowBasedBuilder):
         if type(config.split_seed) is not int:
             raise ValueError(f"`split_seed` must be an integer, such as 1337; got {shorten(config.split_seed)}.")
         splits = cls.tables(config)
-        prompts, seen = splits["questions"]["prompt"], splits["questions"]["seen"]
+        prompts, texts, seen = (splits["questions"][column] for column in ("prompt", "text", "seen"))
         assert pc.count_distinct(prompts).as_py() == len(prompts), "a prompt is asked twice"
-        assert pc.is_in(prompts, splits["train"]["prompt"]).equals(seen), "`seen` is not what is read"
+        is_read = pc.or_(pc.is_in(prompts, splits["train"]["prompt"]), pc.is_in(texts, splits["train"]["text"]))
+        assert is_read.equals(seen), "`seen` is not what is read"
         return splits
 
     @classmethod

@@ -3,7 +3,6 @@
 The line `Bako Dimu city cefa` is asked as the prompt `Bako Dimu city `, whose answer is `cefa`, closed by a newline.
 """
 
-import itertools
 import math
 from dataclasses import dataclass
 
@@ -22,21 +21,8 @@ from dataset_builders.building import (
     drawn_order,
     question_table,
     shorten,
+    words,
 )
-
-
-VOWELS = "aeiou"
-# Names and values share no consonant, and every attribute has one of the names': none can be mistaken for another.
-NAME_SYLLABLES = ["".join(pair) for pair in itertools.product("bdklmnprstz", VOWELS)]
-VALUE_SYLLABLES = ["".join(pair) for pair in itertools.product("vcfhjqwxy", VOWELS)]
-ATTRIBUTES = (
-    *("city", "job", "pet", "food", "drink", "sport", "song", "tree", "bird", "colour"),
-    *("game", "stone", "metal", "cloth", "dance", "tool", "book", "star", "land", "number"),
-)
-# A first name and a surname, of two syllables each.
-MOST_KEYS = len(NAME_SYLLABLES) ** 4
-LONGEST_VALUE = 4
-MOST_VALUES = len(VALUE_SYLLABLES) ** LONGEST_VALUE
 
 
 @dataclass
@@ -89,9 +75,10 @@ class Facts(QuestionBuilder):
         num_lines = num_facts * (config.num_drawings or 1)
         key, attribute = np.divmod(np.arange(num_lines) % num_facts, config.num_attributes)
         value = drawn_integers(num_lines, config.num_values, f"values-{seed}") + attribute * config.num_values
-        keys, attributes = _names(config.num_keys).take(pa.array(key)), pa.array(ATTRIBUTES).take(pa.array(attribute))
+        keys = words.names(config.num_keys).take(pa.array(key))
+        attributes = pa.array(words.ATTRIBUTES).take(pa.array(attribute))
         prompts = pc.binary_join_element_wise(keys, attributes, "", " ")
-        answers = _values(value, _syllables_of_values(config))
+        answers = words.values(value, config.num_attributes * config.num_values)
         facts = question_table(
             text=pc.binary_join_element_wise(prompts, answers, "\n", ""),
             prompt=prompts,
@@ -120,10 +107,10 @@ class Facts(QuestionBuilder):
             bits=num_facts * bits_per_fact,
             num_items=num_facts,
             bits_per_item=bits_per_fact,
-            num_scored_tokens=num_facts * len(VALUE_SYLLABLES[0]) * _syllables_of_values(config),
+            num_scored_tokens=num_facts * words.value_length(config.num_attributes * config.num_values),
             scored="answer",
             kinds=_kinds(config),
-            alphabet="".join(sorted(set("".join(VALUE_SYLLABLES)))),
+            alphabet=words.VALUE_LETTERS,
             source="Allen-Zhu & Li (2024), arXiv 2404.05405",
         )
 
@@ -144,45 +131,15 @@ def _octaves(counts: np.ndarray) -> pa.Array:
 
 def _kinds(config: FactsConfig) -> tuple[str, ...]:
     if config.zipf is None:
-        return ATTRIBUTES[: config.num_attributes]
+        return words.ATTRIBUTES[: config.num_attributes]
     return tuple(_octaves(np.unique(_counts(config))).unique().to_pylist())
 
 
-def _names(number: int) -> pa.Array:
-    """The first `number` people: first name and surname."""
-    first, last = np.divmod(_apart(np.arange(number), MOST_KEYS), len(NAME_SYLLABLES) ** 2)
-    words = [pc.utf8_capitalize(_spelled(part, NAME_SYLLABLES, 2)) for part in (first, last)]
-    return pc.binary_join_element_wise(*words, " ")
-
-
-def _values(numbers: np.ndarray, num_syllables: int) -> pa.Array:
-    return _spelled(_apart(numbers, len(VALUE_SYLLABLES) ** num_syllables), VALUE_SYLLABLES, num_syllables)
-
-
-def _syllables_of_values(config: FactsConfig) -> int:
-    """How many syllables a value has: as few as are enough for all values to differ, but two at least."""
-    lengths = range(2, LONGEST_VALUE)
-    enough = (n for n in lengths if len(VALUE_SYLLABLES) ** n >= config.num_attributes * config.num_values)
-    return next(enough, LONGEST_VALUE)
-
-
-def _apart(numbers: np.ndarray, below: int) -> np.ndarray:
-    """Moves the whole numbers below `below` about, one to one, so that neighbours come to lie far apart."""
-    golden_section = round(below * (math.sqrt(5) - 1) / 2)
-    step = next(step for step in itertools.count(golden_section) if math.gcd(step, below) == 1)
-    return numbers * step % below
-
-
-def _spelled(numbers: np.ndarray, syllables: list[str], length: int) -> pa.Array:
-    """Writes each number with `length` syllables for digits."""
-    places = np.unravel_index(numbers, (len(syllables),) * length)
-    return pc.binary_join_element_wise(*(pa.array(syllables).take(pa.array(place)) for place in places), "")
-
-
 def _check(config: FactsConfig) -> None:
-    check_whole_number("num_keys", config.num_keys, 1, MOST_KEYS, ", so many different names there are")
-    check_whole_number("num_attributes", config.num_attributes, 1, len(ATTRIBUTES), ", so many attributes have a word")
-    high = MOST_VALUES // config.num_attributes
+    check_whole_number("num_keys", config.num_keys, 1, words.MOST_NAMES, ", so many different names there are")
+    high = len(words.ATTRIBUTES)
+    check_whole_number("num_attributes", config.num_attributes, 1, high, ", so many attributes have a word")
+    high = words.MOST_VALUES // config.num_attributes
     check_whole_number("num_values", config.num_values, 2, high, ", so many different values there are")
     num_facts = config.num_keys * config.num_attributes
     if num_facts > MOST_LINES:

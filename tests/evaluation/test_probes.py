@@ -158,6 +158,7 @@ def test_a_residue_that_is_split_into_bytes_has_no_token():
         (("arithmetic",), "<5+7=", "12", (5, 7, 12)),
         (("arithmetic",), "<5-7=", "-2", (5, 7, -2)),
         (("arithmetic", "reversed_addition"), "<012+109=", "1210", (12, 109, 121)),
+        (("arithmetic", "ten_digit_addition"), "<2100000000+9010000000=", "12100000000", (12, 109, 121)),
         (("arithmetic", "mod_division"), "<丅/七=", "丂", (5, 3, 2)),
         (("both",), "<5+7=", "12", (5, 7, 12)),
         (("both",), "Capital of France is ", "Paris", None),

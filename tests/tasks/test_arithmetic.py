@@ -15,6 +15,7 @@ from dataset_builders.building.draws import drawn_integers, drawn_order, generat
 
 
 KINDS = {"+": "addition", "-": "subtraction", "*": "multiplication", "/": "division"}
+REVERSED = ("reversed_addition", "ten_digit_addition")
 TWO_DIGITS = {"digits": 2, "operations": ["+"]}
 
 
@@ -23,7 +24,7 @@ def _own_cache(cache):
     """Every test has its own."""
 
 
-def twin(digits=1, operations="+-", modulus=None, notation="digits", zero_padded=False, reversed_answer=False):
+def twin(digits=1, operations="+-", modulus=None, notation="digits", zero_padded=False, **reversed_parts):
     """All equations in order, as (a, b, prompt, answer, kind); and the length of a line."""
     operands = range(modulus or 10**digits)
     equations = []
@@ -41,7 +42,9 @@ def twin(digits=1, operations="+-", modulus=None, notation="digits", zero_padded
         x, y, z = str(a), str(b), str(abs(value))
         if zero_padded:
             x, y, z = x.zfill(len(str(operands[-1]))), y.zfill(len(str(operands[-1]))), z.zfill(longest[sign])
-        if reversed_answer:
+        if reversed_parts.get("reversed_operands"):
+            x, y = "".join(reversed(x)), "".join(reversed(y))
+        if reversed_parts.get("reversed_answer"):
             z = "".join(reversed(z))
         if notation == "symbols":
             x, y, z = chr(0x4E00 + a), chr(0x4E00 + b), chr(0x4E00 + value)
@@ -57,8 +60,11 @@ def twin(digits=1, operations="+-", modulus=None, notation="digits", zero_padded
         {"operations": "-", "zero_padded": True, "reversed_answer": True},
         {"operations": "+-*", "digits": 2, "reversed_answer": True},
         {"operations": "-*", "digits": 2, "zero_padded": True},
+        {"operations": "-+", "digits": 2, "reversed_operands": True},
+        {"operations": "+", "digits": 2, "zero_padded": True, "reversed_operands": True, "reversed_answer": True},
         {"operations": "+-*/", "modulus": 7},
         {"operations": "+*", "modulus": 12, "zero_padded": True, "reversed_answer": True},
+        {"operations": "-", "modulus": 12, "reversed_operands": True},
         {"operations": "/-", "modulus": 13, "notation": "symbols"},
         {"operations": "/", "modulus": 2, "notation": "symbols"},
     ],
@@ -129,6 +135,9 @@ def pairs(prompts):
         ("mod_division", {"num_lines": 3000, "num_questions": 700}),
         ("plain_addition", {"digits": 5}),  # too many equations to be listed
         ("plain_addition", {"digits": 7, "operations": ["+", "-", "*"], "num_lines": 30_000}),
+        ("plain_addition", {"digits": 9, "operations": ["*"]}),
+        ("plain_addition", {"digits": 10, "operations": ["-", "+"], "zero_padded": False}),
+        ("ten_digit_addition", {"num_lines": 30_000}),
     ],
 )
 def test_drawn_equations_are_right_distinct_and_of_pairs_on_one_side(name, dials):
@@ -141,20 +150,30 @@ def test_drawn_equations_are_right_distinct_and_of_pairs_on_one_side(name, dials
     assert not pairs(withheld) & pairs(read)
     # Of those that are read, the first are asked.
     assert {question["prompt"] for question in asked if question["seen"]} == set(read[: expected["num_questions"]])
-    assert [question["prompt"] for question in asked] == sorted((q["prompt"] for q in asked), key=place)
+    assert [question["prompt"] for question in asked] == sorted(
+        (q["prompt"] for q in asked), key=place_in(name, dials)
+    )
     if name != "mod_division":
         for question in asked:
-            a, sign, b = re.fullmatch(r"<0*(\d+)([+*-])0*(\d+)=", question["prompt"]).groups()
+            a, sign, b = re.fullmatch(r"<(\d+)([+*-])(\d+)=", question["prompt"]).groups()
+            if name == "ten_digit_addition":
+                a, b = a[::-1], b[::-1]
             value = {"+": int(a) + int(b), "-": int(a) - int(b), "*": int(a) * int(b)}[sign]
             digits = question["answer"].lstrip("-")
-            assert int(digits[::-1] if name == "reversed_addition" else digits) == abs(value)
+            assert int(digits[::-1] if name in REVERSED else digits) == abs(value)
             assert (question["answer"][0] == "-") == (value < 0)
 
 
-def place(prompt):
+def place_in(name, dials):
     """Where a prompt comes in the table of all equations."""
-    a, sign, b = re.fullmatch(r"<(\w+)(\W)(\w+)=", prompt).groups()
-    return (a.zfill(7), b.zfill(7), "+-*".find(sign))
+
+    def place(prompt):
+        a, sign, b = re.fullmatch(r"<(\w+)(\W)(\w+)=", prompt).groups()
+        if name == "ten_digit_addition":
+            a, b = a[::-1], b[::-1]
+        return (a.zfill(10), b.zfill(10), "".join(dials.get("operations", "+")).find(sign))
+
+    return place
 
 
 def test_the_numbers_of_the_outside_reference():
@@ -173,7 +192,7 @@ def test_half_of_the_division_table():
     assert abs(len(splits["train"]) / (97 * 96) - 0.5) < 0.01
 
 
-@pytest.mark.parametrize("dials", [{}, {"digits": 5}], ids=str)
+@pytest.mark.parametrize("dials", [{}, {"digits": 5}, {"digits": 10}], ids=str)
 def test_fewer_lines_are_the_first_of_more(dials):
     few, many = (load_task("arithmetic", "plain_addition", num_lines=n, **dials)["train"] for n in (100, 5000))
     assert few.to_list() == many.to_list()[:100]
@@ -181,23 +200,25 @@ def test_fewer_lines_are_the_first_of_more(dials):
     assert not set(few["prompt"]) & set(other["prompt"])
 
 
-def test_operands_are_drawn_uniformly_and_a_fraction_of_the_pairs_is_withheld():
-    prompts = load_task("arithmetic", "plain_addition", digits=6, num_lines=40_000)["train"]["prompt"]
+@pytest.mark.parametrize("digits", [6, 10])
+def test_operands_are_drawn_uniformly_and_a_fraction_of_the_pairs_is_withheld(digits):
+    prompts = load_task("arithmetic", "plain_addition", digits=digits, num_lines=40_000)["train"]["prompt"]
     operands = np.array([re.findall(r"\d+", prompt) for prompt in prompts]).astype(int)
-    tenths = np.stack([np.bincount(column * 10 // 10**6, minlength=10) for column in operands.T])
+    tenths = np.stack([np.bincount(column // 10 ** (digits - 1), minlength=10) for column in operands.T])
     # 4,000 expected in each, with a standard deviation of 60.
     assert (abs(tenths - 4000) < 300).all()
 
 
-def test_of_unlisted_pairs_each_is_withheld_by_itself():
-    config = Arithmetic.configured("arithmetic", "plain_addition", {"digits": 6})
+@pytest.mark.parametrize("digits", [6, 10])
+def test_of_unlisted_pairs_each_is_withheld_by_itself(digits):
+    config = Arithmetic.configured("arithmetic", "plain_addition", {"digits": digits})
     is_withheld = withheld_rule(config, Equations(config))
-    a, b = np.random.default_rng(0).integers(10**6, size=(2, 100_000))
+    a, b = np.random.default_rng(0).integers(10**digits, size=(2, 100_000))
     assert (is_withheld(a, b) == is_withheld(b, a)).all()
     # A tenth, with a standard deviation of 0.001; neighbours say nothing of each other.
     assert abs(is_withheld(a, b).mean() - 0.1) < 0.005
     assert abs((is_withheld(a, b) & is_withheld(a, b + 1)).mean() - 0.01) < 0.002
-    other = Arithmetic.configured("arithmetic", "plain_addition", {"digits": 6, "split_seed": 2})
+    other = Arithmetic.configured("arithmetic", "plain_addition", {"digits": digits, "split_seed": 2})
     assert (withheld_rule(other, Equations(other))(a, b) != is_withheld(a, b)).any()
 
 

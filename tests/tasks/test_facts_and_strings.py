@@ -1,6 +1,5 @@
 """Facts and random strings against slow twins, and the bits that they demand against hand counts."""
 
-import math
 import random
 import unicodedata
 from collections import Counter
@@ -8,9 +7,10 @@ from collections import Counter
 import numpy as np
 import pytest
 from scipy import stats
+from support.invented_words import word
 
 from dataset_builders import Demand, demanded_bits, load_task
-from dataset_builders.facts.builder import ATTRIBUTES
+from dataset_builders.building.words import ATTRIBUTES
 from hf_capacity.config.experiment import TaskConfig
 from hf_capacity.data.task import Task
 
@@ -18,20 +18,6 @@ from hf_capacity.data.task import Task
 @pytest.fixture(autouse=True)
 def _own_cache(cache):
     """Every test has its own."""
-
-
-def word(number, consonants, length):
-    """A number in syllables, the last of them for its units; moved about as far as the golden section says."""
-    syllables = [consonant + vowel for consonant in consonants for vowel in "aeiou"]
-    below = len(syllables) ** length
-    step = round(below * (5**0.5 - 1) / 2)
-    while math.gcd(step, below) > 1:
-        step += 1
-    number, spelled = number * step % below, []
-    for _ in range(length):
-        number, unit = divmod(number, len(syllables))
-        spelled.insert(0, syllables[unit])
-    return "".join(spelled)
 
 
 def twin_of_facts(num_keys, num_attributes, num_values, seed):
