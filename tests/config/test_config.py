@@ -39,7 +39,7 @@ def test_every_field_and_the_protocol_version_move_the_run_id(monkeypatch):
         "warmup_ratio": 0.1, "decay_ratio": 0.5, "weight_decay": 0.1, "adam_beta1": 0.8, "adam_beta2": 0.95,
         "max_grad_norm": 2.0, "model_seed": 1, "data_seed": 1, "split_seed": 1, "training_step": "plain", "bf16": True,
         "batches": "lines", "stop_when": {"metric": "fit", "threshold": 1.0}, "curriculum": "interleaved",
-        "asked_after": "newline",
+        "asked_after": "newline", "probes": True,
     }  # fmt: skip
     of_lines = {"lines_per_row": 2, "cut_in_front": True, "random_offset": True, "replacement": True}
     assert set(changes | of_lines) == {field.name for field in dataclasses.fields(ExperimentConfig)}
