@@ -40,6 +40,7 @@ def test_every_field_and_the_protocol_version_move_the_run_id(monkeypatch):
         "max_grad_norm": 2.0, "model_seed": 1, "data_seed": 1, "split_seed": 1, "training_step": "plain", "bf16": True,
         "batches": "lines", "stop_when": {"metric": "fit", "threshold": 1.0}, "curriculum": "interleaved",
         "asked_after": "newline", "embeddings": {"rank": 2}, "start_from": "sha256:0123456789abcdef",
+        "probes": True,
     }  # fmt: skip
     of_lines = {
         "lines_per_row": 2, "cut_in_front": True, "random_offset": True, "replacement": True, "loss_on": "answers",
