@@ -204,7 +204,7 @@ def test_a_study_that_is_not_whole_is_refused(clean, terminal, study, tmp_path, 
     [
         (["study", "nowhere"], "nowhere is no folder"),
         (["model", "nowhere"], "nowhere is no folder"),
-        (["dataset", "geometry"], "there is no task 'geometry': publish one of arithmetic, capitals"),
+        (["dataset", "geometry"], "there is no task 'geometry': publish one of arithmetic, "),
         (["metric", "--dry-run", "--output", "occupied"], "holds something else than dry runs"),
     ],
 )

@@ -11,6 +11,8 @@ from hf_capacity.cli import app
 from hf_capacity.runs.kept import load_curves, load_records
 
 
+pytestmark = pytest.mark.processes  # studies, run by commands
+
 SCRIPT = Path(__file__).parents[2] / "scripts" / "keep_records.py"
 STUDY = {
     "settings": {"task": "arithmetic", "block_size": 9, "batch_size": 8, "steps": 4, "eval_steps": 2},

@@ -44,6 +44,7 @@ def test_a_task_is_trained_on_and_evaluated(task, counts, batches, tmp_path):
     assert ("bits" in record) == (task == "two_hop_facts")
 
 
+@pytest.mark.slow  # other architectures take long to import
 def test_the_smallest_adder_can_be_set_up(tmp_path):
     """One layer of width 4, which adds ten-digit numbers: AdderBoard's has 228 parameters with an alphabet of ten."""
     parameters = {"num_lines": 500, "num_questions": 50}
