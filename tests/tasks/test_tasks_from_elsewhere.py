@@ -237,9 +237,7 @@ def test_a_card_that_is_no_card_is_refused(tmp_path):
 )
 def test_a_task_from_elsewhere_takes_no_parameters(tmp_path, given, named):
     path = write_folder(tmp_path / "elsewhere")
-    refuses(
-        f"{path!r} is loaded as it is: leave out {named}, or load one of 'arithmetic', ", path, **given
-    )
+    refuses(f"{path!r} is loaded as it is: leave out {named}, or load one of 'arithmetic', ", path, **given)
     refuses(r"'papr' not found. Available: \['paper'\]", path, "papr")
 
 
