@@ -10,8 +10,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import typer
 
+from dataset_builders import load_task
 from hf_capacity.analysis.cells import REACHED, Cell, cells_of
 from hf_capacity.analysis.statistics import first_lasting
 from hf_capacity.boundary.writing import write_atomically
@@ -27,6 +29,20 @@ LEARNED = 0.9  # the recall at which facts count as learned
 # Studies that withhold pairs of one-digit sums from models of one layer.
 POOLED = ("width", "rotating_pairs", "weight_decay")
 RATES = ("fit", "extrapolation")
+# Liu et al. (2022, arXiv 2205.10343): right of the 55 pairs in all, by how many of them were read.
+LIU = {
+    5: 0.127,
+    10: 0.248,
+    15: 0.339,
+    20: 0.467,
+    25: 0.642,
+    30: 0.733,
+    35: 0.830,
+    40: 0.897,
+    45: 0.970,
+    50: 0.970,
+    54: 0.958,
+}
 
 
 def page() -> str:
@@ -38,6 +54,11 @@ def page() -> str:
         "In brackets are 95 % intervals over runs, from five runs up ([how they cover](../coverage/report.md)). "
         "`python scripts/validity.py` makes this page from the records beside it.\n\n"
         f"{_what_strings_can_yield()}\n\n"
+        "## Addition from a part of its table\n\n"
+        f"{_by_share()}\n\n"
+        "Right of all questions, those that were read included. A sum is *known* where a pair that was read has it: "
+        "whoever goes by parallelograms of digits alone gets these right at most. The outside models are given the "
+        "sum of two embeddings, and have three runs each; ours are of n14.\n\n"
         "## By operation\n\n"
         f"{_by_operation()}\n\n"
         "Withheld questions right at the last step, of runs without weight decay and dropout of the studies "
@@ -94,6 +115,32 @@ def _times_to_learn() -> list[str]:
     what = f"steps to {LEARNED:.0%} recall of 1,500 facts, by parameters (Tirumala et al. 2022)"
     num_runs = sum(map(len, times.values()))
     return [what, "fewer, the larger", ours, str(num_runs), "`hf-capacity run capacity_scan`"]
+
+
+def _by_share() -> str:
+    """How much of addition comes right, by how much of its table was read."""
+    rows = []
+    for cell in _cells("training_share"):
+        questions = [_questions(record["config"]) for record in cell.records]
+        sums = [{a + b for a, b, seen in asked if seen} for asked in questions]
+        known = [
+            float(np.mean([a + b in found for a, b, _ in asked])) for asked, found in zip(questions, sums, strict=True)
+        ]
+        num_read = len({frozenset((a, b)) for a, b, seen in questions[0] if seen})
+        right = [mean_text(cell.mean(cell.values(rate))) for rate in ("exact_match", "extrapolation")]
+        rows.append([str(num_read), f"{LIU[num_read]:.3f}", f"{np.mean(known):.3f}", *right, str(cell.num_runs)])
+    header = ["pairs read of 55", "Liu et al. 2022", "known sums", "ours", "of withheld ones", "runs"]
+    return markdown_table(header, sorted(rows, key=lambda row: int(row[0])), num_texts=0)
+
+
+def _questions(config: dict) -> list[tuple[int, int, bool]]:
+    """The operands of each question of a run on addition, and whether it was read."""
+    task = config["task"]
+    asked = load_task(task["path"], task["name"], split_seed=config["split_seed"], **task["parameters"])["questions"]
+    return [
+        (*map(int, prompt[1:-1].split("+")), seen)
+        for prompt, seen in zip(asked["prompt"][:], asked["seen"][:], strict=True)
+    ]
 
 
 def _by_operation() -> str:
