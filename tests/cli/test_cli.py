@@ -41,14 +41,20 @@ def test_help_is_quick_and_loads_no_torch():
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert loaded.strip() == "set()"
-    seconds = []
+    # Beside an app that has nothing of its own: machines differ by more than what is to be seen.
+    nothing = "import typer\napp = typer.Typer()\napp.command('one')(print)\napp.command('two')(print)\napp()"
+    assert cpu_seconds("-m", "hf_capacity.cli", "--help") < 2 * cpu_seconds("-c", nothing, "--help")
+
+
+def cpu_seconds(*arguments):
+    """What a Python process takes of the processor, the least of three: by the clock it depends on what else runs."""
+    taken = []
     for _ in range(3):
         began = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, "-m", "hf_capacity.cli", "--help"], capture_output=True, check=True)
+        subprocess.run([sys.executable, *arguments], capture_output=True, check=True)
         ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-        # Of the processor: by the clock it depends on what else is running.
-        seconds.append(ended.ru_utime - began.ru_utime + ended.ru_stime - began.ru_stime)
-    assert min(seconds) < 0.5
+        taken.append(ended.ru_utime - began.ru_utime + ended.ru_stime - began.ru_stime)
+    return min(taken)
 
 
 def test_a_dry_run_says_what_would_be_done_and_writes_nothing(call, tmp_path):
