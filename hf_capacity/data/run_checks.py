@@ -31,6 +31,7 @@ class TaskSizes:
         unknown: Characters that the questions have and the alphabet does not.
         open_lines: How many training lines do not end with a newline.
         unanswered_lines: How many training lines do not hold their answer with its end mark.
+        most_answers: How many questions a training line is asked at most.
         scored: What of the lines is scored for memorised bits, `text` or `answer`, where the bits are known.
         asked: How many questions have a prompt of so many characters, and so many in all.
         numerals: How the questions write numbers, if they have any.
@@ -43,6 +44,7 @@ class TaskSizes:
     unknown: Sequence[str]
     open_lines: int
     unanswered_lines: int
+    most_answers: int
     scored: str | None
     asked: Mapping[tuple[int, int], int]
     numerals: Numerals | None = None
@@ -58,6 +60,7 @@ def sizes_of_task(path: str, splits: Mapping[str, Any], demand: Any, numerals: N
         numerals: What `dataset_builders.numerals` returns.
     """
     texts, questions = splits["train"]["text"][:], splits["questions"]
+    read = set(texts)
     alphabet = frozenset().union("".join(texts), demand.alphabet if demand else "")
     prompts, answers, ends = (questions[column][:] for column in ("prompt", "answer", "end"))
     asked = set().union("".join(prompts), "".join(answers), "".join(ends))
@@ -73,6 +76,7 @@ def sizes_of_task(path: str, splits: Mapping[str, Any], demand: Any, numerals: N
         unknown=sorted(asked - alphabet),
         open_lines=sum(not text.endswith("\n") for text in texts),
         unanswered_lines=sum(start == end for start, end in answer_spans(splits["train"])),
+        most_answers=max(Counter(text for text in questions["text"][:] if text in read).values(), default=0),
         scored=demand.scored if demand else None,
         asked=lengths,
         numerals=numerals,
@@ -194,6 +198,11 @@ def _check_answers(run: ExperimentConfig, sizes: TaskSizes) -> None:
             f"`loss_on` (={run.loss_on!r}) needs lines that hold their answer with its end mark, and "
             f"{sizes.unanswered_lines} of {len(sizes.line_lengths)} of {sizes.path} do not: mend them, or leave the "
             "key out."
+        )
+    if sizes.most_answers > 1:
+        raise ValueError(
+            f"`loss_on` (={run.loss_on!r}) takes one answer a line, and lines of {sizes.path} are asked up to "
+            f"{sizes.most_answers} questions: leave the key out."
         )
     if sizes.scored == "text":
         raise ValueError(

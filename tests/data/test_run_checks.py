@@ -135,6 +135,12 @@ def test_a_loss_on_answers_is_refused_where_bits_are_of_whole_lines(path):
         check_tasks([ExperimentConfig.from_dict(run)])
 
 
+def test_a_loss_on_answers_is_refused_where_a_line_has_several():
+    run = {**CELL, "block_size": 30, "batches": "lines", "loss_on": "answers", "task": "associative_recall"}
+    with pytest.raises(ValueError, match="takes one answer a line, and lines of associative_recall are asked up to 4"):
+        check_tasks([ExperimentConfig.from_dict(run)])
+
+
 @pytest.mark.parametrize("path", [".", "..", "データ", "~", "/", "a/" * 500, "x" * 400])
 def test_every_task_has_a_run_id_that_can_name_a_folder(path):
     run_id = ExperimentConfig.from_dict(CELL | {"task": path}).run_id

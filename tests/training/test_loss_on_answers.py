@@ -136,22 +136,6 @@ def test_a_batch_that_is_cut_behind_all_its_answers_teaches_nothing():
     assert FusedLoss(model).backward(rows, targets_WT=none) == 0
 
 
-def test_a_run_goes_the_same_way_by_the_kernel_plainly_and_resumed(tmp_path):
-    fused = run_experiment(ExperimentConfig.from_dict(CELL | KNOBS), tmp_path / "fused")
-    plain = run_experiment(ExperimentConfig.from_dict(CELL | KNOBS | {"training_step": "plain"}), tmp_path / "plain")
-    assert (fused["provenance"]["training_step"], plain["provenance"]["training_step"]) == ("fused", "plain")
-    assert fused["last"]["loss"] == pytest.approx(plain["last"]["loss"], rel=1e-4)
-
-    def stop(step, row):
-        if row and step == 20:
-            raise InterruptedError
-
-    with pytest.raises(InterruptedError):
-        run_experiment(ExperimentConfig.from_dict(CELL | KNOBS), tmp_path / "stopped", progress=stop)
-    resumed = run_experiment(ExperimentConfig.from_dict(CELL | KNOBS), tmp_path / "stopped")
-    assert resumed["last"] == fused["last"]
-
-
 def test_the_answer_is_the_last_one_in_its_line_with_its_end_mark():
     lines = [
         ("<5+3=8> \n", "8", ">", "8>"),

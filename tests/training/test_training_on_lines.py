@@ -62,7 +62,9 @@ def test_only_the_positions_of_a_shifted_row_are_others():
     assert loss.item() == pytest.approx(torch.stack(each).mean().item(), rel=1e-6)
 
 
-@pytest.mark.parametrize("knobs", [{}, KNOBS], ids=["lines", "all knobs"])
+@pytest.mark.parametrize(
+    "knobs", [{}, KNOBS, KNOBS | {"loss_on": "answers"}], ids=["lines", "all knobs", "answers alone"]
+)
 def test_a_run_goes_the_same_way_by_the_kernel_plainly_and_resumed(tmp_path, knobs):
     fused = run_experiment(config(**knobs), tmp_path / "fused")
     plain = run_experiment(config(**knobs, training_step="plain"), tmp_path / "plain")
