@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import os
+import signal
 import tempfile
 from pathlib import Path
 
@@ -64,6 +65,28 @@ def cache(tmp_path, monkeypatch) -> Path:
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
     return tmp_path / "cache"
+
+
+@pytest.fixture
+def call(tmp_path, monkeypatch):
+    """The command line, in an empty folder and in this process: a new one would load for longer than it works."""
+    from typer.testing import CliRunner
+
+    from hf_capacity.cli import app
+
+    monkeypatch.chdir(tmp_path)
+    handlers = {ending: signal.getsignal(ending) for ending in (signal.SIGINT, signal.SIGTERM)}
+    yield lambda *words: CliRunner().invoke(app, [str(word) for word in words])
+    for ending, handler in handlers.items():
+        signal.signal(ending, handler)
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Figures are composed and stay blank: for reports of which words are compared, which take less than drawing."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    monkeypatch.setattr(FigureCanvasAgg, "draw", lambda canvas: canvas.get_renderer())
 
 
 @pytest.fixture

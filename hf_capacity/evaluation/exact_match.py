@@ -186,25 +186,63 @@ def nll(model: torch.nn.Module, windows_WT: torch.Tensor, scored_WT: torch.Tenso
     return total.item(), int(scored_WT.sum())
 
 
-def write_line(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompt: str, target: str, max_new_tokens: int
-) -> str:
-    """What is shown of what a model of single characters writes after a prompt, greedily (see `line_of`)."""
+def write_lines(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[str],
+    targets: Sequence[str],
+    most: Sequence[int],
+) -> list[str]:
+    """What is shown of what a model of single characters writes after each prompt, greedily (see `line_of`).
+
+    Args:
+        model: As it is (call `eval()` first).
+        tokenizer: Its own.
+        prompts: What to go on from.
+        targets: The right answers with their end marks.
+        most: How many tokens are written of a line that does not end.
+    """
     newline = tokenizer.get_vocab().get("\n")
-    ids = write(model, encode(tokenizer, prompt), max_new_tokens, newline, lines_within(target))
-    return line_of(tokenizer.decode(ids), target, cut=len(ids) == max_new_tokens)
+    ids = [encode(tokenizer, prompt) for prompt in prompts]
+    written = write(model, ids, most, newline, list(map(lines_within, targets)))
+    return [
+        line_of(tokenizer.decode(each), target, cut=len(each) == enough)
+        for each, target, enough in zip(written, targets, most, strict=True)
+    ]
 
 
 @torch.no_grad()
 def write(
-    model: torch.nn.Module, ids: list[int], max_new_tokens: int, stop: int | None = None, at_least: int = 0
-) -> list[int]:
+    model: torch.nn.Module,
+    prompts: Sequence[list[int]],
+    most: Sequence[int],
+    stop: int | None = None,
+    at_least: Sequence[int] | None = None,
+) -> list[list[int]]:
     """Greedy decoding that slides the window over what the block cannot hold.
 
-    Ends after the token `stop`, if more than `at_least` tokens are written then.
+    Prompts of one length go through the model together, so that none is filled up.
+
+    Args:
+        model: As it is (call `eval()` first).
+        prompts: Token ids, of each prompt.
+        most: How many tokens to write after each.
+        stop: The token that ends what is written,
+        at_least: if more than so many tokens are written then; none by default.
     """
-    block_size, written = model.config.max_position_embeddings, []
-    while len(written) < max_new_tokens and (len(written) <= at_least or written[-1] != stop):
-        context = torch.tensor([(ids + written)[-block_size:]], device=model.device)
-        written.append(int(model(input_ids=context).logits[0, -1].argmax()))
+    block_size = model.config.max_position_embeddings
+    written: list[list[int]] = [[] for _ in prompts]
+    at_least = at_least or [0] * len(prompts)
+
+    def goes_on(place: int) -> bool:
+        ids = written[place]
+        return len(ids) < most[place] and (len(ids) <= at_least[place] or ids[-1] != stop)
+
+    while places := list(filter(goes_on, range(len(prompts)))):
+        contexts = {place: (prompts[place] + written[place])[-block_size:] for place in places}
+        for length in set(map(len, contexts.values())):
+            together = [place for place in places if len(contexts[place]) == length]
+            rows_RT = torch.tensor([contexts[place] for place in together], device=model.device)
+            for place, token in zip(together, model(input_ids=rows_RT).logits[:, -1].argmax(-1).tolist(), strict=True):
+                written[place].append(token)
     return written

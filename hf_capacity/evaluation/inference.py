@@ -28,7 +28,7 @@ from ..models.checks import check_causality, check_description, check_round_trip
 from ..models.folder import is_on_the_hub, model_folder
 from ..models.generation import check_tokens, continuations, continuations_and_cuts, num_positions
 from ..runs.vouching import check_model
-from .exact_match import LONGEST_LINE, Verdicts, line_of, lines_within, predict, verdicts_on_text, write_line
+from .exact_match import LONGEST_LINE, Verdicts, line_of, lines_within, predict, verdicts_on_text, write_lines
 from .exam import Exam
 from .geometry import coordinates
 from .probes import Probes
@@ -83,9 +83,7 @@ class TrainedModel:
         targets = targets or [""] * len(prompts)
         enough = [max(self.longest_line, len(target.encode())) for target in targets]
         if self.reads_characters:
-            return [
-                write_line(self.model, self.tokenizer, *asked) for asked in zip(prompts, targets, enough, strict=True)
-            ]
+            return write_lines(self.model, self.tokenizer, prompts, targets, enough)
         stop = None if any(map(lines_within, targets)) else "\n"
         texts, cut = continuations_and_cuts(self.model, self.tokenizer, prompts, enough, stop)
         return [line_of(*pair, cut=is_cut) for *pair, is_cut in zip(texts, targets, cut, strict=True)]

@@ -12,7 +12,7 @@ from ..data.task import Task
 from ..data.tokenizer import encode
 from ..training.kernel import FusedLoss
 from .bits import BitsMeter, describe_bits
-from .exact_match import LONGEST_LINE, mean_loss, nll, predict, write_line
+from .exact_match import LONGEST_LINE, mean_loss, nll, predict, write_lines
 from .exam import Exam
 from .probes import Probes
 
@@ -75,8 +75,9 @@ class Measurement:
 
         def write(prompts: list[str], targets: list[str]) -> list[str]:
             enough = [max(LONGEST_LINE, len(target)) for target in targets]
-            asked = zip([self.task.start + prompt for prompt in prompts], targets, enough, strict=True)
-            return [write_line(self.model, self.tokenizer, *each) for each in asked]
+            return write_lines(
+                self.model, self.tokenizer, [self.task.start + each for each in prompts], targets, enough
+            )
 
         return self.exam.answers(self.sheet.verdicts(self.predict), write)
 

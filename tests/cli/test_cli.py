@@ -1,32 +1,16 @@
 import os
 import resource
-import signal
 import subprocess
 import sys
 
 import pytest
 import yaml
-from typer.testing import CliRunner
 
-from hf_capacity.cli import app
 from hf_capacity.config.model import LADDER
 from hf_capacity.runs.records import read_record
 
 
 CELL = {"task": "arithmetic", "model": "n14", "block_size": 9, "batch_size": 8, "steps": 20, "eval_steps": 10}
-
-
-@pytest.fixture
-def call(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-    def call(*words):
-        return CliRunner().invoke(app, [str(word) for word in words])
-
-    handlers = {ending: signal.getsignal(ending) for ending in (signal.SIGINT, signal.SIGTERM)}
-    yield call
-    for ending, handler in handlers.items():
-        signal.signal(ending, handler)
 
 
 def write_study(tmp_path, settings, grid=None):

@@ -3,16 +3,13 @@
 import copy
 import json
 import math
-import signal
 
 import numpy as np
 import pytest
 from scipy.stats import nct
 from scipy.stats import t as student
 from support.made_records import add_runs, arithmetic
-from typer.testing import CliRunner
 
-from hf_capacity.cli import app
 from hf_capacity.config.arms import Arms
 from hf_capacity.runs.records import claim_folder
 
@@ -38,20 +35,16 @@ STUDY = {
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
+def run(call, tmp_path):
     """Runs the study with some of its keys, or of those of its first hypothesis, changed."""
-    monkeypatch.chdir(tmp_path)
-    handlers = {ending: signal.getsignal(ending) for ending in (signal.SIGINT, signal.SIGTERM)}
 
     def invoke(*overrides, study=None, **changes):
         content = copy.deepcopy(STUDY | (study or {}))
         content["hypotheses"]["lines help"] |= changes
         (tmp_path / "s.yaml").write_text(json.dumps(content), encoding="utf-8")
-        return CliRunner().invoke(app, ["run", "s.yaml", *overrides])
+        return call("run", "s.yaml", *overrides)
 
-    yield invoke
-    for ending, handler in handlers.items():
-        signal.signal(ending, handler)
+    return invoke
 
 
 def power_of_eight(shift):

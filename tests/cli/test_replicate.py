@@ -1,14 +1,11 @@
 """`hf-capacity replicate`, from the command line to the comparison: tiny runs, done here."""
 
 import shutil
-import signal
 
 import pytest
 import yaml
 from support.made_records import add_runs, arithmetic
-from typer.testing import CliRunner
 
-from hf_capacity.cli import app
 from hf_capacity.config.arms import Arms
 from hf_capacity.config.hypotheses import read_hypotheses
 from hf_capacity.experiment import run_experiment
@@ -30,9 +27,8 @@ HYPOTHESES = {
 
 
 @pytest.fixture
-def call(tmp_path, monkeypatch):
+def call(call, monkeypatch):
     """The command line in an empty folder; runs are done in this process, whose workers would load torch again."""
-    monkeypatch.chdir(tmp_path)
 
     def run_here(to_do, output, study, num_workers):
         for run in to_do:
@@ -40,10 +36,7 @@ def call(tmp_path, monkeypatch):
         return {}
 
     monkeypatch.setattr(local, "run_local", run_here)
-    handlers = {ending: signal.getsignal(ending) for ending in (signal.SIGINT, signal.SIGTERM)}
-    yield lambda *words: CliRunner().invoke(app, [str(word) for word in words])
-    for ending, handler in handlers.items():
-        signal.signal(ending, handler)
+    return call
 
 
 @pytest.fixture

@@ -82,8 +82,7 @@ def test_one_pass_decides_as_writing_does(trained):
     read = partial(encode, model.tokenizer)
 
     def written(prompts, enough):
-        pairs = zip(prompts, enough, strict=True)
-        return [model.tokenizer.decode(write(model.model, read(prompt), number)) for prompt, number in pairs]
+        return list(map(model.tokenizer.decode, write(model.model, list(map(read, prompts)), enough)))
 
     writing = verdicts_on_text(exam.questions, written).correct_Q.tolist()
     assert model.verdicts(exam).correct_Q.tolist() == writing
@@ -95,7 +94,7 @@ def test_no_type_sees_more_than_a_block(trained):
     ids = encode(model.tokenizer, "<1+2=3>\n<4-2=2>\n<5+4=")
     for _ in range(5):
         written.append(int(predict(model.model, torch.tensor([(ids + written)[-BLOCK:]]))[0, -1]))
-    assert write(model.model, ids, 5) == written
+    assert write(model.model, [ids], [5]) == [written]
 
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)

@@ -41,7 +41,7 @@ def generated(model, tokenizer, rows, pad="none", mask=None, num_new=20):
 @pytest.mark.parametrize("foreign", CONFIGS, indirect=True)
 def test_prompts_in_one_batch_get_what_each_gets_alone(foreign):
     model, tokenizer, questions = foreign
-    prompts = questions["prompt"]
+    prompts = questions["prompt"][::3]
     rows = [prompt_ids(tokenizer, prompt) for prompt in prompts]
     assert len(set(map(len, rows))) > 3
     alone = [generated(model, tokenizer, [row])[0] for row in rows]

@@ -16,9 +16,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 from support.survivors import HF_CAPACITY, assert_same, wait_for
-from typer.testing import CliRunner
 
-from hf_capacity.cli import app
 from hf_capacity.config.study import read_study
 from hf_capacity.experiment import run_experiment
 from hf_capacity.runs.folder import LOCK_PATIENCE, RunFolder
@@ -145,16 +143,12 @@ def test_what_no_node_has_is_refused_and_ray_on_this_machine_leaves_nothing(envi
 
 
 @pytest.fixture
-def call(tmp_path, monkeypatch, environment):
-    """The command in this process: for what is refused before there is a cluster."""
-    monkeypatch.chdir(tmp_path)
+def call(call, tmp_path, monkeypatch, environment):
+    """For what is refused before there is a cluster."""
     write(tmp_path / "s.yaml", STUDY)
     for name, value in (ray_pool.QUIET | ray_pool.PATIENCE).items():
         monkeypatch.setenv(name, value)
-    handlers = {ending: signal.getsignal(ending) for ending in (signal.SIGINT, signal.SIGTERM)}
-    yield lambda *words: CliRunner().invoke(app, ["run", "s.yaml", *words])
-    for ending, handler in handlers.items():
-        signal.signal(ending, handler)
+    return lambda *words: call("run", "s.yaml", *words)
 
 
 @pytest.mark.parametrize(
