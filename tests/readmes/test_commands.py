@@ -134,9 +134,7 @@ def marked(command):
     return pytest.param(command, marks=[pytest.mark.processes] if "steps=20" in command else [])
 
 
-@pytest.mark.parametrize(
-    "command", map(marked, dict.fromkeys(LONG.get(command, (0, command))[1] for command in SHELL))
-)
+@pytest.mark.parametrize("command", [marked(command) for command in SHORT])
 def test_a_command_works_as_written(command, clone, call, monkeypatch):
     program, *words = shlex.split(command)
     if program != "hf-capacity":
