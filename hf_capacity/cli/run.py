@@ -30,7 +30,7 @@ class Engine(StrEnum):
 
 @refuses_mistakes
 def run(
-    study: Annotated[str, typer.Argument(help="A YAML file, or the name of a packaged study such as quick.")],
+    study: Annotated[str, typer.Argument(help="A YAML file, a packaged study such as quick, or a task's folder.")],
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Such as steps=100 or intervention=lines.")
     ] = None,
