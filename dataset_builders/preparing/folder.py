@@ -59,8 +59,8 @@ class Prepared:
 
     @property
     def lengths(self) -> np.ndarray:
-        """Characters of each line that is read or asked, its newline included."""
-        return np.concatenate([pc.utf8_length(rows.data["text"]).to_numpy() for rows in self.task.values()])
+        """Characters of each line that is read or asked, its newline included: shape (questions,)."""
+        return pc.utf8_length(self.task["questions"].data["text"]).to_numpy()
 
     @property
     def block_size(self) -> int:

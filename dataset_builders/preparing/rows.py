@@ -104,9 +104,9 @@ def drop_duplicates(rows: pa.Table, is_withheld: np.ndarray, source: Source) -> 
         before = pc.index(prompts, prompts[again[0]]).as_py()
         one, other = first[before], first[again[0]]
         raise ValueError(
-            f"{len(again)} of {len(rows)} rows of {shorten(source.label)} have the prompt of another row with another answer, such as "
-            f"{_shown(rows, one)} (row {one + 1}) and {_shown(rows, other)} (row {other + 1}): a prompt has one right "
-            "answer, so leave one row of each."
+            f"{len(again)} of {len(rows)} rows of {shorten(source.label)} have the prompt of another row with another "
+            f"answer, such as {_shown(rows, one)} (row {one + 1}) and {_shown(rows, other)} (row {other + 1}): "
+            "a prompt has one right answer, so leave one row of each."
         )
     return rows.take(pa.array(first)), is_withheld[first]
 

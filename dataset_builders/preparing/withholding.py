@@ -43,7 +43,7 @@ class Withheld:
             raise ValueError(f"{named} each say what is withheld: give one of them.")
         if not given:
             object.__setattr__(self, "fraction", DEFAULT_FRACTION)
-        if self.where is not None and not self.where.partition("=")[0]:
+        if self.where is not None and not (self.column and "=" in self.where):
             raise ValueError(f"`--withheld-where` (={shorten(self.where)}) must be COLUMN=VALUE, such as split=test.")
 
     @property
@@ -80,8 +80,8 @@ def mark_withheld(rows: pa.Table, withheld: Withheld, source: Source) -> np.ndar
         named, remedy = f"`--withheld-list` (={shorten(withheld.prompts)})", "list some of the prompts"
         if len(unknown):
             raise ValueError(
-                f"{len(unknown)} of {len(prompts)} lines of {named} are no prompts of {shorten(source.label)}, such as "
-                f"{shorten(unknown[0].as_py())}: write each as it is in the data."
+                f"{len(unknown)} of {len(prompts)} lines of {named} are no prompts of {shorten(source.label)}, such "
+                f"as {shorten(unknown[0].as_py())}: write each as it is in the data."
             )
     else:
         return np.zeros(len(rows), dtype=bool)
@@ -118,8 +118,8 @@ def draw_withheld(lines: Sequence[str], fraction: float, split_seed: int) -> tup
         if not number:
             return is_withheld, passed
     raise ValueError(
-        f"`--withheld-fraction` (={fraction:g}) asks for {number:,} rows more than can be withheld: each of the others "
-        "has a character that no other row would have. Take a smaller share."
+        f"`--withheld-fraction` (={fraction:g}) asks for {number:,} rows more than can be withheld: each of the "
+        "others has a character that no other row would have. Take a smaller share."
     )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..boundary.reading import quote
 from .errors import echo, refuses_mistakes
 
 
@@ -44,9 +45,12 @@ def prepare(
     """Make a task of your own data. `hf-capacity run FOLDER` trains on it."""
     from dataset_builders.preparing import Source, Withheld, check_output, prepare_task
 
+    from ..config.packaged import packaged_path
     from ..config.study import check_name
 
     check_name(output.name, output.name)
+    if packaged_path("configs", f"{output.name}.yaml").exists():
+        raise ValueError(f"`--output` (={output}) is called as a packaged study, which `run` would take: rename it.")
     check_output(output)
     withheld = Withheld(fraction=withheld_fraction, where=withheld_where, prompts=withheld_list, nothing=facts)
     rows = Source(path=source, name=name, split=split, prompt=prompt, answer=answer, separator=separator)
@@ -58,20 +62,17 @@ def prepare(
 
 def show_prepared(prepared: "Prepared") -> None:
     """Says what was done, in a line each."""
-    task, first = prepared.task, prepared.task["train"][0]
-    num_asked = prepared.num_withheld - task.leaks_dropped
-    lengths = sorted(prepared.lengths)
+    task, lengths = prepared.task, sorted(prepared.lengths)
+    text, prompt, answer = (quote(task["train"][column][0]) for column in ("text", "prompt", "answer"))
     echo(f"rows: {prepared.num_rows:,} in {prepared.source.label}")
     echo(f"duplicates: {prepared.num_duplicates:,}, left out (prompt and answer were there before)")
-    echo(
-        f"lines: {len(task['train']):,} read, such as {first['text']!r}: {first['prompt']!r} asks {first['answer']!r}"
-    )
+    echo(f"lines: {len(task['train']):,} read, such as {text}, asked as {prompt} for {answer}")
     echo(f"withheld: {prepared.num_withheld:,} ({prepared.withheld.describe(prepared.split_seed)})")
     if task.leaks_dropped:
-        echo(f"  {task.leaks_dropped:,} of them stand within lines that are read and are not asked; {num_asked:,} are")
+        echo(f"  not asked, since they stand within lines that are read: {task.leaks_dropped:,}")
     if prepared.num_kept_for_characters:
         echo(
-            f"  {prepared.num_kept_for_characters:,} were drawn and are read: no other line has a character of theirs"
+            f"  read though drawn, since no other line has a character of theirs: {prepared.num_kept_for_characters:,}"
         )
     echo(f"alphabet: {len(prepared.alphabet):,} characters: {prepared.alphabet[:LONGEST_ALPHABET]!r}")
     echo(f"block size: {prepared.block_size:,}, the longest line; half have {lengths[len(lengths) // 2]:,} or fewer")

@@ -105,13 +105,14 @@ def take_stock(
     that are finished, and those to do."""
     from ..runs.folder import states
     from ..runs.records import check_folder, claim_folder
-    from ..sweep.task_checks import check_sources, check_tasks
+    from ..sweep.task_checks import check_sources, check_tasks, check_unchanged
 
     runs = plan.runs()
     check_folder(output, plan.name)
     check_tasks(runs)
     found = states(output, runs)
     check_sources([run for run, state in zip(runs, found, strict=True) if state != "done"], output)
+    check_unchanged([run for run, state in zip(runs, found, strict=True) if state == "done"], output)
     if not dry_run:
         claim_folder(output, plan.name, plan.description, plan.arms, (plan.question, plan.hypotheses))
     echo(plan.description)

@@ -135,7 +135,7 @@ def _find_file(source: str) -> Path:
     if not os.path.lexists(path):  # False where a `Path` raises: of 10,000 letters, say
         packaged = sorted(file.stem for file in packaged_path("configs").glob("*.yaml"))
         raise ValueError(
-            f"study {quote(source)} not found: give a YAML file, the folder of a task, or one of {', '.join(packaged)}."
+            f"study {quote(source)} not found: give a YAML file, a task's folder, or one of {', '.join(packaged)}."
         )
     check_name(_name_of(path), path.name)
     return path
