@@ -91,6 +91,8 @@ def read_rows(source: str, name: str | None, split: str, cache: str, columns: It
         `Unreadable`: if there is no such data, or it cannot be read.
     """
     is_file = os.path.splitext(source)[1] in FORMATS or os.path.isfile(source)
+    if is_file and name is not None:
+        raise Unreadable(f"it is a file, which has no config {name!r}: leave out the name.")
     place = _place_of_file(source, cache) if is_file else _place(source, name, cache)
     files: dict[str, list[str]] = {}
     try:
@@ -197,7 +199,7 @@ def _check_number_of_files(path: str) -> None:
 
 def _check_id(path: str) -> None:
     if os.path.isfile(os.path.expanduser(path)):
-        raise Unreadable("it is a file, where a task is a folder.")
+        raise Unreadable("it is a file, where a task is a folder; `hf-capacity prepare` makes one of it.")
     try:
         validate_repo_id(path)
     except HFValidationError:

@@ -27,18 +27,10 @@ def blocks_of_task(folder: Path) -> list[Any]:
     except ValueError as error:
         raise ValueError(f"{error} `hf-capacity prepare` makes a task's folder of your own data.") from error
     questions = task["questions"]
-    asked = [questions[column][:] for column in ("prompt", "answer", "end")]
-    longest = max(*map(len, task["train"]["text"][:]), *(sum(map(len, parts)) for parts in zip(*asked, strict=True)))
+    asked = zip(*(questions[column][:] for column in ("prompt", "answer", "end")), strict=True)
+    longest = max(max(map(len, task["train"]["text"][:])), max(len("".join(parts)) for parts in asked))
     num_withheld = len(questions) - sum(questions["seen"][:])
     description = f"{folder}: {len(task['train']):,} lines are read, {num_withheld:,} questions withheld."
     settings = {"task": {"path": path}, "block_size": longest, **SETTINGS}
-    seeds = {"model_seed+data_seed": 3}
-    return [
-        {"description": description, "question": ""},
-        None,
-        settings,
-        {"model": ["n14", "n28", "n56"]},
-        seeds,
-        {},
-        {},
-    ]
+    grid, seeds = {"model": ["n14", "n28", "n56"]}, {"model_seed+data_seed": 3}
+    return [{"description": description, "question": ""}, None, settings, grid, seeds, {}, {}]

@@ -81,11 +81,12 @@ def test_a_mistake_is_one_line_code_2_and_nothing_written(call, tmp_path, words,
     assert sorted(path.name for path in tmp_path.iterdir()) == ["latin.csv", "sums.csv", "there"]
 
 
-def test_a_folder_that_is_no_task_is_refused(call, tmp_path):
+@pytest.mark.parametrize("given", ["empty", "sums.csv"])
+def test_what_is_no_task_is_refused_with_what_makes_one(call, tmp_path, given):
     (tmp_path / "empty").mkdir()
-    refused = call("run", "empty")
+    refused = call("run", given)
     assert refused.exit_code == 2
-    assert "`hf-capacity prepare` makes a task's folder of your own data" in refused.stderr
+    assert "`hf-capacity prepare` makes a task" in refused.stderr
 
 
 @pytest.mark.processes
