@@ -162,7 +162,8 @@ def _read_blocks(path: Path) -> list[Any]:
         found = ", ".join(content) if isinstance(content, dict) else type(content).__name__
         raise ValueError(
             f"{path} holds {quote(found)[1:-1] or 'nothing'}: expected the keys "
-            f"{', '.join((*texts, 'pairs', *blocks[:-1]))} and {blocks[-1]}. (`hf-capacity prepare` makes a task of data.)"
+            f"{', '.join((*texts, 'pairs', *blocks[:-1]))} and {blocks[-1]}. "
+            "(`hf-capacity prepare` makes a task of data.)"
         )
     found = {block: content.get(block) or {} for block in blocks}
     for key, block in found.items():
