@@ -1,10 +1,6 @@
 """What is learned: every task as a dataset of questions. `load_task` is the way in; README.md says how to add one."""
 
-import logging
-from contextlib import contextmanager
 from tempfile import TemporaryDirectory
-
-import datasets
 
 from .building import FEATURES, Demand, Numerals, QuestionBuilder, QuestionConfig, listed, question_table, shorten
 from .elsewhere import (
@@ -14,6 +10,7 @@ from .elsewhere import (
     checked_against_text,
     checked_columns,
     is_folder,
+    quiet,
     read_splits,
 )
 from .mixture.builder import Mixture
@@ -72,7 +69,7 @@ def load_task(
         dataset from elsewhere cannot be read, is missing a split or a column, has rows that no run can use, or says of
         questions that they are withheld, or seen, which they are not.
     """
-    with _quiet(), TemporaryDirectory() as fresh_cache:
+    with quiet(), TemporaryDirectory() as fresh_cache:
         if path in TASKS:
             if leaks is not None:
                 raise ValueError(
@@ -163,17 +160,3 @@ def numerals(path: str, name: str | None = None, **parameters) -> Numerals | Non
     if path not in TASKS:
         return None
     return TASKS[path].numerals(TASKS[path].configured(path, name, parameters))
-
-
-@contextmanager
-def _quiet():
-    """No progress bars, and no log of what is refused in a line of ours."""
-    shown, verbosity = not datasets.utils.are_progress_bars_disabled(), datasets.logging.get_verbosity()
-    datasets.disable_progress_bars()
-    datasets.logging.set_verbosity(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        datasets.logging.set_verbosity(verbosity)
-        if shown:
-            datasets.enable_progress_bars()

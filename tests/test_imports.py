@@ -36,6 +36,7 @@ ROOMS_OF_TASKS = {
     "tasks": {"building"},
     "mixture": {"building", "tasks"},
     "elsewhere": {"building"},
+    "preparing": {"building", "elsewhere"},
     "__init__": {"building", "tasks", "mixture", "elsewhere"},
     "__main__": {"building", "__init__"},
 }

@@ -44,7 +44,7 @@ def _cast_column(rows: datasets.Dataset, column: str, where: str, remedy: str) -
     # A column that only the other split has arrives here too, without a value in any row.
     if values.null_count:
         raise ValueError(f"The column {column!r} in {where} has rows without a value. {remedy}")
-    cast: Callable = _as_flags if column == "seen" else _as_text
+    cast: Callable = _as_flags if column == "seen" else as_text
     found = cast(values, feature)
     if found is None:
         raise ValueError(
@@ -53,7 +53,8 @@ def _cast_column(rows: datasets.Dataset, column: str, where: str, remedy: str) -
     return found
 
 
-def _as_text(values: pa.ChunkedArray, feature: object) -> pa.ChunkedArray | None:
+def as_text(values: pa.ChunkedArray, feature: object) -> pa.ChunkedArray | None:
+    """A column as strings; None where something would be lost."""
     if isinstance(feature, datasets.ClassLabel):
         return pa.chunked_array([pc.take(pa.array(feature.names), chunk) for chunk in values.chunks], pa.string())
     kinds = (pa.types.is_string, pa.types.is_large_string, pa.types.is_integer, pa.types.is_string_view)
@@ -65,7 +66,7 @@ def _as_text(values: pa.ChunkedArray, feature: object) -> pa.ChunkedArray | None
 def _as_flags(values: pa.ChunkedArray, feature: object) -> pa.ChunkedArray | None:
     if pa.types.is_boolean(values.type):
         return values
-    texts = _as_text(values, feature)
+    texts = as_text(values, feature)
     if texts is None:
         return None
     texts = pc.utf8_lower(pc.utf8_trim_whitespace(texts))

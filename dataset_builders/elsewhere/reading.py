@@ -1,23 +1,38 @@
 """Tasks that are not ours: a folder, or a dataset on the Hub, read as it is; a file that cannot be read is named."""
 
+import contextlib
 import glob
+import logging
 import os
+import shlex
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import datasets
+import pandas as pd
 import yaml
 from huggingface_hub.utils import HFValidationError, validate_repo_id
 
-from dataset_builders.building import FEATURES, listed
+from dataset_builders.building import FEATURES, MOST_CHARACTERS, listed
 
 
 # `datasets` looks at each, for minutes where somebody names a folder that holds far more than a task.
 MOST_FILES = 10_000
+# Of a file of text: four for each of the characters that a task may have.
+MOST_BYTES = 4 * MOST_CHARACTERS
 # Of what a library says of a file.
 MOST_OF_A_CAUSE = 300
+# What reads a file of such a name, and how; of text, the mark that some programs put in front is left out.
+FORMATS: dict[str, dict[str, Any]] = {
+    ".csv": {"path": "csv"},
+    ".tsv": {"path": "csv", "sep": "\t"},
+    ".json": {"path": "json"},
+    ".jsonl": {"path": "json"},
+    ".parquet": {"path": "parquet"},
+    ".txt": {"path": "text", "encoding": "utf-8-sig"},
+}
 
 
 class Unreadable(ValueError):
@@ -40,17 +55,11 @@ def read_splits(path: str, name: str | None, cache: str) -> datasets.DatasetDict
     Raises:
         `Unreadable`: if there is no such task, or a file of it cannot be read.
     """
-    if is_folder(path):
-        _check_number_of_files(path)
-        # `datasets` does not notice changed data files in a local folder with a card, unless its cache is empty.
-        place = {"path": _plain_address(path, cache), "name": name, "cache_dir": os.path.join(cache, "datasets")}
-    else:
-        _check_id(path)
-        place = {"path": path, "name": name, "cache_dir": None}
+    place = _place(path, name, cache)
     files: dict[str, list[str]] = {}
     try:
         builder = datasets.load_dataset_builder(**place)
-        place |= _as_written(builder)
+        place |= _as_written(builder, FEATURES)
         files = builder.config.data_files or {}
         _refuse_odd_rows(files)
         splits = datasets.load_dataset(**place, keep_in_memory=True)
@@ -66,6 +75,103 @@ def read_splits(path: str, name: str | None, cache: str) -> datasets.DatasetDict
     except Exception as error:  # somebody else's files can be wrong in any way
         fault = next(_faults_of_files(place, files), None) or _cause(error)
         raise Unreadable(f"{fault.replace(place['path'], path)}.") from error
+
+
+def read_rows(source: str, name: str | None, split: str, cache: str, columns: Iterable[str]) -> datasets.Dataset:
+    """The rows of a file, of a folder or of a dataset on the Hub, in memory.
+
+    Args:
+        source: A file whose name ends as one of `FORMATS`, a folder, or an id on the Hub.
+        name: A named config of a folder or dataset.
+        split: Which rows of it; a file has `train` alone.
+        cache: An empty folder.
+        columns: Those of CSV in a folder or dataset whose cells are to stay as they are written. Of a CSV file, all.
+
+    Raises:
+        `Unreadable`: if there is no such data, or it cannot be read.
+    """
+    is_file = os.path.splitext(source)[1] in FORMATS or os.path.isfile(source)
+    if is_file and name is not None:
+        raise Unreadable(f"it is a file, which has no config {name!r}: leave out the name.")
+    place = _place_of_file(source, cache) if is_file else _place(source, name, cache)
+    files: dict[str, list[str]] = {}
+    try:
+        builder = datasets.load_dataset_builder(**place)
+        files = builder.config.data_files or {}
+        if is_file and place["path"] == "csv":
+            # Without a header, or pandas would take a first column without a name for that of labels, without a word.
+            head = pd.read_csv(files["train"][0], sep=builder.config.sep, header=None, nrows=2, dtype=str)
+            columns = head.iloc[0]
+        place |= _as_written(builder, columns)
+        _refuse_odd_rows({"train": [source]} if is_file else files)
+        rows = datasets.load_dataset(**place, split=split, keep_in_memory=True)
+        rows.data.validate(full=True)
+        return rows
+    except Unreadable:
+        raise
+    except Exception as error:  # somebody else's files can be wrong in any way
+        fault = (None if is_file else next(_faults_of_files(place, files), None)) or _cause(error)
+        raise Unreadable(f"{fault.replace(str(files and place['path']), source)}.") from error
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """No progress bars, and no log of what is refused in a line of ours."""
+    shown, verbosity = not datasets.utils.are_progress_bars_disabled(), datasets.logging.get_verbosity()
+    datasets.disable_progress_bars()
+    datasets.logging.set_verbosity(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        datasets.logging.set_verbosity(verbosity)
+        if shown:
+            datasets.enable_progress_bars()
+
+
+def _place(path: str, name: str | None, cache: str) -> dict[str, Any]:
+    """What `load_dataset` is to be given for a folder, or a dataset on the Hub."""
+    if is_folder(path):
+        _check_number_of_files(path)
+        # `datasets` does not notice changed data files in a local folder with a card, unless its cache is empty.
+        return {"path": _plain_address(path, cache), "name": name, "cache_dir": os.path.join(cache, "datasets")}
+    _check_id(path)
+    return {"path": path, "name": name, "cache_dir": None}
+
+
+def _place_of_file(path: str, cache: str) -> dict[str, Any]:
+    """The same for a file."""
+    ending = os.path.splitext(path)[1]
+    if not os.path.isfile(path):
+        raise Unreadable("there is no such file.")
+    if ending not in FORMATS:
+        raise Unreadable(f"it is none of the files that are read, which end in {', '.join(FORMATS)}.")
+    if not os.path.getsize(path):
+        raise Unreadable("it is empty.")
+    if ending != ".parquet":
+        _check_encoding(path)
+    # Under a name of our own: `datasets` takes the user's for a pattern.
+    file = shutil.copy(path, os.path.join(cache, f"rows{ending}"))
+    return {**FORMATS[ending], "data_files": {"train": [file]}, "cache_dir": os.path.join(cache, "datasets")}
+
+
+def _check_encoding(path: str) -> None:
+    with open(path, "rb") as file:
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise Unreadable(f"it has more than the {MOST_BYTES:,} bytes that are read of a file of text.")
+    try:
+        content.decode()
+        place = content.find(b"\0")
+    except UnicodeDecodeError as error:
+        place = error.start
+    if place >= 0:
+        is_wide = content[:2] in (b"\xff\xfe", b"\xfe\xff") or content[place] == 0
+        given, shown = "UTF-16" if is_wide else "WINDOWS-1252", shlex.quote(path)
+        line = content.count(b"\n", 0, place) + 1
+        raise Unreadable(
+            f"it is not UTF-8: line {line} has the byte 0x{content[place]:02x} (byte "
+            f"{place + 1:,} of the file). If it is {given}, `iconv -f {given} -t UTF-8 {shown} > NEW` makes it UTF-8."
+        )
 
 
 def _refuse_odd_rows(files: dict[str, list[str]]) -> None:
@@ -93,7 +199,7 @@ def _check_number_of_files(path: str) -> None:
 
 def _check_id(path: str) -> None:
     if os.path.isfile(os.path.expanduser(path)):
-        raise Unreadable("it is a file, where a task is a folder.")
+        raise Unreadable("it is a file, where a task is a folder; `hf-capacity prepare` makes one of it.")
     try:
         validate_repo_id(path)
     except HFValidationError:
@@ -110,11 +216,11 @@ def _plain_address(path: str, cache: str) -> str:
     return shutil.copytree(folder, os.path.join(cache, "task"))
 
 
-def _as_written(builder: datasets.DatasetBuilder) -> dict[str, Any]:
+def _as_written(builder: datasets.DatasetBuilder, columns: Iterable[str]) -> dict[str, Any]:
     """For CSV, whose cells have no type: that none is guessed, so that `007` and `NA` stay what they are."""
     if not hasattr(builder.config, "converters"):
         return {}
-    return {"converters": dict.fromkeys(FEATURES, str), "keep_default_na": False}
+    return {"converters": dict.fromkeys(columns, str), "keep_default_na": False}
 
 
 def _read_alone(place: dict[str, Any], split: str, files: Sequence[str]) -> datasets.Dataset:

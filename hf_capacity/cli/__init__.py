@@ -3,6 +3,7 @@
 import typer
 
 from .inspect import ask, demo, evaluate, probe, report, results
+from .prepare import prepare
 from .publish import publish
 from .replicate import replicate
 from .run import run
@@ -13,6 +14,6 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (run, replicate, report, results, evaluate, probe, ask, demo):
+for command in (prepare, run, replicate, report, results, evaluate, probe, ask, demo):
     app.command()(command)
 app.add_typer(publish, name="publish")

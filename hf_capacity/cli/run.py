@@ -30,7 +30,7 @@ class Engine(StrEnum):
 
 @refuses_mistakes
 def run(
-    study: Annotated[str, typer.Argument(help="A YAML file, or the name of a packaged study such as quick.")],
+    study: Annotated[str, typer.Argument(help="A YAML file, a packaged study such as quick, or a task's folder.")],
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Such as steps=100 or intervention=lines.")
     ] = None,
@@ -105,13 +105,14 @@ def take_stock(
     that are finished, and those to do."""
     from ..runs.folder import states
     from ..runs.records import check_folder, claim_folder
-    from ..sweep.task_checks import check_sources, check_tasks
+    from ..sweep.task_checks import check_sources, check_tasks, check_unchanged
 
     runs = plan.runs()
     check_folder(output, plan.name)
     check_tasks(runs)
     found = states(output, runs)
     check_sources([run for run, state in zip(runs, found, strict=True) if state != "done"], output)
+    check_unchanged([run for run, state in zip(runs, found, strict=True) if state == "done"], output)
     if not dry_run:
         claim_folder(output, plan.name, plan.description, plan.arms, (plan.question, plan.hypotheses))
     echo(plan.description)

@@ -15,6 +15,7 @@ from ..boundary.reading import parse_yaml, quote, read_yaml
 from .arms import Arms, check_axis
 from .experiment import SEEDS, ExperimentConfig
 from .hypotheses import Hypothesis, read_hypotheses
+from .own_task import blocks_of_task
 from .packaged import packaged_path
 from .seeds import check_seeds, count_pairs, own_split_seeds, seed_axes, shortest_rotation, tasks_of
 from .settings import apply, entries_of, is_key, settings_of
@@ -96,7 +97,7 @@ def read_study(source: str, overrides: Sequence[str] = ()) -> Study:
     """Reads a study.
 
     Args:
-        source: A YAML file, or the name of a packaged study such as `quick`.
+        source: A YAML file, the name of a packaged study such as `quick`, or the folder of a task.
         overrides: `key=value` each. Where an axis of the grid has an arm of that name, or the value, it selects those
             entries; otherwise it sets the key in every run. `seeds=N` changes the number of seeds of a study that has
             several, and `steps=N` gives up the checkpoints that were to be kept later than that.
@@ -105,15 +106,16 @@ def read_study(source: str, overrides: Sequence[str] = ()) -> Study:
         ValueError: There is no such file, or something in it is not as expected.
     """
     path = _find_file(source)
-    texts, pairs, settings, grid, seeds, resources, hypotheses = _read_blocks(path)
+    blocks = blocks_of_task(path) if path.is_dir() else _read_blocks(path)
+    texts, pairs, settings, grid, seeds, resources, hypotheses = blocks
     arms = Arms.of(grid, settings)
     asked = parse_overrides(overrides)
     if "seeds" in asked and not seeds:
-        raise ValueError(f"study {path.stem!r} has no `seeds` to change: its YAML would have to name them.")
+        raise ValueError(f"study {_name_of(path)!r} has no `seeds` to change: its YAML would have to name them.")
     if "seeds" in asked:
         seeds = dict.fromkeys(seeds, asked.pop("seeds"))
     plan = Study(
-        name=path.stem,
+        name=_name_of(path),
         **texts,
         settings=settings,
         grid=grid,
@@ -128,16 +130,28 @@ def read_study(source: str, overrides: Sequence[str] = ()) -> Study:
 def _find_file(source: str) -> Path:
     path = Path(source)
     if STUDY_NAME.fullmatch(source) and not path.suffix and not path.is_file():
-        path = packaged_path("configs", f"{source}.yaml")
+        packaged = packaged_path("configs", f"{source}.yaml")
+        path = packaged if packaged.exists() or not path.is_dir() else path
     if not os.path.lexists(path):  # False where a `Path` raises: of 10,000 letters, say
         packaged = sorted(file.stem for file in packaged_path("configs").glob("*.yaml"))
-        raise ValueError(f"study {quote(source)} not found: give a YAML file, or one of {', '.join(packaged)}.")
-    if not STUDY_NAME.fullmatch(path.stem):
         raise ValueError(
-            f"a study's file names its folder, and {quote(path.name)} cannot: take letters, digits, `-`, `_`, `.`, "
+            f"study {quote(source)} not found: give a YAML file, a task's folder, or one of {', '.join(packaged)}."
+        )
+    check_name(_name_of(path), path.name)
+    return path
+
+
+def _name_of(path: Path) -> str:
+    return path.resolve().name if path.is_dir() else path.stem
+
+
+def check_name(name: str, file: str) -> None:
+    """A `ValueError` if a study, of a file or a folder that messages call `file`, cannot have this name."""
+    if not STUDY_NAME.fullmatch(name):
+        raise ValueError(
+            f"a study's file names its folder, and {quote(file)} cannot: take letters, digits, `-`, `_`, `.`, "
             "`+` and spaces, a letter or digit first, at most 100 in all."
         )
-    return path
 
 
 def _read_blocks(path: Path) -> list[Any]:
@@ -148,7 +162,8 @@ def _read_blocks(path: Path) -> list[Any]:
         found = ", ".join(content) if isinstance(content, dict) else type(content).__name__
         raise ValueError(
             f"{path} holds {quote(found)[1:-1] or 'nothing'}: expected the keys "
-            f"{', '.join((*texts, 'pairs', *blocks[:-1]))} and {blocks[-1]}."
+            f"{', '.join((*texts, 'pairs', *blocks[:-1]))} and {blocks[-1]}. "
+            "(`hf-capacity prepare` makes a task of data.)"
         )
     found = {block: content.get(block) or {} for block in blocks}
     for key, block in found.items():

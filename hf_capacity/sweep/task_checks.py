@@ -4,13 +4,16 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from dataset_builders import Task, demanded_bits, load_task, numerals
+from dataset_builders import Task as Splits
+from dataset_builders import demanded_bits, load_task, numerals, task_source
 from dataset_builders.building import shorten
 
+from ..boundary.writing import Damaged
 from ..config.embeddings import EmbeddingsConfig
 from ..config.experiment import ExperimentConfig
 from ..config.model_keys import LADDERS_TYPE
 from ..data.run_checks import TaskSizes, check_run, sizes_of_task
+from ..data.task import Task
 
 
 logger = logging.getLogger(__name__)
@@ -61,7 +64,28 @@ def check_sources(to_do: Sequence[ExperimentConfig], output: Path) -> None:
             )
 
 
-def _warn(task: Task, path: str) -> None:
+def check_unchanged(finished: Sequence[ExperimentConfig], output: Path) -> None:
+    """Checks that finished runs have read what their task's folder holds now: it may have been prepared again.
+
+    Raises:
+        ValueError: One has read another text, or was asked other questions.
+    """
+    tasks: dict[str, Task] = {}
+    for run in finished:
+        if task_source(run.task.path) != "folder":
+            continue
+        settings = (run.task, run.split_seed, run.start, run.lines_before)
+        if repr(settings) not in tasks:
+            tasks[repr(settings)] = Task.load(run.task, run.split_seed, start=run.start, lines_before=run.lines_before)
+        try:
+            tasks[repr(settings)].check_identity(output / run.run_id)
+        except Damaged as damage:
+            raise ValueError(
+                f"{damage} Take another `--output` for what {run.task.path} holds now, or delete {output}."
+            ) from damage
+
+
+def _warn(task: Splits, path: str) -> None:
     if task.leaks_dropped:
         logger.warning("%s: %d withheld questions were read, and are left out.", path, task.leaks_dropped)
     if task.never_read:

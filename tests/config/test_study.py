@@ -203,7 +203,9 @@ def test_a_file_that_is_no_study_is_refused(tmp_path, content, overrides, messag
 
 
 def test_missing_and_foreign_files_are_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"study 'qick' not found: give a YAML file, or one of .*quick"):
+    with pytest.raises(
+        ValueError, match=r"study 'qick' not found: give a YAML file, a task's folder, or one of .*quick"
+    ):
         read_study("qick")
     with pytest.raises(ValueError, match="not found"):
         read_study(str(tmp_path / "none.yaml"))

@@ -111,6 +111,14 @@ def test_nothing_but_the_model_and_what_tells_of_it_is_published(hub, terminal):
         assert repository.private == (repo_id != "ada/capacity_tradeoff")
 
 
+def test_a_published_dataset_is_prepared_as_a_task(terminal):
+    words = ("--name", "operand", "--split", "questions[:50]", "--separator", "", "--output", "sums")
+    code, output = terminal.run("prepare", "ada/arithmetic", *words)
+    assert code == 0, output
+    assert "rows: 50 in ada/arithmetic\n" in output
+    assert "Written: sums. Next: hf-capacity run sums" in output
+
+
 def test_plain_libraries_load_it_where_our_code_is_not(hub, terminal, study, tmp_path):
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", WITHOUT_OUR_CODE + LOAD],

@@ -69,6 +69,12 @@ LONG = {
         "needs the Hub; test_inference.py scores such a model",
         "hf-capacity evaluate --help",
     ),
+    "hf-capacity prepare capitals.csv --prompt country --answer capital --output data/capitals": (
+        "needs a file of one's own; test_own_data.py has some",
+        "hf-capacity prepare --help",
+    ),
+    "hf-capacity run data/capitals": ("needs the folder of the line before", "hf-capacity run --help"),
+    "hf-capacity report runs/capitals": ("needs the runs of the line before", "hf-capacity report --help"),
     "hf auth login": ("asks for a token", "hf auth login --help"),
     "hf-capacity publish study runs/quick": (
         "needs the runs of the line before, and the Hub; test_publish.py has one",
