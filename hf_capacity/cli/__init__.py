@@ -1,12 +1,22 @@
 """The command line, `hf-capacity`. Each command loads its room inside, so that `--help` loads none."""
 
+from importlib import metadata
+from typing import Annotated
+
 import typer
 
 from .inspect import ask, demo, evaluate, probe, report, results
+from .packaged import studies, tasks
 from .prepare import prepare
 from .publish import publish
 from .replicate import replicate
 from .run import run
+
+
+def show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(metadata.version("hf-capacity"))
+        raise typer.Exit
 
 
 app = typer.Typer(
@@ -14,6 +24,17 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (prepare, run, replicate, report, results, evaluate, probe, ask, demo):
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None:
+    """What comes before a command."""
+
+
+for command in (studies, tasks, prepare, run, replicate, report, results, evaluate, probe, ask, demo):
     app.command()(command)
 app.add_typer(publish, name="publish")

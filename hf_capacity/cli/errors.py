@@ -1,10 +1,11 @@
 """How a command ends where what it was given cannot be used: in one line, with exit code 2, never in a traceback."""
 
 import functools
+import json
 import sys
 import traceback
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Annotated, Any, ParamSpec, TypeVar
 
 import typer
 
@@ -15,6 +16,7 @@ from ..boundary.shown import hide_secrets, keep_secrets_out_of_logs, shown, show
 P = ParamSpec("P")
 T = TypeVar("T")
 LONGEST_MESSAGE = 1_200
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
 def refuses_mistakes(command: Callable[P, T]) -> Callable[P, T]:
@@ -46,6 +48,11 @@ def refuses_mistakes(command: Callable[P, T]) -> Callable[P, T]:
 def echo(text: str, err: bool = False) -> None:
     """Writes lines, whatever somebody put into them."""
     typer.echo(shown_lines(text), err=err)
+
+
+def echo_json(value: Any) -> None:
+    """Writes what a program is to read, as one JSON document."""
+    typer.echo(json.dumps(value, indent=1, allow_nan=False))
 
 
 def refuse(error: Exception) -> typer.Exit:

@@ -56,13 +56,20 @@ def show_post_hoc(plan: "Study", output: Path) -> None:
 
 def show_power(plan: "Study", output: Path, untested: dict[str, str]) -> None:
     """Says of each hypothesis how likely the planned runs show what it is about, in a line each."""
+    for planned in plan_powers(plan, output, untested):
+        echo(_spell(planned, plan.name))
+
+
+def plan_powers(plan: "Study", output: Path, untested: dict[str, str]) -> list["Planned"]:
+    """What the planned runs can say of each hypothesis that they test."""
     from ..analysis.planning import plan_cells, plan_power
 
     cells = plan_cells(plan.runs(), plan.arms) if plan.hypotheses else []
-    for hypothesis in plan.hypotheses:
-        if hypothesis.name not in untested:
-            pilot, basis = _read_pilot(hypothesis, output)
-            echo(_spell(plan_power(hypothesis, cells, pilot, basis, len(plan.hypotheses)), plan.name))
+    return [
+        plan_power(hypothesis, cells, *_read_pilot(hypothesis, output), len(plan.hypotheses))
+        for hypothesis in plan.hypotheses
+        if hypothesis.name not in untested
+    ]
 
 
 def _rates_reader() -> Callable[["ExperimentConfig"], set[str]]:

@@ -1,11 +1,12 @@
 """What can be done with finished runs: `hf-capacity report`, `results`, `evaluate`, `probe`, `ask` and `demo`."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from .errors import echo, refuses_mistakes
+from .errors import AsJson, echo, echo_json, refuses_mistakes
 
 
 Folder = Annotated[Path, typer.Argument(help="A study's folder, such as runs/quick.")]
@@ -31,16 +32,21 @@ def report(folder: Folder) -> None:
 def results(
     folder: Folder,
     output: Annotated[Path | None, typer.Option(help="Export all columns: a .csv or .parquet file.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Print a study's finished runs, a line each, or export them as a table."""
     from ..runs.records import read_unfinished
-    from ..runs.table import export_results, load_results
+    from ..runs.table import check_export, export_table, load_results
     from .tables import show_results
 
+    if output:
+        check_export(output)
     table = load_results(folder)
     unfinished = read_unfinished(folder)
-    if output:
-        export_results(table, output)
+    if as_json:
+        echo_json({"runs": json.loads(table.to_json(orient="records")), "unfinished": unfinished})
+    elif output:
+        export_table(table, output)
         echo(f"Written: {output}, {len(table)} runs. Without a result: {len(unfinished)} runs.")
     else:
         show_results(table, unfinished)
@@ -52,14 +58,25 @@ def evaluate(
     task: Task = None,
     step: Step = None,
     revision: ModelRevision = None,
+    output: Annotated[Path | None, typer.Option(help="Export a row a question: a .csv or .parquet file.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Score a model on the questions of its task."""
     from ..boundary.reading import parse_yaml
     from ..evaluation.inference import evaluate_model
+    from ..runs.table import check_export, export_table
     from .tables import show_marks
 
+    if output:
+        check_export(output)
+
     asked = parse_yaml(task, "`--task`") if task else None
-    show_marks(evaluate_model(source, asked, step=step, revision=revision))
+    marks = evaluate_model(source, asked, step=step, revision=revision, all_answers=output is not None)
+    if output:
+        import pandas
+
+        export_table(pandas.DataFrame(marks["answers"]), output)
+    echo_json(marks) if as_json else show_marks(marks)
 
 
 @refuses_mistakes
@@ -91,11 +108,13 @@ def ask(
     prompt: Annotated[str, typer.Argument(help='Such as "<5+7=".')],
     step: Step = None,
     revision: ModelRevision = None,
+    as_json: AsJson = False,
 ) -> None:
     """Complete a prompt to the end of the line."""
     from ..evaluation.inference import ask as ask_model
 
-    echo(prompt + ask_model(source, prompt, step=step, revision=revision))
+    written = ask_model(source, prompt, step=step, revision=revision)
+    echo_json({"prompt": prompt, "written": written}) if as_json else echo(prompt + written)
 
 
 @refuses_mistakes

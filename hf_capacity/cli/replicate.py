@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .dry_run import show_dry_run
 from .errors import echo, refuses_mistakes
-from .hypotheses import find_untested, show_power, show_untested
-from .run import MANY_RUNS, Engine, carry_out, check_number, estimate, stop_when_asked, take_stock
+from .hypotheses import find_untested, show_untested
+from .run import MANY_RUNS, Engine, carry_out, check_number, claim, show_stock, stop_when_asked, take_stock
 
 
 if TYPE_CHECKING:
@@ -54,14 +55,16 @@ def replicate(
     check_replication(output, original)
     echo(f"Replicates {folder}, of {original.runs} runs.{_pairs(plan, [record['config'] for record in records])}")
     untested = find_untested(plan, plan_replication(folder, output.name, {}) if plan.hypotheses else plan)
-    finished, to_do = take_stock(plan, output, dry_run)
+    stock = take_stock(plan, output)
+    if not dry_run:
+        claim(plan, output)
+    show_stock(plan, stock, output, dry_run)
     show_untested(untested)
     if dry_run:
-        estimate(finished, to_do, output, workers)
-        show_power(plan, output, untested)
+        show_dry_run(plan, stock, output, workers, untested)
         return
     claim_replication(output, original)
-    carry_out(to_do, output, plan.name, engine=Engine.LOCAL, workers=workers, address=None, **plan.resources)
+    carry_out(plan, stock, output, engine=Engine.LOCAL, workers=workers, address=None)
     _report(output)
 
 

@@ -1,7 +1,6 @@
 """`hf-capacity run`: every run of a study, on this machine or on a cluster."""
 
 import signal
-from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..boundary.shown import shown
-from .errors import echo, refuses_mistakes, shorten
-from .hypotheses import find_untested, show_post_hoc, show_power, show_untested
+from .dry_run import describe_dry_run, show_dry_run
+from .errors import AsJson, echo, echo_json, refuses_mistakes, shorten
+from .hypotheses import find_untested, show_post_hoc, show_untested
 
 
 if TYPE_CHECKING:
-    from ..config.experiment import ExperimentConfig
     from ..config.study import Study
+    from .dry_run import Stock
 
 # A grid grows by multiplication: from so many runs on, it may be a slip.
 MANY_RUNS = 1_000
@@ -45,24 +45,32 @@ def run(
         str | None, typer.Option(help="Of a Ray cluster: auto or HOST:PORT; by default Ray on this machine alone.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help=f"Do more than {MANY_RUNS:,} runs without confirmation.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train and measure every run of a study. Repeat the command to finish what was stopped."""
     stop_when_asked()
     from ..config.study import read_study
 
     _check_options(engine, address, workers, output)
+    if as_json and not dry_run:
+        raise ValueError("`--json` goes with `--dry-run`: finished runs are in `hf-capacity results FOLDER --json`.")
     plan = read_study(study, overrides or [])
     check_number(plan, yes)
     output = output or Path("runs") / plan.name
     untested = find_untested(plan, read_study(study) if overrides and plan.hypotheses else plan)
-    finished, to_do = take_stock(plan, output, dry_run)
+    stock = take_stock(plan, output)
+    if as_json:
+        echo_json(describe_dry_run(plan, stock, output, workers, untested))
+        return
+    if not dry_run:
+        claim(plan, output)
+    show_stock(plan, stock, output, dry_run)
     show_untested(untested)
     show_post_hoc(plan, output)
     if dry_run:
-        estimate(finished, to_do, output, workers)
-        show_power(plan, output, untested)
+        show_dry_run(plan, stock, output, workers, untested)
     else:
-        carry_out(to_do, output, plan.name, engine=engine, workers=workers, address=address, **plan.resources)
+        carry_out(plan, stock, output, engine=engine, workers=workers, address=address)
         echo(f"All runs are done. Next: hf-capacity report {output}")
 
 
@@ -98,71 +106,60 @@ def _check_options(engine: Engine, address: str | None, workers: int | None, out
         )
 
 
-def take_stock(
-    plan: "Study", output: Path, dry_run: bool
-) -> tuple[list["ExperimentConfig"], list["ExperimentConfig"]]:
-    """Checks every run, claims the folder unless nothing is to be written, and lists how the runs stand. Gives those
-    that are finished, and those to do."""
+def take_stock(plan: "Study", output: Path) -> "Stock":
+    """Checks every run, and gives each with how it stands: `done`, `to do` or what keeps it from being done."""
     from ..runs.folder import states
-    from ..runs.records import check_folder, claim_folder
+    from ..runs.records import check_folder
     from ..sweep.task_checks import check_sources, check_tasks, check_unchanged
 
     runs = plan.runs()
     check_folder(output, plan.name)
     check_tasks(runs)
-    found = states(output, runs)
-    check_sources([run for run, state in zip(runs, found, strict=True) if state != "done"], output)
-    check_unchanged([run for run, state in zip(runs, found, strict=True) if state == "done"], output)
-    if not dry_run:
-        claim_folder(output, plan.name, plan.description, plan.arms, (plan.question, plan.hypotheses))
+    stock = list(zip(runs, states(output, runs), strict=True))
+    check_sources([run for run, state in stock if state != "done"], output)
+    check_unchanged([run for run, state in stock if state == "done"], output)
+    return stock
+
+
+def claim(plan: "Study", output: Path) -> None:
+    """Makes the folder the study's, which then says what the study asks."""
+    from ..runs.records import claim_folder
+
+    claim_folder(output, plan.name, plan.description, plan.arms, (plan.question, plan.hypotheses))
+
+
+def show_stock(plan: "Study", stock: "Stock", output: Path, dry_run: bool) -> None:
+    """Says what the study is and how its runs stand; each of them in a dry run, else those that were begun."""
     echo(plan.description)
-    finished, to_do = [], []
-    for config, state in zip(runs, found, strict=True):
-        (finished if state == "done" else to_do).append(config)
+    for config, state in stock:
         if dry_run or state not in ("done", "to do"):
             arms = ", ".join(arm.name for arm in plan.arms.find(config.to_dict()).values())
             echo("  ".join(filter(None, (config.run_id, f"{config.steps} steps", arms, state))))
-    number = f"{len(runs)} run{'' if len(runs) == 1 else 's'}"
-    echo(f"{plan.name}: {number}, {len(finished)} done, {len(to_do)} to do, in {output}")
-    return finished, to_do
-
-
-def estimate(
-    finished: Sequence["ExperimentConfig"], to_do: Sequence["ExperimentConfig"], output: Path, workers: int | None
-) -> None:
-    """Says how long the runs may take that are left."""
-    from ..runs.records import read_record
-    from ..sweep.estimate import estimate_minutes, spell_time
-    from ..sweep.local import num_cores
-
-    if to_do:
-        num_workers = workers or num_cores()
-        records = [read_record(output / config.run_id) for config in finished]
-        time = spell_time(estimate_minutes(to_do, records, num_workers))
-        basis = f"the {len(finished)} finished runs here" if finished else "the steps of model_cards/benchmark"
-        echo(f"about {time} with {num_workers} workers, by {basis}")
+    num_done = sum(state == "done" for _, state in stock)
+    number = f"{len(stock)} run{'' if len(stock) == 1 else 's'}"
+    echo(f"{plan.name}: {number}, {num_done} done, {len(stock) - num_done} to do, in {output}")
 
 
 def carry_out(
-    to_do: Sequence["ExperimentConfig"],
+    plan: "Study",
+    stock: "Stock",
     output: Path,
-    study: str,
     *,
     engine: Engine,
     workers: int | None,
     address: str | None,
-    **resources: float,
 ) -> None:
     """Does the runs that are left, and ends the command where some fail."""
     from ..sweep.local import num_cores, run_local
 
+    to_do = [config for config, state in stock if state != "done"]
     try:
         if engine is Engine.RAY:
             from ..sweep.ray_pool import run_ray
 
-            failures = run_ray(to_do, output, study, address=address, **resources)
+            failures = run_ray(to_do, output, plan.name, address=address, **plan.resources)
         else:
-            failures = run_local(to_do, output, study, workers or num_cores())
+            failures = run_local(to_do, output, plan.name, workers or num_cores())
     except SystemExit:
         echo("\nStopped. The same command goes on from the last checkpoints.", err=True)
         raise

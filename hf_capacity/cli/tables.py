@@ -1,7 +1,7 @@
 """Finished runs, and what one model was found to know and to look like inside, as a terminal shows them."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 
 # Of the runs without a result so many of each sort are named.
 NAMED = 10
+
+
+def show_rows(names: Sequence[str], rows: Iterable[Iterable[str]]) -> None:
+    """Prints a table that fits the terminal: lines that are too long are broken within their column."""
+    table = Table(*names, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*map(escape, row))
+    Console(highlight=False).print(table)
 
 
 def show_marks(marks: dict[str, Any]) -> None:

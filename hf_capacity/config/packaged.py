@@ -11,3 +11,8 @@ def packaged_path(*parts: str) -> Path:
     package = Path(__file__).parents[1]
     inside = package.joinpath(*parts)
     return inside if inside.exists() else package.parent.joinpath(*parts)
+
+
+def packaged_studies() -> list[str]:
+    """The names of the studies that ship with the project."""
+    return sorted(file.stem for file in packaged_path("configs").glob("*.yaml"))

@@ -16,7 +16,7 @@ from .arms import Arms, check_axis
 from .experiment import SEEDS, ExperimentConfig
 from .hypotheses import Hypothesis, read_hypotheses
 from .own_task import blocks_of_task
-from .packaged import packaged_path
+from .packaged import packaged_path, packaged_studies
 from .seeds import check_seeds, count_pairs, own_split_seeds, seed_axes, shortest_rotation, tasks_of
 from .settings import apply, entries_of, is_key, settings_of
 
@@ -133,10 +133,8 @@ def _find_file(source: str) -> Path:
         packaged = packaged_path("configs", f"{source}.yaml")
         path = packaged if packaged.exists() or not path.is_dir() else path
     if not os.path.lexists(path):  # False where a `Path` raises: of 10,000 letters, say
-        packaged = sorted(file.stem for file in packaged_path("configs").glob("*.yaml"))
-        raise ValueError(
-            f"study {quote(source)} not found: give a YAML file, a task's folder, or one of {', '.join(packaged)}."
-        )
+        known = ", ".join(packaged_studies())
+        raise ValueError(f"study {quote(source)} not found: give a YAML file, a task's folder, or one of {known}.")
     check_name(_name_of(path), path.name)
     return path
 

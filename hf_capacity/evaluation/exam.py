@@ -76,12 +76,15 @@ class Exam:
             found[name] = place
         return found
 
-    def answers(self, verdicts: Verdicts, write: Callable[[list[str], list[str]], list[str]]) -> list[dict[str, Any]]:
+    def answers(
+        self, verdicts: Verdicts, write: Callable[[list[str], list[str]], list[str]], *, to_all: bool = False
+    ) -> list[dict[str, Any]]:
         """What is written for the first withheld questions, and for a few seen ones of each kind.
 
         Args:
             verdicts: Which questions the model gets right.
             write: Prompts and right answers, with their end marks, to what is shown of what the model writes.
+            to_all: For every question instead, in the order of the task.
 
         Returns:
             A row a question: `prompt`, the right `answer` with its end mark, `written`, `seen`, `right`.
@@ -92,6 +95,7 @@ class Exam:
                 seen_ones.setdefault(kind, []).append(place)
         places = [*self.withheld.values()][:WITHHELD_SHOWN]
         places += [place for of_kind in seen_ones.values() for place in of_kind[:SEEN_SHOWN]]
+        places = list(range(len(self.questions["prompt"]))) if to_all else places
         prompts, answers, ends, seen = (
             [self.questions[column][place] for place in places] for column in ("prompt", "answer", "end", "seen")
         )

@@ -146,6 +146,7 @@ def evaluate_model(
     *,
     step: int | None = None,
     revision: str | None = None,
+    all_answers: bool = False,
 ) -> dict[str, Any]:
     """Scores a model on the questions of its task.
 
@@ -157,6 +158,7 @@ def evaluate_model(
         task: A task name, or a mapping of `TaskConfig`'s fields. Only needed where the model carries none.
         step: As in `load_model`.
         revision: As in `load_model`.
+        all_answers: What it writes for every question, not only for withheld and a few seen ones.
 
     Returns:
         The metric `capacity_tradeoff`'s output, with `task`, with `answers`: what the model writes for withheld and
@@ -168,7 +170,7 @@ def evaluate_model(
     trained = load_model(source, step, revision)
     exam = Exam(_load_task(trained, source, {"path": task} if isinstance(task, str) else task))
     verdicts = trained.verdicts(exam)
-    answers = exam.answers(verdicts, trained.lines)
+    answers = exam.answers(verdicts, trained.lines, to_all=all_answers)
     marks = exam.mark(verdicts)
     return {"task": exam.task.identity["task"], **marks, "answers": answers, "vouched_for": trained.vouched_for}
 

@@ -9,6 +9,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "folder": ["RunFolder", "RunLocked"],
         "kept": ["load_curves", "load_records"],
         "records": ["read_curve", "read_record", "read_records"],
-        "table": ["export_results", "load_results"],
+        "table": ["export_table", "load_results"],
     },
 )

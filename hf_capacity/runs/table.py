@@ -103,19 +103,24 @@ def _column(values: list[Any]) -> "pandas.Series":
     return pandas.Series(values)
 
 
-def export_results(table: "pandas.DataFrame", path: Path) -> None:
+def check_export(path: Path) -> None:
+    """Checks that a table can be written there, before anything is computed for it.
+
+    Raises:
+        ValueError: The file's ending is neither `.csv` nor `.parquet`, or its folder is not there.
+    """
+    if path.suffix not in (".csv", ".parquet"):
+        raise ValueError(f"`--output` (={path}) must end in .csv or .parquet.")
+    if not path.parent.is_dir():
+        raise ValueError(f"`--output` (={path}): there is no folder {path.parent}.")
+
+
+def export_table(table: "pandas.DataFrame", path: Path) -> None:
     """Writes a table as `load_dataset("csv", ...)` or `load_dataset("parquet", ...)` reads it.
 
     Args:
-        table: As `load_results` gives it.
-        path: The file; its ending says which of the two.
-
-    Raises:
-        ValueError: The ending is neither `.csv` nor `.parquet`.
+        table: As `load_results` gives it, or any other.
+        path: The file; its ending says which of the two (see `check_export`).
     """
-    if path.suffix == ".csv":
-        write_atomically(path, table.to_csv(index=False))
-    elif path.suffix == ".parquet":
-        write_atomically(path, table.to_parquet(index=False))
-    else:
-        raise ValueError(f"`--output` (={path}) must end in .csv or .parquet.")
+    written = table.to_csv(index=False) if path.suffix == ".csv" else table.to_parquet(index=False)
+    write_atomically(path, written)

@@ -22,7 +22,7 @@ from hf_capacity.runs import records as results_room
 from hf_capacity.runs.folder import RunFolder, states
 from hf_capacity.runs.kept import load_records
 from hf_capacity.runs.records import check_folder, claim_folder, read_records, read_unfinished, record_text
-from hf_capacity.runs.table import export_results, load_results
+from hf_capacity.runs.table import export_table, load_results
 from hf_capacity.sweep.task_checks import check_tasks
 
 
@@ -121,7 +121,7 @@ def same(read, written):
 @pytest.mark.parametrize("study", ["quick", "too_big_to_think"])
 def test_an_export_loads_with_load_dataset_as_it_was_written(tmp_path, cache, study, kind):
     table = load_results(PUBLISHED / study)
-    export_results(table, tmp_path / f"results.{kind}")
+    export_table(table, tmp_path / f"results.{kind}")
     [split] = load_dataset(kind, data_files=str(tmp_path / f"results.{kind}"), cache_dir=cache).values()
     assert split.column_names == list(table.columns)
     for name in table:
@@ -162,7 +162,7 @@ def test_settings_that_only_some_runs_have_or_that_differ_in_type_stay_readable(
     table = load_results(tmp_path).set_index("run_id").loc[[run.run_id for run in runs]]
     columns = [f"config.task.parameters.{name}" for name in ("kinds", "share", "deep.er")]
     expected = [[None, "[1, 2]", "few", None], [None, None, 1.0, 0.5], [None, None, None, True]]
-    export_results(table, tmp_path / "x.parquet")
+    export_table(table, tmp_path / "x.parquet")
     split = load_dataset("parquet", data_files=str(tmp_path / "x.parquet"), cache_dir=cache)["train"]
     assert [split[name][:] for name in columns] == expected
 
