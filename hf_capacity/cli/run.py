@@ -130,8 +130,9 @@ def estimate(
     finished: Sequence["ExperimentConfig"], to_do: Sequence["ExperimentConfig"], output: Path, workers: int | None
 ) -> None:
     """Says how long the runs may take that are left."""
+    from ..boundary.shown import spell_time
     from ..runs.records import read_record
-    from ..sweep.estimate import estimate_minutes, spell_time
+    from ..sweep.estimate import estimate_minutes
     from ..sweep.local import num_cores
 
     if to_do:
