@@ -5,6 +5,7 @@ from importlib import import_module
 from pathlib import Path
 
 from ..boundary.writing import write_atomically
+from .explorer import cell_names, explorer_specs
 from .html import html_page
 from .study import read_results
 
@@ -67,7 +68,8 @@ def write_report(folder: Path) -> Path:
         (folder / name).unlink(missing_ok=True)  # of an earlier report, say, of other runs
     for name, image in figures.items():
         write_atomically(folder / name, image)
-    write_atomically(folder / "report.html", html_page(page, figures))
+    html = html_page(page, figures, explorer_specs(study), cell_names(study.cells))
+    write_atomically(folder / "report.html", html)
     write_atomically(folder / "report.md", page)
     return folder / "report.md"
 
