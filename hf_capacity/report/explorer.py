@@ -29,6 +29,8 @@ LABELS = {rate: look["label"] for rate, look in MEASURES.items()}
 # Okabe and Ito's, light enough for a dark ground.
 RATE_COLORS = {"fit": "#2B8FD0", "extrapolation": "#D55E00", "recall": "#009E73"}
 SHAPES = {"fit": "circle", "extrapolation": "triangle-up", "recall": "square"}
+# Training sets in one figure from the start; all of more would hide one another.
+MOST_TOGETHER = 3
 CAPTIONS = {
     "sizes": "Each rate against size: hover over a mark for its value, interval, n and run ids; click it for its "
     "learning curves. Bars are 95 % intervals over runs.",
@@ -54,7 +56,7 @@ def explorer_specs(study: StudyResults) -> dict[str, Spec]:
 def explorer_body(specs: Mapping[str, Spec]) -> str:
     """HTML for the figures: an element each, with its caption."""
     parts = [
-        f'<p><em>{CAPTIONS[name]}</em></p>\n<div{" class=tall" if name == "comparisons" else ""}>'
+        f"<p><em>{CAPTIONS[name]}</em></p>\n<div{' class=tall' if name == 'comparisons' else ''}>"
         f'<div class="chart" id="{name}"></div></div>'
         for name in specs
     ]
@@ -79,7 +81,7 @@ def sizes_spec(cells: Sequence[Cell]) -> Spec:
     trained = list(dict.fromkeys(row["trained on"] for row in rows))
     choice = {
         "name": "trained",
-        "value": None,
+        "value": trained[0] if len(trained) > MOST_TOGETHER else None,
         "bind": {"input": "select", "name": "trained on ", "options": [None, *trained], "labels": ["all", *trained]},
     }
     tooltip = ["trained on", "model", "parameters", "rate", "value", "n", "runs"]
@@ -96,7 +98,10 @@ def sizes_spec(cells: Sequence[Cell]) -> Spec:
         "transform": [{"filter": "trained == null || datum['trained on'] == trained"}],
         "encoding": {"x": x, "color": _color(cells)},
         "layer": [
-            {"mark": {"type": "rule", "opacity": 0.5}, "encoding": {"y": y | {"field": "low"}, "y2": {"field": "high"}}},
+            {
+                "mark": {"type": "rule", "opacity": 0.5},
+                "encoding": {"y": y | {"field": "low"}, "y2": {"field": "high"}},
+            },
             {
                 "params": [{"name": "picked", "select": {"type": "point", "fields": ["cell"], "on": "click"}}],
                 "mark": {"type": "point", "filled": True, "size": 90, "cursor": "pointer"},
@@ -141,7 +146,7 @@ def curves_spec(cells: Sequence[Cell], curves: Curves) -> Spec:
             {"fold": labels, "as": ["rate", "value"]},
             {"filter": "isValid(datum.value)"},
         ],
-        "encoding": {"x": x, "color": _color(cells)},
+        "encoding": {"x": x, "color": _color(cells, {"symbolType": "stroke", "symbolStrokeWidth": 2.5})},
         "layer": [
             {"mark": {"type": "line", "strokeWidth": 1, "opacity": 0.35}, "encoding": {"y": y, "detail": {"field": "run"}}},
             {"mark": {"type": "point", "opacity": 0, "size": 60}, "encoding": {"y": y, "tooltip": tooltip}},
@@ -158,7 +163,7 @@ def comparison_rows(study: StudyResults) -> Iterable[dict[str, Any]]:
     for one in compare_sizes(study.ladders):
         if one.has_interval:
             small, large = one.ends
-            name = f"size: {large.model} less {small.model}, trained on {one.ladder.title}"
+            name = f"size: {large.model} less {small.model}, {one.ladder.title}"
             yield _row(name, one.rate, one.difference, runs_text(one.ends))
     for one in compare_pairs(study.cells):
         if one.difference.interval:
@@ -175,22 +180,22 @@ def comparisons_spec(rows: Sequence[dict[str, Any]]) -> Spec:
     return {
         "config": CONFIG,
         "width": "container",
-        "height": {"step": 30},
+        "height": {"step": 42},
         "description": "Every comparison with its 95 % interval",
         "data": {"values": [row | {"place": place} for place, row in enumerate(rows)]},
         "encoding": {"y": y, "tooltip": tooltip},
         "layer": [
             {"mark": {"type": "rule", "color": "#888888"}, "encoding": {"x": {"datum": 0}, "y": None, "tooltip": None}},
             {
-                "mark": {"type": "rule", "yOffset": 7, "strokeWidth": 2, "color": "#2B8FD0"},
+                "mark": {"type": "rule", "yOffset": 13, "strokeWidth": 2, "color": "#2B8FD0"},
                 "encoding": {"x": x | {"field": "low"}, "x2": {"field": "high"}},
             },
             {
-                "mark": {"type": "point", "yOffset": 7, "size": 60, "color": "#2B8FD0"},
+                "mark": {"type": "point", "yOffset": 13, "opacity": 1, "size": 60, "color": "#2B8FD0"},
                 "encoding": {"x": x | {"field": "value"}, "fill": fill},
             },
             {
-                "mark": {"type": "text", "align": "left", "yOffset": -6, "x": 0, "limit": {"expr": "width"}},
+                "mark": {"type": "text", "align": "left", "yOffset": -14, "baseline": "middle", "limit": {"expr": "width"}},
                 "encoding": {"x": {"value": 0}, "text": {"field": "label"}},
             },
         ],
@@ -201,7 +206,7 @@ def _row(name: str, rate: str, difference: Any, of: str) -> dict[str, Any]:
     low, high = difference.interval
     numbers = {"value": round(difference.value, 4), "low": round(low, 4), "high": round(high, 4)}
     return numbers | {
-        "label": f"{rate}, {name}",
+        "label": [rate, name],
         "comparison": name,
         "rate": rate,
         "difference": difference_text(difference),
@@ -222,9 +227,10 @@ def _labels(cells: Sequence[Cell]) -> list[str]:
     return [LABELS[rate] for rate in _rates(cells)]
 
 
-def _color(cells: Sequence[Cell]) -> Spec:
+def _color(cells: Sequence[Cell], symbol: Spec | None = None) -> Spec:
     colors = [RATE_COLORS[rate] for rate in _rates(cells)]
-    return {"field": "rate", "type": "nominal", "scale": {"domain": _labels(cells), "range": colors}}
+    scale = {"domain": _labels(cells), "range": colors}
+    return {"field": "rate", "type": "nominal", "scale": scale, "legend": {"symbolOpacity": 1} | (symbol or {})}
 
 
 def _values(curve: Sequence[dict[str, Any]], rate: str, cell: Cell) -> list[float]:

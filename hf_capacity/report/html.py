@@ -45,6 +45,8 @@ def html_page(page: str, figures: Mapping[str, bytes], specs: Mapping[str, Any],
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     markdown.add_render_rule("image", _picture)
     markdown.add_render_rule("link_open", _link)
+    markdown.add_render_rule("table_open", lambda *_: '<div class="wide" tabindex="0"><table>\n')
+    markdown.add_render_rule("table_close", lambda *_: "</table></div>\n")
     tokens = markdown.parse(page)
     prepare_tables(tokens, cells)
     env = {"figures": figures}

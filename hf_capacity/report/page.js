@@ -36,7 +36,7 @@ for (const table of document.querySelectorAll(".wide table")) {
     autoWidth: false,
     order: [],
     layout: { topStart: "search", topEnd: null },
-    columnControl: ["order", ["search"]],
+    columnControl: [["orderAsc", "orderDesc", "search"]],
     ordering: { indicators: false },
   });
 }
