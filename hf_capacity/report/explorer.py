@@ -1,4 +1,4 @@
-"""The figures of the HTML page that can be explored, in Vega-Lite: rates against size, learning curves, comparisons."""
+"""The figures of the HTML page to explore, in Vega-Lite: rates against size, learning curves, comparisons."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -148,7 +148,10 @@ def curves_spec(cells: Sequence[Cell], curves: Curves) -> Spec:
         ],
         "encoding": {"x": x, "color": _color(cells, {"symbolType": "stroke", "symbolStrokeWidth": 2.5})},
         "layer": [
-            {"mark": {"type": "line", "strokeWidth": 1, "opacity": 0.35}, "encoding": {"y": y, "detail": {"field": "run"}}},
+            {
+                "mark": {"type": "line", "strokeWidth": 1, "opacity": 0.35},
+                "encoding": {"y": y, "detail": {"field": "run"}},
+            },
             {"mark": {"type": "point", "opacity": 0, "size": 60}, "encoding": {"y": y, "tooltip": tooltip}},
             {"mark": {"type": "line", "strokeWidth": 2.5}, "encoding": {"y": y | {"aggregate": "median"}}},
         ],
@@ -185,7 +188,10 @@ def comparisons_spec(rows: Sequence[dict[str, Any]]) -> Spec:
         "data": {"values": [row | {"place": place} for place, row in enumerate(rows)]},
         "encoding": {"y": y, "tooltip": tooltip},
         "layer": [
-            {"mark": {"type": "rule", "color": "#888888"}, "encoding": {"x": {"datum": 0}, "y": None, "tooltip": None}},
+            {
+                "mark": {"type": "rule", "color": "#888888"},
+                "encoding": {"x": {"datum": 0}, "y": None, "tooltip": None},
+            },
             {
                 "mark": {"type": "rule", "yOffset": 13, "strokeWidth": 2, "color": "#2B8FD0"},
                 "encoding": {"x": x | {"field": "low"}, "x2": {"field": "high"}},
@@ -195,7 +201,7 @@ def comparisons_spec(rows: Sequence[dict[str, Any]]) -> Spec:
                 "encoding": {"x": x | {"field": "value"}, "fill": fill},
             },
             {
-                "mark": {"type": "text", "align": "left", "yOffset": -14, "baseline": "middle", "limit": {"expr": "width"}},
+                "mark": {"type": "text", "align": "left", "yOffset": -14, "limit": {"expr": "width"}},
                 "encoding": {"x": {"value": 0}, "text": {"field": "label"}},
             },
         ],

@@ -49,9 +49,9 @@ Stated before the runs, and dropped or changed when there were some: {{ withdraw
 
 {% if study.most_runs < fewest %}
 **{{ "One run" if study.most_runs == 1 else study.most_runs ~ " runs" }} a cell
-{{- " proves nothing**: another seed may turn out otherwise" if study.most_runs == 1 else " prove nothing**" }}. To
-conclude takes {{ fewest }}, the fewest that have an interval: {{ command }} trains them with fresh seeds, about
-{{ time }} of runs, shared by the cores.
+{{- " proves nothing**: another seed may turn out otherwise" if study.most_runs == 1 else " are too few for an
+interval**" }}. To conclude takes {{ fewest }}: {{ command }} trains them with fresh seeds, in about {{ time }} of one
+core, less with more.
 {% elif not study.tested %}
 No hypothesis was stated for this study: intervals only.
 {% endif %}
@@ -105,7 +105,7 @@ def levels(cells: Sequence[Cell], curves: Curves) -> list[str]:
         parts = [f"{rate} {mean_text(cell.mean(cell.values(rate)), '{:.2f}')}" for rate in cell.rates]
         if has_withheld(cell):
             delay = delays([curves[record["run_id"]] for record in cell.records])
-            parts += [f"median delay of extrapolation after fit {median_text(delay)}"] if delay.durations else []
+            parts += [f"median steps from fit to extrapolation {median_text(delay)}"] if delay.durations else []
         if has_bits(cell):
             bits = cell.mean([record["bits"]["per_parameter"] for record in cell.records], None)
             parts.append(f"bits per parameter {mean_text(bits, '{:.2f}')}")
