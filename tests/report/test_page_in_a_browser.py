@@ -3,6 +3,7 @@
 import base64
 import io
 import shutil
+import unicodedata
 
 import pytest
 from pypdf import PdfReader
@@ -86,10 +87,8 @@ def test_tables_sort_and_search_and_lead_to_learning_curves(chrome, report):
     )
     [ascending] = chrome.find_elements("css selector", ".dtcc-button_orderAsc")
     ascending.click()
-    assert chrome.execute_script(f"return {models}") in (
-        ["floor", "n56", "n28", "n14"],
-        ["n56", "floor", "n28", "n14"],
-    )
+    sorted_models = chrome.execute_script(f"return {models}")
+    assert [model for model in sorted_models if model != "floor"] == ["n56", "n28", "n14"]
     first = "document.querySelector('#last-checkpoint tbody td').getBoundingClientRect().left"
     assert chrome.execute_script(f"return {first}") >= 0, "the first column stays"
     search = chrome.find_element("css selector", "#last-checkpoint input[type=search]")
@@ -111,7 +110,7 @@ def test_paper_loses_nothing(chrome, report):
     printed = chrome.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True})
     words = "".join(page.extract_text() for page in PdfReader(io.BytesIO(base64.b64decode(printed["data"]))).pages)
     table = report.with_suffix(".md").read_text(encoding="utf-8").split("## Last checkpoint\n\n")[1].split("\n\n")[0]
-    squeezed = "".join(words.split())
+    squeezed = "".join(unicodedata.normalize("NFKC", words).split())  # "fl" is one letter in print
     for line in table.splitlines()[:1] + table.splitlines()[2:]:
         for cell in line.split("|")[1:-1]:
             assert "".join(cell.replace("*", "").split()) in squeezed
