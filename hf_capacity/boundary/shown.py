@@ -48,6 +48,14 @@ def hide_secrets(text: str) -> str:
     return text
 
 
+def spell_time(minutes: float) -> str:
+    """Minutes in the unit that a person would take: `1 minute` at least, `7 hours`, `12 days`, `30 years`."""
+    for unit, size in (("years", 525_600), ("days", 1_440), ("hours", 60)):
+        if minutes >= 2 * size:
+            return f"{minutes / size:,.0f} {unit}"
+    return "1 minute" if minutes < 1.5 else f"{minutes:.0f} minutes"
+
+
 def keep_secrets_out_of_logs() -> None:
     """Lets no logger of this process, of whatever library, write a secret."""
     make = logging.getLogRecordFactory()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def show_dry_run(plan: "Study", stock: "Stock", output: Path, workers: int | None, untested: dict[str, str]) -> None:
     """Says how long the runs may take that are left, and the power of each hypothesis."""
-    from ..sweep.estimate import spell_time
+    from ..boundary.shown import spell_time
     from ..sweep.local import num_cores
 
     minutes, num_finished = estimate(stock, output, workers)

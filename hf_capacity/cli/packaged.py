@@ -6,9 +6,10 @@ from .errors import AsJson, echo_json, refuses_mistakes
 @refuses_mistakes
 def studies(as_json: AsJson = False) -> None:
     """List the packaged studies: what each asks, its runs, and about how long they take."""
+    from ..boundary.shown import spell_time
     from ..config.packaged import packaged_studies
     from ..config.study import read_study
-    from ..sweep.estimate import estimate_minutes, spell_time
+    from ..sweep.estimate import estimate_minutes
     from ..sweep.local import num_cores
     from .tables import show_rows
 

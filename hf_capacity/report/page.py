@@ -5,6 +5,7 @@ from importlib import import_module
 from pathlib import Path
 
 from ..boundary.writing import write_atomically
+from .explorer import cell_names, explorer_specs
 from .html import html_page
 from .study import read_results
 
@@ -16,6 +17,7 @@ SECTIONS = (
     "finding",
     "beside_the_original",
     "against_capacity",
+    "what_was_run",
     "size_comparisons",
     "last_checkpoint",
     "seeds_and_splits",
@@ -35,6 +37,7 @@ SECTIONS = (
     "steps_to_memorise",
     "beside_the_paper",
     "over_training",
+    "reading",
     "how_it_was_run",
     "missing",
     "citation",
@@ -65,7 +68,8 @@ def write_report(folder: Path) -> Path:
         (folder / name).unlink(missing_ok=True)  # of an earlier report, say, of other runs
     for name, image in figures.items():
         write_atomically(folder / name, image)
-    write_atomically(folder / "report.html", html_page(page, figures))
+    html = html_page(page, figures, explorer_specs(study), cell_names(study.cells))
+    write_atomically(folder / "report.html", html)
     write_atomically(folder / "report.md", page)
     return folder / "report.md"
 

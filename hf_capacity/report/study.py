@@ -7,6 +7,7 @@ from typing import Any
 
 from ..analysis.cells import RATES, Cell, Ladder, Record, cells_of, ladders_of
 from ..analysis.hypotheses import Tested, assess_hypotheses
+from ..config.hypotheses import FEWEST_RUNS
 from ..runs.kept import load_curves, load_records
 from ..runs.originals import Original, find_original, read_original
 from ..runs.records import read_arms, read_description, read_unfinished
@@ -61,6 +62,21 @@ class StudyResults:
         is_crossed = any(cell.is_crossed for cell in self.cells)
         seeds = {"model_seed+data_seed": num_seeds, "split_seed": num_seeds} if is_crossed else num_seeds
         return replace(self.original, seeds=seeds).command(f"{self.name}_again")
+
+    @property
+    def command_to_conclude(self) -> str:
+        """What trains the fewest runs of each cell that have an interval, with fresh seeds."""
+        return (
+            self.command_for(FEWEST_RUNS)
+            if self.original
+            else f"hf-capacity replicate {self.name} --seeds {FEWEST_RUNS}"
+        )
+
+    @property
+    def minutes_to_conclude(self) -> float:
+        """How long that takes one run at a time, if it takes as long as it did."""
+        seconds = sum(record["provenance"]["seconds"] for record in self.records)
+        return FEWEST_RUNS * len(self.cells) * seconds / len(self.records) / 60
 
     @property
     def fewest_runs(self) -> int:

@@ -42,14 +42,6 @@ def estimate_minutes(to_do: Sequence[ExperimentConfig], records: Sequence[dict[s
     return max(sum(seconds) / num_workers, *seconds) / 60 if seconds else 0.0
 
 
-def spell_time(minutes: float) -> str:
-    """Minutes in the unit that a person would take: `1 minute` at least, `7 hours`, `12 days`, `30 years`."""
-    for unit, size in (("years", 525_600), ("days", 1_440), ("hours", 60)):
-        if minutes >= 2 * size:
-            return f"{minutes / size:,.0f} {unit}"
-    return "1 minute" if minutes < 1.5 else f"{minutes:.0f} minutes"
-
-
 def _benchmarked_seconds(run: ExperimentConfig) -> float:
     return FIXED_SECONDS + SECONDS_A_MULTIPLICATION * estimated_work(run) / run.steps
 

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from support.hostile_values import FEW, TEXTS, VALUES, ends_well, for_all, mutations
 
 from hf_capacity.boundary.reading import parse_yaml, read_json
+from hf_capacity.boundary.shown import spell_time
 from hf_capacity.config.architectures import architecture
 from hf_capacity.config.experiment import ExperimentConfig
 from hf_capacity.config.study import read_study
-from hf_capacity.sweep.estimate import estimate_minutes, spell_time
+from hf_capacity.sweep.estimate import estimate_minutes
 
 
 RUN = {"task": "arithmetic", "model": "n14", "block_size": 9, "batch_size": 8, "steps": 100}

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from hf_capacity.boundary.reading import MOST_BYTES, parse_yaml, quote, read_json, read_text
+from hf_capacity.boundary.shown import spell_time
 from hf_capacity.config.experiment import ExperimentConfig
 from hf_capacity.config.study import MOST_RUNS, read_study
-from hf_capacity.sweep.estimate import spell_time
 
 
 RUN = "task: arithmetic, model: n14, block_size: 9, batch_size: 8"

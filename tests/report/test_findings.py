@@ -11,7 +11,7 @@ from hf_capacity.analysis.cells import cells_of, ladders_of
 from hf_capacity.analysis.intervals import RATE, crossed_interval, share_interval
 from hf_capacity.report.sections.best_on_withheld import choice_table
 from hf_capacity.report.sections.critical_capacity import critical_table
-from hf_capacity.report.sections.finding import finding
+from hf_capacity.report.sections.finding import finding, levels
 from hf_capacity.report.sections.in_pairs import paired_table
 from hf_capacity.report.sections.size_comparisons import size_table
 from hf_capacity.report.sections.timing import timing_table
@@ -77,12 +77,13 @@ def test_the_opposite_outcome_is_reported_as_the_opposite(study):
     assert [row[-2:] for row in sizes(study)] == [["rises", "falls"], ["falls", "rises"]]
 
 
-def test_of_few_runs_nothing_is_concluded(study):
+def test_of_few_runs_their_trend_is_shown_and_nothing_concluded(study):
     add_ladder(study, "arithmetic", RIGHT[:4], WRONG)
     add_ladder(study, "capitals", FORGETS, KNOWS[:1])
     assert sentences(study) == [
-        "**Nothing can be concluded** about size from any of the 2 comparisons of extrapolation and recall, "
-        "which have fewer than 5 independent runs of a size."
+        "Extrapolation **falls** from 1.00 at n14 (1,582 parameters) to 0.00 at n56 (6,328) when trained on "
+        "arithmetic.",
+        "Recall **rises** from 0.04 at n14 (1,582 parameters) to 1.00 at n56 (6,328) when trained on capitals.",
     ]
     assert [(row[2][-1], row[3][-1], *row[4:6]) for row in sizes(study)] == [
         ("4", "6", "-1.000", "too few runs"),
@@ -136,8 +137,11 @@ def test_joint_runs_that_solve_the_withheld_equations_are_counted(study, right, 
 
 def test_one_size_says_nothing_of_size(study):
     add_runs(study, "arithmetic", "n14", RIGHT)
-    assert sentences(study) == ["There is one size only, so **nothing can be concluded** about size."]
+    assert sentences(study) == []
     assert sizes(study) == []
+    assert levels(cells_in(study), curves_in(study)) == [
+        "n14 trained on arithmetic: fit 1.00 (0.54 to 1.00), extrapolation 1.00 (0.54 to 1.00); 6 runs."
+    ]
 
 
 def test_comparisons_that_agree_are_one_sentence_and_open_ones_another(study):

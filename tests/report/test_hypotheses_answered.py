@@ -14,6 +14,7 @@ from hf_capacity.analysis.cells import cells_of
 from hf_capacity.config.arms import Arms
 from hf_capacity.config.hypotheses import read_hypotheses
 from hf_capacity.report import write_report
+from hf_capacity.report.sections import finding
 from hf_capacity.report.sections.hypotheses import answers_in, section
 from hf_capacity.report.sections.seeds_and_splits import shares_table
 from hf_capacity.report.study import read_results
@@ -129,7 +130,9 @@ def test_there_is_no_p_outside_of_hypotheses(study):
     page = page_of(study, {"decay helps": {**HELPS, "primary": True}})
     others = page.replace(answer_of(page), "")
     assert not re.search(r"\bp(?:[- ]values?)? *[=<≤|]|\bsignifican", others)
-    without = section_of(study, None)
+    state_hypotheses(study, QUESTION, ())
+    without = finding.section(read_results(study)).text
+    assert without.startswith(f"## The answer\n\n**{QUESTION}**\n\n- ")
     assert without.count("No hypothesis was stated for this study: intervals only.") == 1
     assert not re.search(r"\bp(?:[- ]values?)? *[=<≤|]|\bsignifican", without)
 

@@ -41,12 +41,12 @@ def test_every_section_is_one_file_and_on_the_page_once():
 
 def test_the_table_is_as_written_by_hand(study):
     expected = """\
-| trained on | model   | parameters | without positions |     fit | extrapolation | recall |  loss | best on withheld | late solved |
-| ---------- | ------- | ---------: | ----------------: | ------: | ------------: | -----: | ----: | ---------------: | ----------: |
-| arithmetic | n14     |      1,582 |             1,456 | 196/196 |           1/4 |      - | 0.746 |    4/4 at 15,000 |        3/24 |
-| arithmetic | *floor* |            |                   |  18/196 |           0/4 |      - |       |                  |             |
-| capitals   | n14     |      1,582 |             1,456 |       - |             - |   4/50 | 0.746 |                - |           - |
-| capitals   | *floor* |            |                   |       - |             - |   1/50 |       |                  |             |"""  # noqa: E501
+| trained on | model   |     fit | extrapolation | recall | best on withheld | late solved |  loss | parameters | without positions |
+| ---------- | ------- | ------: | ------------: | -----: | ---------------: | ----------: | ----: | ---------: | ----------------: |
+| arithmetic | n14     | 196/196 |           1/4 |      - |    4/4 at 15,000 |        3/24 | 0.746 |      1,582 |             1,456 |
+| arithmetic | *floor* |  18/196 |           0/4 |      - |                  |             |       |            |                   |
+| capitals   | n14     |       - |             - |   4/50 |                - |           - | 0.746 |      1,582 |             1,456 |
+| capitals   | *floor* |       - |             - |   1/50 |                  |             |       |            |                   |"""  # noqa: E501
     assert expected in write_report(study).read_text(encoding="utf-8")
 
 
@@ -134,9 +134,10 @@ def test_runs_that_differ_in_seeds_are_one_row_with_intervals(tmp_path):
     add_runs(tmp_path / "s", "arithmetic", "n28", [arithmetic(0)])
     page = write_report(tmp_path / "s").read_text(encoding="utf-8")
     n14, n28, floor = rows_under("## Last checkpoint", page)
-    assert n14[4:9] == ["5", "1.000 (0.478 to 1.000)", "0.800 (0.284 to 0.995)", "-", "4/5 (0.28 to 0.99)"]
-    assert n28[4:8] == ["1", "196/196", "0/4", "-"]
-    assert floor[5:8] == ["18/196", "0/4", "-"]
+    assert n14[2:6] == ["1.000 (0.478 to 1.000)", "0.800 (0.284 to 0.995)", "-", "4/5 (0.28 to 0.99)"]
+    assert n28[2:5] == ["196/196", "0/4", "-"]
+    assert floor[2:5] == ["18/196", "0/4", "-"]
+    assert [row[9] for row in (n14, n28, floor)] == ["5", "1", ""]
     assert "1 to 5 runs a cell, n beside each figure" in page
     assert "Seeds: model_seed 1 to 5; data_seed 1 to 5; split_seed 1 to 5." in page
 
@@ -161,10 +162,16 @@ def test_the_html_page_holds_all_it_shows(tmp_path):
     assert html.count('src="data:image/png;base64,') == page.count("![") == 2
     assert 'name="viewport"' in html
     # Nothing is fetched: the one outside address is a link to the paper.
-    assert set(re.findall(r'(?:src|href)="(?!data:)([^"]*)"', html)) == {"https://arxiv.org/abs/2506.09099"}
-    assert html.count("<table>") == html.count('<div class="wide"><table>') == page.count("\n\n| ")
+    assert set(re.findall(r'(?:src|href)="(?!data:|#)([^"]*)"', html)) == {"https://arxiv.org/abs/2506.09099"}
+    assert html.count("<table>") == html.count('<div class="wide" tabindex="0"><table>') == page.count("\n\n| ")
     for heading in re.findall(r"^## (.*)$", page, flags=re.MULTILINE):
         assert f"<h2>{heading}</h2>" in html
+        anchor = re.sub("[^a-z]+", "-", heading.lower()).strip("-")
+        assert html.count(f'href="#{anchor}">{heading}<') == html.count(f'id="{anchor}"') == 1
+    # All is folded after the first figure, but for what there is to explore and what was run.
+    folded = html.split('<details class="part">')
+    assert "<h2>Against capacity</h2>" in folded[0]
+    assert all('"explore"' in folded[0] and "<h2>What was run</h2>" not in part for part in folded[1:])
 
 
 def test_the_heat_map_shows_which_sums_come_out_right(tmp_path):
@@ -195,9 +202,12 @@ def test_the_heat_map_shows_which_sums_come_out_right(tmp_path):
 
 def test_how_it_was_run_is_reported(study):
     page = write_report(study).read_text(encoding="utf-8")
-    assert page.startswith("# two_cells\n\n2 runs of 30,000 steps. Seeds: model_seed 1337; data_seed 1337;")
+    assert page.startswith("# two_cells\n\n## The answer\n\n")
+    assert "## What was run\n\n2 runs of 30,000 steps. Seeds: model_seed 1337; data_seed 1337;" in page
     assert "`hf-capacity run two_cells`" in page
-    assert "**One run a cell.**" in page
+    assert "**One run a cell proves nothing**" in page
+    # Five runs of each of two cells, of 90 seconds each.
+    assert "`hf-capacity replicate two_cells --seeds 5` trains them with fresh seeds, in about 15 minutes" in page
     assert "2 runs in 1.5 minutes from the first start to the last finish;\n3.0 minutes of runs added up" in page
     assert re.search(r"\| device +\| cpu \(arithmetic\); cuda:0 \(capitals\) \|", page)
     assert "training_step_fault" not in page
@@ -207,9 +217,8 @@ def test_how_it_was_run_is_reported(study):
 
 
 def test_what_the_study_asks_stands_where_its_folder_says_so(study):
-    assert write_report(study).read_text(encoding="utf-8").startswith("# two_cells\n\n2 runs")
     (study / "study.yaml").write_text("study: two_cells\nprotocol: 2\ndescription: Is it so?\n", encoding="utf-8")
-    assert write_report(study).read_text(encoding="utf-8").startswith("# two_cells\n\nIs it so?\n\n2 runs")
+    assert "## What was run\n\nIs it so?\n\n2 runs of 30" in write_report(study).read_text(encoding="utf-8")
 
 
 def test_intervals_over_the_questions_are_shown_and_named_so(study):
@@ -256,7 +265,7 @@ def test_runs_that_stopped_early_stand_apart_from_full_ones(tmp_path):
     page = write_report(tmp_path / "s").read_text(encoding="utf-8")
     rows = [row for row in page.splitlines() if row.startswith("| arithmetic") and "run=" in row]
     assert [re.search(r"run=[\w ]+?(?= *[|,])", row)[0] for row in rows][:2] == ["run=in full", "run=stopped early"]
-    assert [row.split("|")[6].strip() for row in rows][:2] == ["2", "2"]
+    assert [row.split("|")[-4].strip() for row in rows][:2] == ["2", "2"]
 
 
 def test_memorised_bits_are_shown_by_yardstick_and_never_on_one_axis(tmp_path):

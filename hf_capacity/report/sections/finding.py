@@ -1,77 +1,90 @@
-"""The finding: what follows from all cells, strongest first, and then what the runs leave open, once."""
+"""The finding: what follows from all cells, strongest first, and then what the runs leave open, once.
+
+It is the answer of a study that states no hypothesis.
+"""
 
 import re
 from collections.abc import Sequence
 
 from ...analysis.cells import Cell, ladders_of
+from ...analysis.times import delays
+from ...boundary.shown import spell_time
 from ...config.hypotheses import FEWEST_RUNS
-from ...config.seeds import has_own_pairs
+from ..bits import has_bits
 from ..claims import Claim
 from ..comparisons import RATES_OF_SIZE, SizeComparison, compare_sizes
-from ..markdown import render
-from ..study import StudyResults
+from ..markdown import code, plain, render
+from ..study import Curves, StudyResults
+from ..wording import has_withheld, mean_text, median_text, runs_text
 from . import Section
 from .capacity_in_bits import claims_of_capacity
 from .crowding_out import claims_of_crowding
 from .in_pairs import claims_of_pairs
 from .rescue import claims_of_joint_runs
-from .size_comparisons import claims_of_size
+from .size_comparisons import claims_of_size, trends_of
 
 
 MOST_SENTENCES = 5
+# Of cells described one by one, where there are no sizes to compare.
+MOST_CELLS = 4
 TEMPLATE = """\
-{% macro runs(number) %}{{ number }} {{ "run" if number == 1 else "runs" }}{% endmacro %}
-## {{ "What else the runs show" if study.tested else "The finding" }}
+{% if study.tested %}
+## What else the runs show
+{% else %}
+## The answer
+
+{% if study.question %}
+**{{ study.question }}**
+
+{% endif %}
+{% if study.withdrawn %}
+Stated before the runs, and dropped or changed when there were some: {{ withdrawn }}.
+
+{% endif %}
+{% endif %}
 
 {% for sentence in finding %}
 - {{ sentence }}
 {% endfor %}
 
-{% if study.most_runs == 1 %}
-**One run a cell.** One run proves nothing: another seed may turn out otherwise, and an interval over the questions of
-one model says nothing about that.
-{% else %}
-{{ study.fewest_runs ~ " to " if study.fewest_runs < study.most_runs -}}
-{{ runs(study.most_runs) }} a cell, n beside each figure. Brackets hold 95 % intervals over runs
-{{- ", below five runs the runs themselves" if study.fewest_runs < fewest }}. The unit is a trained model: questions
-are never pooled over models. {{ intervals }} Outside of hypotheses nothing is tested, and no interval is corrected for
-the number of comparisons: one in twenty excludes 0 where there is no difference.
-{%- if one_pair_each %} The pair of each run is drawn by `split_seed` from one fixed list, in the same order in every
-study: nothing was tried on other pairs.
-{%- endif %}
-
+{% if study.most_runs < fewest %}
+**{{ "One run" if study.most_runs == 1 else study.most_runs ~ " runs" }} a cell
+{{- " proves nothing**: another seed may turn out otherwise" if study.most_runs == 1 else " are too few for an
+interval**" }}. To conclude takes {{ fewest }}: {{ command }} trains them with fresh seeds, in about {{ time }} of one
+core, less with more.
+{% elif not study.tested %}
+No hypothesis was stated for this study: intervals only.
 {% endif %}
 """
-INTERVALS = (
-    "The intervals were chosen by simulation to cover at least 93 % from five runs up: of k of n runs Clopper & "
-    "Pearson's, of mean rates Learned-Miller & Thomas's (2019), of differences of rates a Bayesian bootstrap with "
-    "half a run at either bound, of losses and bits Student's (91 % if they are skew)."
-)
-CROSSED = " Where seeds and splits are crossed, both are random effects; with two seeds that matter it may be 84 %."
 
 
-def section(study: StudyResults) -> Section:
+def section(study: StudyResults) -> Section | None:
+    found = finding(study.cells)
+    if not study.tested and not compare_sizes(study.ladders):
+        found += levels(study.cells, study.curves)
+    if study.tested and not found:
+        return None
     return Section(
         render(
             TEMPLATE,
             study=study,
-            finding=finding(study.cells),
+            finding=found,
+            withdrawn=", ".join(map(plain, study.withdrawn)),
             fewest=FEWEST_RUNS,
-            intervals=INTERVALS + (CROSSED if any(cell.is_crossed for cell in study.cells) else ""),
-            one_pair_each=any("rotating_pair" in str(record["config"]["task"]) for record in study.records)
-            and not has_own_pairs(record["config"]["split_seed"] for record in study.records),
+            command=code(study.command_to_conclude),
+            time=spell_time(study.minutes_to_conclude),
         )
     )
 
 
 def finding(cells: Sequence[Cell]) -> list[str]:
-    """What the records say: of opposite records the opposite, of few runs nothing.
+    """What the records say: of opposite records the opposite, of few runs how they came out and no more.
 
     Args:
         cells: All cells of a study.
 
     Returns:
-        At most five sentences in Markdown, strongest first; the last one says what cannot be concluded.
+        At most five sentences in Markdown, strongest first; the last one says what cannot be concluded, if anything.
     """
     compared = compare_sizes(ladders_of(cells))
     of_all_questions = [one for one in compared if one.rate in RATES_OF_SIZE]
@@ -80,7 +93,24 @@ def finding(cells: Sequence[Cell]) -> list[str]:
     claims.sort(key=lambda claim: -claim.strength)
     last = _inconclusive([claim for claim in claims if claim.is_open], of_all_questions)
     sentences = [claim.text for claim in claims if not claim.is_open]
+    if not any(one.has_interval for one in of_all_questions):
+        sentences += trends_of(of_all_questions)
     return [*sentences[: MOST_SENTENCES - len(last)], *last]
+
+
+def levels(cells: Sequence[Cell], curves: Curves) -> list[str]:
+    """The rates of the first cells, a sentence each: what there is to say where no sizes are compared."""
+    sentences = []
+    for cell in cells[:MOST_CELLS]:
+        parts = [f"{rate} {mean_text(cell.mean(cell.values(rate)), '{:.2f}')}" for rate in cell.rates]
+        if has_withheld(cell):
+            delay = delays([curves[record["run_id"]] for record in cell.records])
+            parts += [f"median steps from fit to extrapolation {median_text(delay)}"] if delay.durations else []
+        if has_bits(cell):
+            bits = cell.mean([record["bits"]["per_parameter"] for record in cell.records], None)
+            parts.append(f"bits per parameter {mean_text(bits, '{:.2f}')}")
+        sentences.append(f"{cell.model} trained on {cell.title}: {', '.join(parts)}; {runs_text([cell])}.")
+    return sentences
 
 
 def _inconclusive(left_open: Sequence[Claim], compared: Sequence[SizeComparison]) -> list[str]:
@@ -88,15 +118,11 @@ def _inconclusive(left_open: Sequence[Claim], compared: Sequence[SizeComparison]
     clauses = [claim.text for claim in left_open]
     parts = [f"it remains **open** {', and '.join(clauses)}"] if clauses else []
     untested = [comparison for comparison in compared if not comparison.has_interval]
-    if not compared:
-        parts.append("there is one size only, so **nothing can be concluded** about size")
-    elif untested:
+    if 0 < len(untested) < len(compared):
         rates = " and ".join(dict.fromkeys(comparison.rate for comparison in untested))
-        of = "any of the" if len(untested) == len(compared) else f"{len(untested)} of"
-        which = f"{of} {len(compared)} comparisons of {rates}, which have"
-        which = which if len(compared) > 1 else f"the one comparison of {rates}, which has"
         parts.append(
-            f"**nothing can be concluded** about size from {which} fewer than {FEWEST_RUNS} independent runs of a size"
+            f"**nothing can be concluded** about size from {len(untested)} of {len(compared)} comparisons of {rates}, "
+            f"which have fewer than {FEWEST_RUNS} independent runs of a size"
         )
     return [f"{_capitalise('; '.join(parts))}."] if parts else []
 

@@ -24,9 +24,6 @@ TEMPLATE = """\
 Stated before the runs, and dropped or changed when there were some: {{ withdrawn }}.
 
 {% endif %}
-{% if not study.tested %}
-No hypothesis was stated for this study: intervals only.
-{% else %}
 {% for sentence in answers %}
 - {{ sentence }}
 {% endfor %}
@@ -38,6 +35,8 @@ No hypothesis was stated for this study: intervals only.
 smaller than is of interest{{ "; of hypotheses of sameness, which lie within it" if has_same }}.*
 
 {% endif %}
+### In numbers
+
 {{ table }}
 
 *n*: runs{{ ", in pairs where both have the same seeds" if has_pairs }}. *of interest*: the smallest difference that
@@ -50,12 +49,12 @@ difference that so many runs find four times in five.
 {%- if has_post_hoc %} *post hoc*: stated or changed when there were runs already; its p value describes them, and
 tests nothing.
 {%- endif %}
-
-{% endif %}
 """
 
 
-def section(study: StudyResults) -> Section:
+def section(study: StudyResults) -> Section | None:
+    if not study.tested:
+        return None
     tested = _primary_first(study.tested)
     drawn = [one for one in tested if one.difference and one.difference.interval]
     page = render(

@@ -61,7 +61,7 @@ def section(study: StudyResults) -> Section:
 
 
 def cell_table(cells: Sequence[Cell]) -> str:
-    """The headline: a row a cell, and under the cells of one training set their floor.
+    """The headline: a row a cell, rates before counts, and under the cells of one training set their floor.
 
     A single run shows its counts; several show their mean, its interval, and in how many all was right.
 
@@ -75,20 +75,20 @@ def cell_table(cells: Sequence[Cell]) -> str:
     rows = []
     for place, cell in enumerate(cells):
         record = cell.records[0]
-        row = [*names(cell), f"{cell.num_parameters:,}", f"{record['num_parameters_without_positions']:,}"]
-        row += [str(cell.num_runs)] if many else []
-        row += [_rate(cell, rate) for rate in RATES]
+        row = [*names(cell), *(_rate(cell, rate) for rate in RATES)]
         row += [share_text(cell.share(cell.all_right("extrapolation")))] if many and has_withheld(cell) else []
         row += [ABSENT] if many and not has_withheld(cell) else []
-        row += [mean_text(cell.mean(cell.values("loss"), None), "{:.3f}"), _best(cell), _late(cell)]
+        row += [_best(cell), _late(cell), mean_text(cell.mean(cell.values("loss"), None), "{:.3f}")]
+        row += [str(cell.num_runs)] if many else []
+        row += [f"{cell.num_parameters:,}", f"{record['num_parameters_without_positions']:,}"]
         rows.append(row)
         if place + 1 == len(cells) or cells[place + 1].task != cell.task:
             group = [record for other in cells if other.task == cell.task for record in other.records]
             floors = [_floor(group, rate) for rate in RATES]
-            rows.append([cell.task, "*floor*", "", "", "", *([""] if many else []), *floors, *([""] if many else [])])
-            rows[-1] += ["", "", ""]
-    columns = ["parameters", "without positions", *(["runs"] if many else []), *RATES]
-    columns += [*(["all withheld right"] if many else []), "loss", "best on withheld", "late solved"]
+            rows.append([cell.task, "*floor*", "", *floors])
+            rows[-1] += [""] * (len(row) - len(rows[-1]))
+    columns = [*RATES, *(["all withheld right"] if many else []), "best on withheld", "late solved", "loss"]
+    columns += [*(["runs"] if many else []), "parameters", "without positions"]
     return markdown_table(["trained on", "model", "differs in", *columns], rows)
 
 

@@ -14,6 +14,8 @@ from . import Section
 
 # The tasks whose withheld questions are equations.
 OF_EQUATIONS = ("arithmetic", "both", "mixture")
+# Of one rate, of changes without an interval.
+MOST_TRENDS = 3
 HEADER = ("trained on", "differs in", "rate", "smallest", "largest", "difference")
 BETWEEN = ("highest in between", "less smallest", "less largest")
 TEMPLATE = """\
@@ -64,6 +66,37 @@ def claims_of_size(comparisons: Sequence[SizeComparison]) -> list[Claim]:
         picked = [one for one in compared if one.best and all(map(differs, one.differences_of_best))]
         claims += [_highest(picked)] if picked else []
     return claims
+
+
+def trends_of(comparisons: Sequence[SizeComparison]) -> list[str]:
+    """How each rate goes with size in these runs, a sentence a rate; it concludes nothing.
+
+    Args:
+        comparisons: Of too few runs for an interval, and of all questions.
+    """
+    sentences = []
+    for rate in dict.fromkeys(one.rate for one in comparisons):
+        compared = [one for one in comparisons if one.rate == rate]
+        shown = sorted(compared, key=lambda one: -abs(one.difference.value))[:MOST_TRENDS]
+        clauses = [_change(one) for one in compared if one in shown]
+        left = len(compared) - len(shown)
+        sentences.append(f"{rate.capitalize()} {'; '.join(clauses)}{f'; {left} more below' if left else ''}.")
+    return sentences
+
+
+def _change(one: SizeComparison) -> str:
+    small, large = one.ends
+    ends = [f"{cell.mean(cell.values(one.rate)).value:.2f}" for cell in one.ends]
+    where = f"when trained on {one.ladder.title}"
+    if one.difference.value == 0:
+        return (
+            f"is {ends[0]} at both {small.model} ({small.num_parameters:,} parameters) and {large.model} "
+            f"({large.num_parameters:,}) {where}"
+        )
+    return (
+        f"**{one.trend}** from {ends[0]} at {small.model} ({small.num_parameters:,} parameters) to {ends[1]} at "
+        f"{large.model} ({large.num_parameters:,}) {where}"
+    )
 
 
 def _trend(found: Sequence[SizeComparison], num_compared: int, kinds: Sequence[SizeComparison]) -> Claim:
