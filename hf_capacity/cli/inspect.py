@@ -55,6 +55,7 @@ def results(
 @refuses_mistakes
 def evaluate(
     source: Source,
+    *,
     task: Task = None,
     step: Step = None,
     revision: ModelRevision = None,
@@ -82,6 +83,7 @@ def evaluate(
 @refuses_mistakes
 def probe(
     source: Source,
+    *,
     task: Task = None,
     step: Step = None,
     revision: ModelRevision = None,
@@ -106,6 +108,7 @@ def probe(
 def ask(
     source: Source,
     prompt: Annotated[str, typer.Argument(help='Such as "<5+7=".')],
+    *,
     step: Step = None,
     revision: ModelRevision = None,
     as_json: AsJson = False,
