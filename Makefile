@@ -3,7 +3,7 @@ PYTHON ?= python3
 STUDY ?= quick
 VENV := .venv
 
-.PHONY: reproduce test process-test slow-test lint benchmark clean
+.PHONY: reproduce test process-test slow-test lint docs benchmark clean
 
 reproduce: $(VENV)/installed
 	$(VENV)/bin/hf-capacity run $(STUDY)
@@ -24,6 +24,11 @@ lint: $(VENV)/installed
 	# Every file is read and written as UTF-8, whatever the locale; this rule of ruff is a preview.
 	$(VENV)/bin/ruff check --preview --select PLW1514 .
 	$(VENV)/bin/ruff format --check .
+
+# The site, in build/site.
+docs: $(VENV)/installed
+	$(VENV)/bin/python scripts/stage_docs.py
+	$(VENV)/bin/zensical build --strict
 
 # Some six minutes, during which nothing else should run.
 benchmark: $(VENV)/installed

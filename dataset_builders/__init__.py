@@ -66,8 +66,8 @@ def load_task(
 
     Raises:
         `ValueError`: if there is no such task, config or parameter, if a parameter has an impossible value, or if a
-        dataset from elsewhere cannot be read, is missing a split or a column, has rows that no run can use, or says of
-        questions that they are withheld, or seen, which they are not.
+            dataset from elsewhere cannot be read, is missing a split or a column, has rows that no run can use, or
+            says of questions that they are withheld, or seen, which they are not.
     """
     with quiet(), TemporaryDirectory() as fresh_cache:
         if path in TASKS:

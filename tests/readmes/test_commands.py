@@ -75,6 +75,12 @@ LONG = {
     ),
     "hf-capacity run data/capitals": ("needs the folder of the line before", "hf-capacity run --help"),
     "hf-capacity report runs/capitals": ("needs the runs of the line before", "hf-capacity report --help"),
+    "hf-capacity run smaller.yaml seeds=16": (
+        "trains 32 runs for minutes",
+        "hf-capacity run smaller.yaml seeds=16 --dry-run",
+    ),
+    "hf-capacity report runs/smaller": ("needs the runs of the line before", "hf-capacity report --help"),
+    "hf-capacity replicate runs/smaller": ("needs the runs of the line before", "hf-capacity replicate --help"),
     "hf auth login": ("asks for a token", "hf auth login --help"),
     "hf-capacity publish study runs/quick": (
         "needs the runs of the line before, and the Hub; test_publish.py has one",
@@ -123,6 +129,8 @@ def clone(tmp_path_factory):
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
+    [study] = blocks(READMES["docs/conclude.md"], "yaml")
+    (folder / "smaller.yaml").write_text(study, encoding="utf-8")  # as that page asks its reader to
     return folder
 
 
@@ -149,6 +157,13 @@ def test_a_command_works_as_written(command, clone, call, monkeypatch):
     monkeypatch.chdir(clone)
     result = call(*words)
     assert result.exit_code == 0, f"{command}\n{result.output}"
+
+
+def test_the_power_of_a_plan_is_as_shown(clone, call, monkeypatch):
+    monkeypatch.chdir(clone)
+    [shown] = blocks(READMES["docs/conclude.md"], "text")
+    assert " ".join(shown.split()) in call("run", "smaller.yaml", "--dry-run").output
+    assert "power 0.8" in call("run", "smaller.yaml", "seeds=16", "--dry-run").output
 
 
 def test_no_command_is_listed_in_vain():

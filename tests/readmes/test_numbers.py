@@ -24,12 +24,13 @@ RESULTS = READMES["model_cards/README.md"]
 # Numbers that no run gave, and why they are there.
 NO_RESULTS = {
     "README.md": {"2025", "2506.09099", "3.11", "12", "15", "2.0"},  # the paper; Python and compilers; the licence
+    "docs/start.md": {"3.11"},  # Python
     "hf_capacity/README.md": {"1979", "1987", "2019", "2026"},  # citations
     "hf_capacity/analysis/paper/README.md": {"910"},  # the paper asks 91 questions ten times
     "model_cards/protocol_1_to_2/README.md": {"34"},  # the runs in the losses.csv beside it
 }
 # Their tables are compared with what they are made from in tests of their own.
-COMPARED_TABLES = ("configs/README.md", "dataset_builders/README.md", "scripts/README.md")
+COMPARED_TABLES = ("configs/README.md", "dataset_builders/README.md", "docs/related.md", "scripts/README.md")
 
 
 @pytest.mark.parametrize("name", READMES)
@@ -40,6 +41,13 @@ def test_every_number_is_in_a_report_or_no_result(name):
             text = text.replace(table, "")
     published = set().union(*map(numbers, REPORTS.values()))
     assert numbers(text) - published == NO_RESULTS.get(name, set()) - published
+
+
+def test_every_figure_of_others_stands_beside_its_source():
+    [works, code] = tables(READMES["docs/related.md"])
+    for work, *_ in rows(works)[1:]:
+        assert re.search(r"\[(\d{4}\.\d{5})\]\(https://arxiv\.org/abs/\1\)$", work), work
+    assert all("](https://github.com/" in row[0] for row in rows(code)[1:])
 
 
 def test_every_table_of_results_is_a_reports():

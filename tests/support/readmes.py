@@ -1,4 +1,4 @@
-"""The READMEs that people write by hand: which there are, and their commands, prose and numbers."""
+"""The READMEs and pages that people write by hand: which there are, and their commands, prose and numbers."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("configs", "dataset_builders", "hf_capacity", "model_cards", "scripts", "tests")
-PATHS = [ROOT / "README.md", *sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("README.md"))]
+PATHS = [
+    ROOT / "README.md",
+    *sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("README.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 # What opens with metadata for the Hub is a card: made from a template, or with tests of its own.
 READMES = {
     str(path.relative_to(ROOT)): text
