@@ -38,7 +38,6 @@ RUN_IN_PART = {
     "seeds": [["task=arithmetic", "seeds=5"]],
     "rotating_pairs": [["model=n14"], ["model=n56"]],
     "reversed_addition": [[], ["steps=7814", "task={path: arithmetic, name: reversed_addition}"]],
-    "size": [["model=n56"]],
     "training_share": [["model=n14"]],
     "rescue_replication": [["intervention=lines", "model.n_embd=20"]],
     "rescue_crossed": [["intervention=lines", "model.n_embd=20"]],
