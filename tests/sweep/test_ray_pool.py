@@ -79,15 +79,13 @@ class Nodes:
 
 @pytest.fixture
 def nodes(environment):
+    before = set(psutil.Process().children(recursive=True))  # what an earlier test left, such as a server of forks
     nodes = Nodes()
     yield nodes
-    ours = psutil.Process().children(recursive=True)
+    ours = set(psutil.Process().children(recursive=True)) - before
     nodes.cluster.shutdown()
-    _, still_there = psutil.wait_procs(ours, timeout=20)
-    # Ray's own agents look now and then whether their node is still there, and can miss that it went.
-    for process in still_there:
-        process.kill()
-    psutil.wait_procs(still_there, timeout=20)
+    _, still_there = psutil.wait_procs(ours, timeout=60)
+    assert not still_there
 
 
 def start(tmp_path, *words):
