@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import os
+import shutil
 import signal
 import tempfile
 from pathlib import Path
@@ -79,6 +80,20 @@ def call(tmp_path, monkeypatch):
     yield lambda *words: CliRunner().invoke(app, [str(word) for word in words])
     for ending, handler in handlers.items():
         signal.signal(ending, handler)
+
+
+@pytest.fixture
+def chrome():
+    """A browser without a window, which logs its console and what it asks of the network."""
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium") or shutil.which("google-chrome")
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    with webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver"))) as chrome:
+        yield chrome
 
 
 @pytest.fixture

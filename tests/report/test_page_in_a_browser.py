@@ -2,12 +2,10 @@
 
 import base64
 import io
-import shutil
 import unicodedata
 
 import pytest
 from pypdf import PdfReader
-from selenium import webdriver
 from selenium.webdriver.support.ui import Select, WebDriverWait
 from support.made_records import add_runs, arithmetic
 
@@ -29,17 +27,6 @@ def report(tmp_path_factory):
         add_runs(study, "arithmetic", model, list(map(arithmetic, counts)))
     write_report(study)
     return study / "report.html"
-
-
-@pytest.fixture
-def chrome():
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium") or shutil.which("google-chrome")
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    with webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver"))) as chrome:
-        yield chrome
 
 
 def opened(chrome, report, width=DESKTOP, scheme="light", anchor=""):
