@@ -43,10 +43,11 @@ def results(
         check_export(output)
     table = load_results(folder)
     unfinished = read_unfinished(folder)
+    if output:
+        export_table(table, output)
     if as_json:
         echo_json({"runs": json.loads(table.to_json(orient="records")), "unfinished": unfinished})
     elif output:
-        export_table(table, output)
         echo(f"Written: {output}, {len(table)} runs. Without a result: {len(unfinished)} runs.")
     else:
         show_results(table, unfinished)
@@ -77,7 +78,12 @@ def evaluate(
         import pandas
 
         export_table(pandas.DataFrame(marks["answers"]), output)
-    echo_json(marks) if as_json else show_marks(marks)
+    if as_json:
+        echo_json(marks)
+        return
+    show_marks(marks)
+    if output:
+        echo(f"Written: {output}, {len(marks['answers'])} questions.")
 
 
 @refuses_mistakes

@@ -50,8 +50,9 @@ def test_json_is_for_what_can_be_told_at_once(call, tmp_path):
     assert not [*tmp_path.iterdir()]
 
 
-def test_results_are_the_table(call):
-    found = parsed(call("results", ROOT / "model_cards" / "quick", "--json"))
+def test_results_are_the_table(call, tmp_path):
+    found = parsed(call("results", ROOT / "model_cards" / "quick", "--json", "--output", tmp_path / "too.csv"))
+    assert len(pd.read_csv(tmp_path / "too.csv")) == len(found["runs"]) == 9
     table = load_results(ROOT / "model_cards" / "quick")
     assert [run["last.loss"] for run in found["runs"]] == pytest.approx(list(table["last.loss"]))
     assert found["unfinished"] == {}
@@ -63,7 +64,8 @@ def test_a_model_is_scored_and_asked_question_by_question(call, half_trained, tm
     assert marks["counts"] == evaluate_model(model)["counts"]
     asked = parsed(call("ask", model, "<5+7=", "--json"))
     assert call("ask", model, "<5+7=").output == asked["prompt"] + asked["written"] + "\n"
-    assert call("evaluate", model, "--output", tmp_path / "questions.parquet").exit_code == 0
+    exported = call("evaluate", model, "--output", tmp_path / "questions.parquet")
+    assert exported.output.endswith("questions.parquet, 200 questions.\n")
     rows = pd.read_parquet(tmp_path / "questions.parquet")
     assert len(rows) == sum(marks["counts"][rate][1] for rate in ("fit", "extrapolation"))
     for rate, seen in (("fit", True), ("extrapolation", False)):
