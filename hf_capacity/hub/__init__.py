@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "model_repository",
             "study_repositories",
         ],
+        "space": ["demo_repository"],
         "repository": ["Repository", "Revision", "write_to_disk"],
     },
 )

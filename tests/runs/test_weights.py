@@ -96,7 +96,8 @@ def test_foreign_and_missing_weights_are_refused(kept, tmp_path, call):
     name = next(name for name in tensors if name.startswith("capitals") and "/step-" not in name)
     faults = {
         "has another capitals": (tensors | {name: tensors[name] + 1}, texts),
-        "does not hold the models of runs.jsonl": (tensors, {}),
+        "does not hold the models of runs.jsonl": (tensors, None),
+        "does not hold the models of": (tensors, {"files": "["}),
         "has another": ({key: value for key, value in tensors.items() if key != name}, texts),
     }
     for message, content in faults.items():
