@@ -1,4 +1,4 @@
-"""Greedy decoding as text, many prompts at once: for models whose tokens are not single characters."""
+"""Greedy decoding: what our models say of it, and as text, many prompts at once, where tokens are no characters."""
 
 import itertools
 import sys
@@ -16,6 +16,17 @@ def num_positions(model: PreTrainedModel) -> int:
     """How many tokens `model` can look at; without bound where its config names none."""
     positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     return positions if positions and positions > 0 else sys.maxsize
+
+
+def generation_settings(tokenizer: PreTrainedTokenizerBase) -> GenerationConfig:
+    """How a model of ours generates where nothing else is asked for: greedily, to the end of the line, and with its
+    prompt no longer than its positions."""
+    return GenerationConfig(
+        do_sample=False,
+        max_length=tokenizer.model_max_length,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
 
 
 def continuations(
