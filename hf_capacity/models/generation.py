@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable, Sequence
 
 import torch
-from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase, StoppingCriteria
+from transformers import GenerationConfig, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase, StoppingCriteria
 
 
 # Tokens that go through the model at once, padding and what is to be written included: bounds its memory.
@@ -14,7 +14,12 @@ TOKENS_A_BATCH = 4096
 
 def num_positions(model: PreTrainedModel) -> int:
     """How many tokens `model` can look at; without bound where its config names none."""
-    positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    return positions_of(model.config)
+
+
+def positions_of(config: PretrainedConfig) -> int:
+    """The same of a model's config."""
+    positions = getattr(config.get_text_config(), "max_position_embeddings", None)
     return positions if positions and positions > 0 else sys.maxsize
 
 
