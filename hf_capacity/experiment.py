@@ -15,6 +15,7 @@ from .data.task import Task
 from .data.tokenizer import build_tokenizer, save_tokenizer
 from .evaluation.measurement import Measurement
 from .models.build import build_model, count_parameters, sizes_of
+from .models.generation import generation_settings
 from .models.start import set_initial_weights
 from .runs.curve import findings
 from .runs.session import Progress, Session, open_run
@@ -81,7 +82,7 @@ def train(
     device, num_processes = run.args.device, run.args.world_size
     task = Task.load(config.task, config.split_seed, start=config.start, lines_before=config.lines_before)
     check_run(config, task.sizes)
-    tokenizer = build_tokenizer(task.alphabet, config.block_size)
+    tokenizer = build_tokenizer(task.alphabet, config.block_size, task.line_end)
     model = build_model(config.model, len(tokenizer), config.block_size, config.model_seed).to(device)
     embedding = model.get_input_embeddings().requires_grad_(not config.embeddings.frozen)
     step = choose_step(config, model, device, num_processes)
@@ -131,7 +132,8 @@ def train(
 
 
 def save_model(folder: Path, *, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, task: Task) -> None:
-    """Writes a model, its tokenizer and what it has seen."""
+    """Writes a model, its tokenizer, how it is to generate, and what it has seen."""
     model.save_pretrained(folder)
+    generation_settings(tokenizer).save_pretrained(folder)
     save_tokenizer(tokenizer, folder)
     task.write_identity(folder)

@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 import transformers
-from huggingface_hub.utils import HFValidationError, validate_repo_id
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -18,14 +17,11 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from dataset_builders import TASKS, is_folder
-
 from ..boundary.reading import quote, read_json
-from ..config.experiment import TaskConfig
 from ..data.task import Task
 from ..data.tokenizer import encode, reads_characters
 from ..models.checks import check_causality, check_description, check_round_trip, check_weights
-from ..models.folder import is_on_the_hub, model_folder, study_folder
+from ..models.folder import model_folder, study_folder
 from ..models.generation import check_tokens, continuations, continuations_and_cuts, num_positions
 from ..runs.vouching import check_model
 from ..runs.weights import SEPARATOR, unpack_model
@@ -33,6 +29,7 @@ from .exact_match import LONGEST_LINE, Verdicts, line_of, lines_within, predict,
 from .exam import Exam
 from .geometry import coordinates
 from .probes import Probes
+from .task_of_model import TASK_FILE, check_task, task_of_model
 
 
 # Of what a library says of a model that it cannot load; some list every model that they can.
@@ -229,55 +226,8 @@ def ask(source: str | Path, prompt: str, *, step: int | None = None, revision: s
 
 
 def _load_task(trained: TrainedModel, source: str | Path, asked: Any) -> Task:
-    path = trained.folder / "task.json"
-    if not path.exists():
-        if asked is None:
-            raise ValueError(
-                f"{source} does not say what it was trained on: name a task, such as `--task arithmetic`."
-            )
-        return Task.load(
-            _checked_task(asked, f"`--task` (={quote(asked)})"), split_seed=1337, unseen_training_text=True
-        )
-    try:
-        identity = read_json(path)
-        carried, split_seed, start = identity["task"], identity["split_seed"], identity.get("start", "")
-        if type(split_seed) is not int or not isinstance(start, str):
-            raise TypeError
-    except (ValueError, KeyError, TypeError):
-        raise ValueError(f"{source} cannot be scored: its task.json names no `task` and `split_seed`.") from None
-    task = _checked_task(carried, f"`task` in the task.json of {source} (={quote(carried)})")
-    if asked is not None and (not isinstance(asked, dict) or not asked.items() <= carried.items()):
-        raise ValueError(
-            f"`--task` (={quote(asked)}) contradicts what {source} was trained on, {quote(carried)}: leave it out."
-        )
-    if not _is_within_reach(task.path, source, identity.get("task_source")):
-        raise ValueError(
-            f"{source} was trained on {task.path!r}, which is neither one of {', '.join(TASKS)} nor a folder here nor "
-            "a dataset on the Hub: it cannot be scored here."
-        )
-    loaded = Task.load(task, split_seed, start=start)
-    loaded.check_identity(trained.folder)
-    return loaded
-
-
-def _checked_task(fields: Any, name: str) -> TaskConfig:
-    try:
-        return TaskConfig(**fields)
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"{name} is no task: a name is expected, such as arithmetic, or a mapping of path, name and parameters."
-        ) from None
-
-
-def _is_within_reach(path: str, source: str | Path, task_source: str | None) -> bool:
-    if path in TASKS:
-        return True
-    if is_folder(path):  # for a model from elsewhere it would be another task that happens to have this path
-        return not is_on_the_hub(source)
-    if task_source == "folder":  # seen from another folder, `sums/mine` would be somebody's dataset on the Hub
-        return False
-    try:
-        validate_repo_id(path)
-    except HFValidationError:
-        return False
-    return "/" in path  # else `datasets` would take it for a format, such as csv, and read what lies around
+    if (trained.folder / TASK_FILE).exists():
+        return task_of_model(trained.folder, source, asked)
+    if asked is None:
+        raise ValueError(f"{source} does not say what it was trained on: name a task, such as `--task arithmetic`.")
+    return Task.load(check_task(asked, f"`--task` (={quote(asked)})"), split_seed=1337, unseen_training_text=True)

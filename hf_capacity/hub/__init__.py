@@ -8,12 +8,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "client": ["PublishError", "log_in", "translate_hub_errors", "upload"],
         "contents": [
-            "dataset_repository",
             "index_repository",
             "metric_repository",
             "model_repository",
             "study_repositories",
         ],
+        "dataset": ["benchmark", "dataset_repository"],
         "space": ["demo_repository"],
         "repository": ["Repository", "Revision", "write_to_disk"],
     },

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from ..analysis.cells import Cell, Record, cells_of, ladders_of
 from ..analysis.labels import without_folders
-from ..boundary.reading import quote
 from ..config.experiment import ExperimentConfig
 from ..config.packaged import packaged_path
 from ..report import write_report
@@ -64,7 +63,7 @@ def model_repository(run: Path, namespace: str, name: str | None = None) -> Repo
     [cell] = cells_of(_checked([read_record(run) | {"folder": run}]), read_arms(run.resolve().parent))
     own_name = _run_name(cell)
     address = Address(
-        repo_id=f"{_owner(namespace)}/{check_name('--name', name) if name else repository_name(own_name)}",
+        repo_id=f"{owner(namespace)}/{check_name('--name', name) if name else repository_name(own_name)}",
         index_id=None,
         dataset_id=published_dataset(cell.records[0], namespace),
         marks=(MARK, f"run:{own_name}"),
@@ -145,7 +144,7 @@ def addresses(study: str, cells: Sequence[Cell], namespace: str) -> list[Address
     names = names_of_models(study, cells)
     return [
         Address(
-            repo_id=f"{_owner(namespace)}/{name}",
+            repo_id=f"{owner(namespace)}/{name}",
             index_id=f"{namespace}/{study}",
             dataset_id=published_dataset(cell.records[0], namespace),
             marks=(MARK, f"study:{study}"),
@@ -194,34 +193,6 @@ def _pack_table(folder: Path) -> bytes:
     return table.to_parquet(index=False, compression="zstd", write_statistics=False, store_schema=False)
 
 
-def dataset_repository(task: str, namespace: str, name: str | None = None) -> Repository:
-    """A task as a dataset repository: its card, the files of its named configs, and its builder as their source.
-
-    Args:
-        task: One of `dataset_builders.TASKS`.
-        namespace: The user or organisation that publishes it.
-        name: The repository's name; by default what studies call the task.
-
-    Raises:
-        ValueError: There is no such task.
-    """
-    from dataset_builders import TASKS
-    from dataset_builders.building.cards import dataset_card
-
-    if task not in TASKS:
-        raise ValueError(f"there is no task {quote(task)}: publish one of {', '.join(TASKS)}.")
-    builder = TASKS[task]
-    own_id = f"{_owner(namespace)}/{builder.repository_name()}"
-    repo_id = f"{namespace}/{check_name('--name', name)}" if name else own_id
-    folder = builder.folder()
-    files: dict[str, bytes | Path] = {"README.md": dataset_card(builder, repo_id).encode()}
-    paths = [*sorted(folder.glob("*.py")), *sorted((folder / "data").rglob("*.jsonl"))]
-    files |= {path.relative_to(folder).as_posix(): path for path in paths}
-    marks = (MARK, f"task:{own_id.split('/')[1]}")
-    main = Revision(name="main", files=files)
-    return Repository(repo_id=repo_id, repo_type="dataset", marks=marks, revisions=(main,))
-
-
 def metric_repository(namespace: str) -> Repository:
     """The metric as a Space: `evaluate.load("NAMESPACE/capacity_tradeoff")`.
 
@@ -229,7 +200,7 @@ def metric_repository(namespace: str) -> Repository:
         namespace: The user or organisation that publishes it.
     """
     folder = packaged_path("metrics", METRIC)
-    repo_id = f"{_owner(namespace)}/{METRIC}"  # `evaluate` looks for a script of the repository's name
+    repo_id = f"{owner(namespace)}/{METRIC}"  # `evaluate` looks for a script of the repository's name
     card = (folder / "README.md").read_text(encoding="utf-8").replace(f"hf_capacity/metrics/{METRIC}", repo_id)
     names = ("app.py", f"{METRIC}.py", "scoring.py", "requirements.txt")
     files = {"README.md": card.encode(), **{name: folder / name for name in names}}
@@ -255,7 +226,8 @@ def published_dataset(record: Record, namespace: str) -> str | None:
     return task if record.get("task_source") == "hub" else None
 
 
-def _owner(namespace: str) -> str:
+def owner(namespace: str) -> str:
+    """The user or organisation that publishes, if the Hub takes its name."""
     return check_name("--namespace", namespace)
 
 
