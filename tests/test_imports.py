@@ -24,6 +24,7 @@ ROOMS = {
     "experiment": {"boundary", "config", "data", "models", "runs", "training", "evaluation"},
     "sweep": {"boundary", "config", "data", "runs", "dataset_builders"},
     "analysis": {"boundary", "config", "runs"},
+    "study": {"boundary", "config", "data", "runs", "sweep", "analysis"},
     "report": {"boundary", "config", "runs", "analysis"},
     "hub": {"boundary", "config", "runs", "analysis", "report", "dataset_builders"},
     "demo": {"boundary", "config", "data", "evaluation", "runs", "analysis", "report"},

@@ -21,11 +21,11 @@ ModelRevision = Annotated[
 @refuses_mistakes
 def report(folder: Folder) -> None:
     """Print a study's tables, and write its report with figures."""
-    from ..report import write_report
+    from ..report import report_study
 
-    path = write_report(folder)
-    echo(path.read_text(encoding="utf-8"))
-    echo(f"Written: {path}")
+    written = report_study(folder)
+    echo(written.text)
+    echo(f"Written: {written.path}")
 
 
 @refuses_mistakes

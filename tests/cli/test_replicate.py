@@ -30,9 +30,9 @@ HYPOTHESES = {
 def call(call, monkeypatch):
     """The command line in an empty folder; runs are done in this process, whose workers would load torch again."""
 
-    def run_here(to_do, output, study, num_workers):
+    def run_here(to_do, destination, num_workers, verbosity):
         for run in to_do:
-            run_experiment(run, output, study=study)
+            run_experiment(run, destination.output, study=destination.study)
         return {}
 
     monkeypatch.setattr(local, "run_local", run_here)

@@ -9,9 +9,9 @@ from support.readmes import READMES, ROOT, prose, rows, tables
 from test_imports import ROOMS
 
 from hf_capacity.cli import app
-from hf_capacity.cli.hypotheses import find_untested
 from hf_capacity.config.model import LADDER
 from hf_capacity.config.study import read_study
+from hf_capacity.study import find_untested
 
 
 GUIDES = {**READMES, "CONTRIBUTING.md": (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")}
