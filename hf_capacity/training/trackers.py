@@ -61,7 +61,7 @@ class OnTensorBoard(TensorBoardCallback):
 
 
 class OnTrackio(TrackioCallback):
-    """Logs a run to Trackio's database; one of the same name is gone on with."""
+    """Logs a run to Trackio's database, where one of the same name is continued. What it prints would tear ours."""
 
     def __init__(self, config: ExperimentConfig, folder: None):
         super().__init__()
@@ -71,17 +71,25 @@ class OnTrackio(TrackioCallback):
         """Opens the tracked run."""
         import trackio
 
-        with contextlib.redirect_stdout(io.StringIO()):  # it says how to look, once a worker, amid the progress
+        with contextlib.redirect_stdout(io.StringIO()):
             super().setup(args, state, model, **kwargs)
         if state.is_world_process_zero:
             trackio.config.update(self.config.to_dict())
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Ends the tracked run."""
+        with contextlib.redirect_stdout(io.StringIO()):
+            super().on_train_end(args, state, control, **kwargs)
 
     def close(self) -> None:
         """Ends the tracked run of a run that has failed, or was evaluated after its last step."""
         import trackio
 
         if trackio.context_vars.current_run.get():
-            trackio.finish()
+            with contextlib.redirect_stdout(io.StringIO()):
+                trackio.finish()
 
 
 class OnWandb(WandbCallback):
