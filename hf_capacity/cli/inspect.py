@@ -61,6 +61,10 @@ def evaluate(
     step: Step = None,
     revision: ModelRevision = None,
     output: Annotated[Path | None, typer.Option(help="Export a row a question: a .csv or .parquet file.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Ask only the first so many questions of each rate.")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Questions at once, where memory is short; the answers are the same.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Score a model on the questions of its task."""
@@ -73,7 +77,15 @@ def evaluate(
         check_export(output)
 
     asked = parse_yaml(task, "`--task`") if task else None
-    marks = evaluate_model(source, asked, step=step, revision=revision, all_answers=output is not None)
+    marks = evaluate_model(
+        source,
+        asked,
+        step=step,
+        revision=revision,
+        all_answers=output is not None,
+        limit=limit,
+        batch_size=batch_size,
+    )
     if output:
         import pandas
 

@@ -6,11 +6,11 @@ import pytest
 import yaml
 from support.made_records import add_runs, arithmetic
 
+from hf_capacity import study as study_line
 from hf_capacity.config.arms import Arms
 from hf_capacity.config.hypotheses import read_hypotheses
 from hf_capacity.experiment import run_experiment
 from hf_capacity.runs.records import claim_folder, read_records
-from hf_capacity.sweep import local
 
 
 TASK = {"path": "arithmetic", "name": "rotating_pair"}
@@ -35,7 +35,7 @@ def call(call, monkeypatch):
             run_experiment(run, destination.output, study=destination.study)
         return {}
 
-    monkeypatch.setattr(local, "run_local", run_here)
+    monkeypatch.setattr(study_line, "run_local", run_here)
     return call
 
 

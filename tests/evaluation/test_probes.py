@@ -17,8 +17,8 @@ from hf_capacity.config.experiment import ExperimentConfig
 from hf_capacity.evaluation.exact_match import predict
 from hf_capacity.evaluation.extraction import extraction_curve
 from hf_capacity.evaluation.geometry import number_line
-from hf_capacity.evaluation.inference import load_model
 from hf_capacity.evaluation.probes import number_ids
+from hf_capacity.evaluation.trained_model import load_model
 from hf_capacity.experiment import run_experiment
 from hf_capacity.runs.curve_table import read_curves
 from hf_capacity.runs.kept import KEPT_CURVES, load_curves, load_records, pack_study
