@@ -105,7 +105,9 @@ def probe(
     task: Task = None,
     step: Step = None,
     revision: ModelRevision = None,
-    output: Annotated[Path, typer.Option(help="Of the figure, a .png file.")] = Path("probes.png"),
+    output: Annotated[
+        Path | None, typer.Option(help="Of the figure, a .png file; by default probes-MODEL.png here.")
+    ] = None,
 ) -> None:
     """Print how a model represents numbers, and draw it."""
     from ..boundary.reading import parse_yaml
@@ -114,6 +116,9 @@ def probe(
     from ..report.probes_figure import draw_probes
     from .tables import show_probes
 
+    if output is None:
+        which = [Path(source).resolve().name, f"step-{step}" if step is not None else "", revision or ""]
+        output = Path("-".join(filter(None, ["probes", *which])).replace("/", "-") + ".png")
     if output.suffix != ".png":
         raise ValueError(f"`--output` (={output}) must end in .png.")
     found = probe_model(source, parse_yaml(task, "`--task`") if task else None, step=step, revision=revision)

@@ -35,7 +35,8 @@ class Display:
         self.holders: dict[str, str] = {}
         self.finished = 0
         self.has_bars = self.console.is_terminal and verbosity == 0
-        name = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, ratio=1))
+        # Of what is too wide the name alone is cut: others must not be wrapped, and give way only after it.
+        name = TextColumn("{task.description}", markup=False, table_column=Column(overflow="ellipsis"))
         row = TextColumn("{task.fields[row]}", markup=False, table_column=Column(no_wrap=True))
         wide = (name, BarColumn(bar_width=20), MofNCompleteColumn(), row, TimeElapsedColumn(), TimeRemainingColumn())
         narrow = (name, TextColumn("{task.percentage:3.0f}%"), row)
