@@ -154,9 +154,7 @@ def _column(rows: datasets.Dataset, source: Source, key: str, usual: Sequence[st
 def _other_separator(columns: Sequence[str]) -> str | None:
     """What to do where the only column of a table holds what elsewhere stands between columns."""
     if len(columns) == 1 and ";" in columns[0]:
-        return (
-            "they seem to be separated by semicolons: save it with commas, or with tabs as .tsv"
-        )
+        return "they seem to be separated by semicolons: save it with commas, or with tabs as .tsv"
     if len(columns) == 1 and "\t" in columns[0]:
         return "they seem to be separated by tabs: rename it to end in .tsv"
     return None

@@ -137,7 +137,7 @@ def ask(
     as_json: AsJson = False,
 ) -> None:
     """Complete a prompt to the end of the line."""
-    from ..evaluation.inference import ask as ask_model
+    from ..evaluation.trained_model import ask as ask_model
 
     written = ask_model(source, prompt, step=step, revision=revision)
     echo_json({"prompt": prompt, "written": written}) if as_json else echo(prompt + written)

@@ -7,7 +7,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "exam": ["Exam"],
-        "inference": ["ask", "evaluate_model", "probe_model"],
-        "trained_model": ["load_model"],
+        "inference": ["evaluate_model", "probe_model"],
+        "trained_model": ["ask", "load_model"],
     },
 )

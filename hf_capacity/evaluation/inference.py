@@ -1,4 +1,4 @@
-"""A trained model scored on its task, probed, or asked something."""
+"""A trained model scored on its task, or probed."""
 
 import sys
 from dataclasses import replace
@@ -99,11 +99,6 @@ def probe_model(
         "coordinates": coordinates(probes.embeddings(), 2).tolist(),
         "vouched_for": trained.vouched_for,
     }
-
-
-def ask(source: str | Path, prompt: str, *, step: int | None = None, revision: str | None = None) -> str:
-    """What the model of `source` writes after `prompt`, greedily, to the end of the line (see `load_model`)."""
-    return load_model(source, step, revision).lines([prompt])[0]
 
 
 def _load_task(trained: TrainedModel, source: str | Path, asked: Any) -> Task:

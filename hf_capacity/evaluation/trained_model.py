@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 import transformers
@@ -24,8 +25,10 @@ from ..models.folder import model_folder
 from ..models.generation import check_tokens, continuations, continuations_and_cuts, num_positions
 from ..runs.vouching import check_model
 from .exact_match import LONGEST_LINE, Verdicts, line_of, lines_within, predict, verdicts_on_text, write_lines
-from .exam import Exam
 
+
+if TYPE_CHECKING:  # with it comes what loads tasks, which a model that is only asked does without
+    from .exam import Exam
 
 # Of what a library says of a model that it cannot load; some list every model that they can.
 LONGEST_CAUSE = 300
@@ -94,7 +97,7 @@ class TrainedModel:
         texts, cut = continuations_and_cuts(self.model, self.tokenizer, prompts, enough, stop)
         return [line_of(*pair, cut=is_cut) for *pair, is_cut in zip(texts, targets, cut, strict=True)]
 
-    def verdicts(self, exam: Exam) -> Verdicts:
+    def verdicts(self, exam: "Exam") -> Verdicts:
         """Which questions of an exam the model gets right: in one pass, or by writing its answers.
 
         Raises:
@@ -156,3 +159,8 @@ def load_model(source: str | Path, step: int | None = None, revision: str | None
     # Greedy, whatever a model comes with: penalties, several beams, forced tokens.
     model.generation_config = GenerationConfig(eos_token_id=model.generation_config.eos_token_id)
     return TrainedModel(model=model, tokenizer=tokenizer, folder=folder, vouched_for=vouched_for)
+
+
+def ask(source: str | Path, prompt: str, *, step: int | None = None, revision: str | None = None) -> str:
+    """What the model of `source` writes after `prompt`, greedily, to the end of the line (see `load_model`)."""
+    return load_model(source, step, revision).lines([prompt])[0]

@@ -1,4 +1,4 @@
-"""What is seen while runs are at work: on a narrow terminal and a wide one, in a file or notebook, quiet and verbose."""
+"""What is seen while runs are at work: on a narrow terminal and a wide one, and in a file or a notebook."""
 
 import dataclasses
 import re
