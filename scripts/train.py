@@ -9,9 +9,8 @@ The record and its folder are those of `hf-capacity run`. On two processes witho
 """
 
 import contextlib
-import importlib.util
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import torch
 import typer
@@ -22,6 +21,7 @@ from hf_capacity.cli.errors import refuses_mistakes
 from hf_capacity.config.study import read_study
 from hf_capacity.experiment import run_experiment
 from hf_capacity.runs.folder import RunLocked
+from hf_capacity.runs.tracking import Tracking
 from hf_capacity.sweep.display import Display
 from hf_capacity.sweep.task_checks import check_tasks
 
@@ -32,13 +32,12 @@ def main(
     *,
     output: Annotated[Path | None, typer.Option(help="Where the run goes; by default runs/STUDY.")] = None,
     report_to: Annotated[
-        Literal["none", "tensorboard", "trackio", "wandb"], typer.Option(help="Tracker to log to.")
+        str, typer.Option(metavar="TRACKER", help="Log to tensorboard, trackio or wandb as well.")
     ] = "none",
     push_to_hub: Annotated[bool, typer.Option("--push-to-hub", help="Publish the finished run, privately.")] = False,
     hub_model_id: Annotated[str | None, typer.Option(help="USER/NAME; by default yours, after the run.")] = None,
 ) -> None:
-    if report_to != "none" and not importlib.util.find_spec(report_to):
-        raise ValueError(f"`--report-to` (={report_to}) is not installed: pip install {report_to}.")
+    Tracking(report_to).check()
     study = read_study(config, overrides or [])
     runs = study.runs()
     check_tasks(runs)

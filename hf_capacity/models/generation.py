@@ -60,7 +60,7 @@ def continuations_and_cuts(
     the left, again for each token, as the paper does.
 
     Args:
-        model: Any causal language model, as `inference.load_model` gives it: in `eval()`, and with no settings of its
+        model: Any causal language model, as `load_model` gives it: in `eval()`, and with no settings of its
             own to generate by, except for what ends a text.
         tokenizer: Its tokenizer. What this puts in front of a text (BOS) is kept; what it appends (EOS) is not.
         prompts: What to go on from.

@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, pipeline
 
-from hf_capacity.evaluation.inference import ask
+from hf_capacity.evaluation.trained_model import ask
 
 
 PROMPTS = ["<5+7=", "<1", "<9-4=", "<0+0=0"]

@@ -176,7 +176,9 @@ def test_no_command_is_listed_in_vain():
     assert set(LONG) <= set(SHELL)
 
 
-@pytest.mark.parametrize("block", PYTHON)
+@pytest.mark.parametrize(
+    "block", [pytest.param(block, marks=[pytest.mark.processes] if "run_study(" in block else []) for block in PYTHON]
+)
 def test_a_python_block_works_as_written(block, clone, monkeypatch):
     (clone / "block.py").write_text(block, encoding="utf-8")
     monkeypatch.chdir(clone)

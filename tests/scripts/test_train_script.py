@@ -87,16 +87,3 @@ def test_a_tracker_that_is_not_there_is_refused(train, tmp_path):
     with pytest.raises(ValueError, match=r"`--report-to` \(=wandb\) is not installed: pip install wandb"):
         train("quick", CELL, output=tmp_path, report_to="wandb")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_tracker_hears_of_the_run(train, tmp_path, monkeypatch):
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    monkeypatch.setenv("TENSORBOARD_LOGGING_DIR", str(tmp_path / "tb"))
-    train("quick", CELL, output=tmp_path / "out", report_to="tensorboard")
-    events = EventAccumulator(str(tmp_path / "tb"))
-    events.Reload()
-    logged = {event.step: event.value for event in events.Scalars("eval/loss")}
-    [record] = read_records(tmp_path / "out")
-    expected = {row["step"]: row["loss"] for row in read_curve(record["folder"])}
-    assert logged == pytest.approx(expected, rel=1e-6)
