@@ -24,7 +24,6 @@ from ..models.checks import check_causality, check_description, check_round_trip
 from ..models.folder import model_folder, study_folder
 from ..models.generation import check_tokens, continuations, continuations_and_cuts, num_positions
 from ..runs.vouching import check_model
-from ..runs.weights import SEPARATOR, unpack_model
 from .exact_match import LONGEST_LINE, Verdicts, line_of, lines_within, predict, verdicts_on_text, write_lines
 
 
@@ -169,9 +168,11 @@ def ask(source: str | Path, prompt: str, *, step: int | None = None, revision: s
 
 
 def _find_folder(source: str | Path, step: int | None, revision: str | None) -> Path:
-    study, separator, name = str(source).rpartition(SEPARATOR)
+    study, separator, name = str(source).rpartition("#")
     if not separator or Path(source).exists():
         return model_folder(source, step, revision)
+    from ..runs.weights import unpack_model  # which loads what reads tables
+
     run = unpack_model(study_folder(study), name)
     try:
         return model_folder(run, step, revision)

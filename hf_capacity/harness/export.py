@@ -65,8 +65,7 @@ def export_task(asked: str | Mapping[str, Any]) -> Export:
             "prompt and no answer has, such as a newline, so that nothing says where an answer stops. Use "
             "`hf-capacity evaluate`."
         )
-    columns = (task.questions[column] for column in ("prompt", "answer", "end", "kind", "ability", "seen"))
-    rows = [_row(task, *question) for question in zip(*columns, strict=True)]
+    rows = [_row(task, place) for place in range(len(task.questions["prompt"]))]
     most = max(len(answer + end) for answer, end in zip(task.questions["answer"], task.questions["end"], strict=True))
     if run:
         _check_positions(run, max(len(row["prompt"]) for row in rows), most)
@@ -101,21 +100,23 @@ def write_export(harness: str, export: Export, output: Path) -> None:
         raise
 
 
-def _row(task: Task, prompt: str, answer: str, end: str, kind: str, ability: str, seen: bool) -> dict[str, Any]:
+def _row(task: Task, place: int) -> dict[str, Any]:
     """A question: `target` is how the line has to go on, up to its end; `whole_line`, whether it has to end there."""
-    target, line_end, rest = (answer + end).partition(task.line_end)
+    question = {column: values[place] for column, values in task.questions.items()}
+    end, part = question["end"], (question["ability"], question["seen"])
+    target, line_end, rest = (question["answer"] + end).partition(task.line_end)
     if rest:
         raise ValueError(
             f"the task {quote(task.identity['task']['path'])} cannot be put by a harness: the end mark {quote(end)} "
             "goes on after the end of a line, where a harness stops. Use `hf-capacity evaluate`."
         )
     return {
-        "prompt": task.start + prompt,
+        "prompt": task.start + question["prompt"],
         "target": target,
         "whole_line": bool(line_end),
         "line_end": task.line_end,
-        "kind": kind,
-        "rate": next((rate for rate, part in RATES.items() if part == (ability, seen)), NO_RATE),
+        "kind": question["kind"],
+        "rate": next((rate for rate, asked in RATES.items() if asked == part), NO_RATE),
     }
 
 

@@ -21,8 +21,6 @@ from .vouching import MODEL_FILES
 
 
 WEIGHTS = "model.safetensors"
-# Between a kept study and one of its models.
-SEPARATOR = "#"
 
 
 def pack_weights(records: Sequence[dict[str, Any]]) -> bytes:

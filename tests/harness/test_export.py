@@ -20,8 +20,11 @@ def own_task(folder, lines):
     common = {"kind": "sum", "ability": "rule", "seen": True}
     rows = [{"text": "".join(line), **dict(zip(("prompt", "answer", "end"), line, strict=True))} for line in lines]
     content = "".join(json.dumps(row | common) + "\n" for row in rows)
-    for split in ("train", "questions"):
-        (folder / f"{split}.jsonl").write_text(content, encoding="utf-8")
+    files = [{"split": split, "path": f"{split}.jsonl"} for split in ("train", "questions")]
+    for file in files:
+        (folder / file["path"]).write_text(content, encoding="utf-8")
+    card = yaml.safe_dump({"configs": [{"config_name": "default", "data_files": files}]})
+    (folder / "README.md").write_text(f"---\n{card}---\n", encoding="utf-8")
     return folder
 
 
@@ -52,7 +55,7 @@ def test_a_run_is_asked_its_own_questions(call, half_trained, tmp_path):
         ("nothing", "Could not load the task 'nothing'"),
         ("[1]", "`TASK` (=[1]) is no task: a name is expected"),
         ("poems", "cannot be put by a harness: its lines do not all end with one character"),
-        ("two_ends", "the end mark '\\n;' goes on after the end of a line"),
+        ("two_ends", "goes on after the end of a line, where a harness stops"),
     ],
 )
 def test_what_a_harness_cannot_put_is_refused_in_a_line(task, words, call, tmp_path):
@@ -75,14 +78,17 @@ def test_a_run_whose_window_would_have_to_slide_is_refused(call, half_trained, t
 
 
 @pytest.mark.parametrize("task", ["arithmetic", "copy"])
-@pytest.mark.parametrize("more", ["", "0", ">", "\n", "\n0"])
-def test_a_verdict_is_that_of_evaluate(task, more):
+def test_a_verdict_is_that_of_evaluate(task):
     """Of the right answer with and without its end mark, and with something behind it."""
     rows = export_task(task).rows[:40]
     answers = [row["target"].removesuffix(">") for row in rows]
-    ends = "\n" if rows[0]["whole_line"] else ">"
-    questions = {"prompt": [row["prompt"] for row in rows], "answer": answers, "end": [ends] * len(rows)}
-    texts = [answer + more + "\n" for answer in answers]
-    expected = verdicts_on_text(questions, lambda prompts, enough: texts).correct_Q.tolist()
-    lines = [text.partition("\n")[0] for text in texts]  # all that harnesses show
-    assert [score(row, [line])["exact_match"] == 1 for row, line in zip(rows, lines, strict=True)] == expected
+    end = "\n" if rows[0]["whole_line"] else ">"
+    questions = {"prompt": [row["prompt"] for row in rows], "answer": answers, "end": [end] * len(rows)}
+    verdicts = set()
+    for more in ("", "0", ">", ">>", "\n0"):
+        texts = [answer + more + "\n" for answer in answers]
+        expected = verdicts_on_text(questions, lambda prompts, enough, texts=texts: texts).correct_Q.tolist()
+        lines = [text.partition("\n")[0] for text in texts]  # all that harnesses show
+        assert [score(row, [line])["exact_match"] == 1 for row, line in zip(rows, lines, strict=True)] == expected
+        verdicts |= set(expected)
+    assert verdicts == {True, False}

@@ -5,8 +5,10 @@ import yaml
 from support.foreign_models import BOS, trained
 from tokenizers import processors
 
+from dataset_builders import TASKS
 from hf_capacity.evaluation.inference import evaluate_model
 from hf_capacity.harness import export_task, write_export
+from hf_capacity.hub.dataset import benchmark
 
 
 pytestmark = [
@@ -67,13 +69,14 @@ def test_lm_eval_finds_right_what_evaluate_does(whose, models, tmp_path):
 
 
 @pytest.mark.parametrize("whose", ["ours", "foreign"])
-def test_inspect_finds_right_what_evaluate_does(whose, models, tmp_path):
+def test_inspect_finds_right_what_evaluate_does(whose, models, tmp_path, monkeypatch):
     inspect_ai = install("inspect_ai")
+    monkeypatch.chdir(tmp_path)  # it takes relative paths only
 
     model, task, expected, rates = models[whose]
     exported("inspect", task, tmp_path / "task")
     [log] = inspect_ai.eval(
-        str(tmp_path / "task" / "task.py"),
+        "task/task.py",
         model=f"hf/{model}",
         model_args=yaml.safe_load((tmp_path / "task" / "model.yaml").read_text(encoding="utf-8")),
         log_dir=str(tmp_path / "logs"),
@@ -84,3 +87,12 @@ def test_inspect_finds_right_what_evaluate_does(whose, models, tmp_path):
     [score] = log.results.scores
     found = {name: metric.value for name, metric in score.metrics.items()}
     assert {rate: found[rate] for rate in rates} == pytest.approx(rates)
+
+
+def test_inspect_reads_the_benchmarks_of_data_sets():
+    install("inspect_ai")
+    from inspect_ai._eval.task.hf import HFTask
+
+    for task in TASKS.values():
+        found = [HFTask.model_validate(one) for one in yaml.safe_load(benchmark(task))["tasks"]]
+        assert {"generate", "pattern"} == {part.name for one in found for part in (*one.solvers, *one.scorers)}

@@ -11,6 +11,7 @@ from huggingface_hub import parse_eval_result_entries
 from support.hub_terminal import Terminal
 from support.made_records import ARITHMETIC, BOTH, add_run
 
+from dataset_builders import TASKS
 from hf_capacity.analysis.cells import cells_of
 from hf_capacity.config.arms import Arms
 from hf_capacity.config.experiment import ExperimentConfig
@@ -18,7 +19,7 @@ from hf_capacity.experiment import run_experiment
 from hf_capacity.hub import contents
 from hf_capacity.hub.cards import checkpoint_card, ladder_card, model_card
 from hf_capacity.hub.contents import addresses, published_dataset
-from hf_capacity.hub.dataset import dataset_repository
+from hf_capacity.hub.dataset import benchmark, dataset_repository
 from hf_capacity.hub.published_runs import published_runs
 from hf_capacity.hub.repository import PublishError, distinct_names, repository_name
 from hf_capacity.runs.kept import load_records
@@ -210,8 +211,7 @@ def test_a_dataset_lists_the_ids_that_results_of_models_name():
     file = PUBLISHED / "cards" / "too_big_to_think-arithmetic-n14" / ".eval_results" / "arithmetic.yaml"
     results = parse_eval_result_entries(yaml.safe_load(file.read_text(encoding="utf-8")))
     assert {entry.dataset_id for entry in results} == {"hf-capacity/arithmetic"}
-    repository = dataset_repository("arithmetic", "hf-capacity")
-    content = yaml.safe_load(repository.revisions[0].files["eval.yaml"])
+    content = yaml.safe_load(benchmark(TASKS["arithmetic"]))
     tasks = {task["id"]: task for task in content["tasks"]}
     assert len(tasks) == len(content["tasks"])
     assert {entry.task_id for entry in results} <= set(tasks)
