@@ -3,13 +3,13 @@
 import os
 import runpy
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from support.readmes import READMES, ROOT, blocks, commands
+from support.distributions import unpack_sdist
+from support.readmes import READMES, blocks, commands
 
 
 # Commands that take long, with the reason, and what runs in their place.
@@ -122,13 +122,8 @@ PYTHON = [block for text in READMES.values() for block in blocks(text, "python")
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory):
-    """What a new user has: the tracked files and an environment in which they are installed."""
-    folder = tmp_path_factory.mktemp("clone")
-    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for name in tracked.splitlines():
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
+    """What a new user has: the unpacked sdist, and an environment in which it is installed."""
+    folder = unpack_sdist(tmp_path_factory.mktemp("clone"))
     [study] = blocks(READMES["docs/conclude.md"], "yaml")
     (folder / "smaller.yaml").write_text(study, encoding="utf-8")  # as that page asks its reader to
     return folder
