@@ -3,8 +3,9 @@
     python scripts/keep_records.py runs/too_big_to_think
 
 writes `model_cards/STUDY`, byte for byte what `hf-capacity publish study` publishes as the study's index. Of all cards
-of models it keeps one, as an example; `hf-capacity publish study --dry-run` writes the others. A long study can be run
-and kept in parts: runs that were kept before and are not in the folder stay.
+of models it keeps one, as an example; `hf-capacity publish study --dry-run` writes the others. The models themselves
+are kept where all of them are small. A long study can be run and kept in parts: runs that were kept before and are not
+in the folder stay.
 """
 
 import shutil
@@ -18,7 +19,7 @@ from hf_capacity.boundary.writing import write_atomically
 from hf_capacity.cli.errors import refuses_mistakes
 from hf_capacity.hub import index_repository, study_repositories
 from hf_capacity.runs.kept import load_curves, load_records, pack_study
-from hf_capacity.runs.schema import KEPT_RECORDS
+from hf_capacity.runs.schema import KEPT_RECORDS, KEPT_WEIGHTS
 
 
 NAMESPACE = "hf-capacity"
@@ -26,6 +27,10 @@ KEPT = Path(__file__).parent.parent / "model_cards"
 EXAMPLE = "too_big_to_think-arithmetic-n14"
 # A card, its picture and its scores; the weights and what the records have already stay behind.
 OF_A_MODEL = ("README.md", "learning_curve.png", ".eval_results/")
+
+
+# Bytes of models that are kept beside their records; `quick`, which newcomers meet first, has a quarter of it.
+MOST_WEIGHTS = 2_000_000
 
 
 def main(study: Annotated[Path, typer.Argument(help="A study's folder, such as runs/quick.")]) -> None:
@@ -48,6 +53,8 @@ def keep(study: Path) -> Path:
         contents = {
             name: content if isinstance(content, bytes) else content.read_bytes() for name, content in files.items()
         }
+    if len(contents.get(KEPT_WEIGHTS, b"")) > MOST_WEIGHTS:
+        del contents[KEPT_WEIGHTS]
     shutil.rmtree(kept, ignore_errors=True)
     for name, content in contents.items():
         (kept / name).parent.mkdir(parents=True, exist_ok=True)

@@ -26,7 +26,7 @@ ROOMS = {
     "analysis": {"boundary", "config", "runs"},
     "report": {"boundary", "config", "runs", "analysis"},
     "hub": {"boundary", "config", "runs", "analysis", "report", "dataset_builders"},
-    "demo": {"boundary", "config", "data", "evaluation", "runs", "analysis", "report"},
+    "demo": {"boundary", "config", "data", "models", "evaluation", "runs", "analysis", "report"},
     "cli": {"boundary", "config"},
     "__init__": set(),
 }

@@ -10,7 +10,13 @@ from .errors import AsJson, echo, echo_json, refuses_mistakes
 
 
 Folder = Annotated[Path, typer.Argument(help="A study's folder, such as runs/quick.")]
-Source = Annotated[str, typer.Argument(metavar="MODEL", help="A run's folder, or a model on the Hub.")]
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="A run's folder, a model on the Hub, or one of a kept study, such as model_cards/quick#arithmetic-n14.",
+    ),
+]
 Task = Annotated[str | None, typer.Option(help="For a model that does not say what it learned.")]
 Step = Annotated[int | None, typer.Option(help="A kept checkpoint; by default the last.")]
 ModelRevision = Annotated[
@@ -128,7 +134,7 @@ def ask(
 
 @refuses_mistakes
 def demo(
-    folder: Folder,
+    study: Annotated[str, typer.Argument(help="A study's folder, such as runs/quick, or a published one on the Hub.")],
     port: Annotated[
         int | None, typer.Option(min=1, max=65535, help="Of the page; by default the first free one from 7860 on.")
     ] = None,
@@ -136,4 +142,4 @@ def demo(
     """Open a page, for this machine only, on which every model of a study answers what you type."""
     from ..demo import serve
 
-    serve(folder, port, lambda address: echo(f"Open {address} in a browser; Ctrl-C ends it."))
+    serve(study, port, lambda address: echo(f"Open {address} in a browser; Ctrl-C ends it."))

@@ -3,28 +3,28 @@
 import signal
 import socket
 from collections.abc import Callable
-from pathlib import Path
 
 
 # Reached by this machine's users alone.
 HOST = "127.0.0.1"
 
 
-def serve(folder: Path, port: int | None, announce: Callable[[str], None]) -> None:
+def serve(source: str, port: int | None, announce: Callable[[str], None]) -> None:
     """Serves the page of a study to this machine, until it is interrupted.
 
     Args:
-        folder: The study's folder, such as `runs/quick`.
+        source: The study's folder, such as `runs/quick`, or its dataset repository on the Hub.
         port: Where; by default the first free one from 7860 on.
         announce: Called with the page's address as soon as it can be opened.
 
     Raises:
-        ValueError: The folder has no study that can be shown, the port cannot be had, or Gradio is missing.
+        ValueError: There is no study that can be shown, the port cannot be had, or Gradio is missing.
         OSError: A file cannot be read, or no port is free.
     """
+    from ..models.folder import study_folder
     from .study import Study
 
-    study = Study(folder)
+    study = Study(study_folder(source))
     if port:
         _check_port(port)
     try:

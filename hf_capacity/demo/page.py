@@ -53,12 +53,15 @@ def launch(page: gr.Blocks, host: str, port: int | None) -> str:
 def build_page(study: Study) -> gr.Blocks:
     """The page, not yet served."""
     first = next(iter(study.ladders))
-    seeds, slider, ladder = study.seeds(first), _slider(study.kept_steps[first]), study.ladders[first]
+    seeds, slider = study.seeds(first), _slider(study.kept_steps[first])
     examples = _examples(study, first, seeds[0])
     first_prompt = next(iter(examples), "")
 
     def ask(prompt: str, trained_on: str, seeds: str, checkpoint: int) -> str:
         return answers_html(study, prompt, trained_on, seeds, checkpoint)
+
+    def move(prompt: str, trained_on: str, seeds: str, checkpoint: int) -> tuple[str, str]:
+        return ask(prompt, trained_on, seeds, checkpoint), tradeoff_html(*study.ladder_at(trained_on, checkpoint))
 
     def choose_run(prompt: str, trained_on: str, seeds: str, checkpoint: int) -> tuple:
         return gr.Dataset(**_samples(_examples(study, trained_on, seeds))), ask(prompt, trained_on, seeds, checkpoint)
@@ -69,10 +72,11 @@ def build_page(study: Study) -> gr.Blocks:
         if not (examples and find_questions(study.runs(trained_on, seeds[0])[0], prompt)):
             prompt = next(iter(examples), "")
         dropdown = gr.Dropdown(seeds, value=seeds[0], visible=len(seeds) > 1)
-        answers = ask(prompt, trained_on, seeds[0], slider["value"])
-        ladder = study.ladders[trained_on]
+        place = slider["value"]
+        answers = ask(prompt, trained_on, seeds[0], place)
         shown = gr.Dataset(**_samples(examples)), gr.Slider(**slider), answers
-        return prompt, dropdown, *shown, tradeoff_html(ladder), cell_table(ladder.cells)
+        figure, table = tradeoff_html(*study.ladder_at(trained_on, place)), cell_table(study.ladders[trained_on].cells)
+        return prompt, dropdown, *shown, figure, table
 
     with gr.Blocks(title=f"{study.name} - hf_capacity", analytics_enabled=False) as page:
         gr.Markdown(f"# {study.name}\n\n{study.description}", elem_classes="heading")
@@ -92,14 +96,16 @@ def build_page(study: Study) -> gr.Blocks:
         checkpoint = gr.Slider(1, step=1, label="Checkpoint", buttons=[], elem_classes="checkpoint", **slider)
         answers = gr.HTML(ask(first_prompt, first, seeds[0], slider["value"]))
         gr.Markdown("## What each size memorised and generalised", elem_classes="second")
-        figure, table = gr.HTML(tradeoff_html(ladder)), gr.Markdown(cell_table(ladder.cells), elem_classes="wide")
+        figure = gr.HTML(tradeoff_html(*study.ladder_at(first, slider["value"])))
+        table = gr.Markdown(cell_table(study.ladders[first].cells), elem_classes="wide")
 
         question = [prompt, training, run, checkpoint]
         asked = {"fn": ask, "inputs": question, "outputs": answers}
         prompt.submit(**asked, api_name="ask")
         clicked.click(lambda sample: sample[0], clicked, prompt, api_name=False).then(**asked, api_name=False)
         # Of many moves only the last one counts.
-        checkpoint.input(**asked, trigger_mode="always_last", show_progress="hidden", api_name=False)
+        moved = {"fn": move, "inputs": question, "outputs": [answers, figure], "api_name": False}
+        checkpoint.input(**moved, trigger_mode="always_last", show_progress="hidden")
         run.input(choose_run, question, [clicked, answers], api_name=False)
         changed = [prompt, run, clicked, checkpoint, answers, figure, table]
         training.input(choose_training, [prompt, training], changed, api_name="choose_training")

@@ -33,8 +33,7 @@ def answers_html(study: Study, prompt: str, trained_on: str, seeds: str, checkpo
         seeds: The run of each of its models.
         checkpoint: The place of the checkpoint among those kept, from 1 on; the end of training is behind the last.
     """
-    steps = study.kept_steps[trained_on]
-    step = steps[checkpoint - 1] if checkpoint <= len(steps) else None
+    steps, step = study.kept_steps[trained_on], study.step(trained_on, checkpoint)
     try:
         runs = study.runs(trained_on, seeds)
         answers = [answer(run, prompt, step) for run in runs]
@@ -58,10 +57,11 @@ def answers_html(study: Study, prompt: str, trained_on: str, seeds: str, checkpo
     )
 
 
-def tradeoff_html(ladder: Ladder) -> str:
-    """The figure of a ladder's rates against its models' sizes."""
+def tradeoff_html(ladder: Ladder, step: int | None = None) -> str:
+    """The figure of a ladder's rates against its models' sizes, after `step` steps or at the end of training."""
     return _render(
         "tradeoff.html.jinja",
+        step=step,
         all_series=series_of(ladder),
         names=names_of(ladder),
         shapes=SHAPES,

@@ -9,7 +9,9 @@ from ..analysis.cells import Ladder, Record, cells_of, ladders_of
 from ..config.experiment import SEEDS, ExperimentConfig, TaskConfig
 from ..data.task import Task
 from ..runs.kept import load_records
-from ..runs.records import read_arms, read_description
+from ..runs.records import read_arms, read_curve, read_description
+from ..runs.schema import KEPT_WEIGHTS
+from ..runs.weights import unpack_study
 
 
 # A row of a task's questions: `prompt`, `answer`, `end`, `kind`, `ability`, and whether the model has `seen` it.
@@ -20,7 +22,7 @@ class Study:
     """The finished runs of a folder, grouped for the page.
 
     Args:
-        folder: The study's folder, such as `runs/quick`.
+        folder: The study's folder, such as `runs/quick`, or that of a kept one with its weights.
 
     Raises:
         ValueError: It is no study's folder, has no finished run, or only records without their models.
@@ -28,8 +30,8 @@ class Study:
 
     def __init__(self, folder: Path):
         folder = Path(folder)
-        if not folder.is_dir():
-            raise ValueError(f"{folder} is no folder: name a study's, or make it with `hf-capacity run STUDY`.")
+        if (folder / KEPT_WEIGHTS).exists():
+            folder = unpack_study(folder)
         if (folder / "config.yaml").exists():
             raise ValueError(f"{folder} is one run: name its study's folder, {folder.resolve().parent}.")
         records = load_records(folder)
@@ -45,9 +47,34 @@ class Study:
         self.name: str = records[0]["study"]
         self.description = read_description(folder)
         # By what their models were trained on: the ladders, and the steps of the checkpoints that all their runs kept.
-        ladders = ladders_of(cells_of(records, read_arms(folder)))
+        self._arms = read_arms(folder)
+        ladders = ladders_of(cells_of(records, self._arms))
         self.ladders: dict[str, Ladder] = {ladder.title: ladder for ladder in ladders}
         self.kept_steps = {title: _kept_steps(_runs(ladder)) for title, ladder in self.ladders.items()}
+
+    def step(self, trained_on: str, checkpoint: int) -> int | None:
+        """The step of a place among a ladder's kept checkpoints, from 1 on; behind the last, the end of training."""
+        steps = self.kept_steps[trained_on]
+        return steps[checkpoint - 1] if checkpoint <= len(steps) else None
+
+    def ladder_at(self, trained_on: str, checkpoint: int) -> tuple[Ladder, int | None]:
+        """A ladder as it was at a place among its kept checkpoints, by the learning curves of its runs.
+
+        Returns:
+            The ladder and the step; the ladder at the end of training, and None, also where a run was not evaluated
+            at the checkpoint.
+        """
+        ladder, step = self.ladders[trained_on], self.step(trained_on, checkpoint)
+        then = [
+            run | {"last": run["last"] | row}
+            for run in _runs(ladder)
+            for row in read_curve(run["folder"])
+            if row["step"] == step
+        ]
+        if len(then) < len(_runs(ladder)):
+            return ladder, None
+        [ladder] = ladders_of(cells_of(then, self._arms))
+        return ladder, step
 
     def seeds(self, trained_on: str) -> list[str]:
         """The seeds that runs of a ladder have, as the page lists them: a model has one run for each, or none."""

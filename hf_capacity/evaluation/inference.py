@@ -25,9 +25,10 @@ from ..config.experiment import TaskConfig
 from ..data.task import Task
 from ..data.tokenizer import encode, reads_characters
 from ..models.checks import check_causality, check_description, check_round_trip, check_weights
-from ..models.folder import is_on_the_hub, model_folder
+from ..models.folder import is_on_the_hub, model_folder, study_folder
 from ..models.generation import check_tokens, continuations, continuations_and_cuts, num_positions
 from ..runs.vouching import check_model
+from ..runs.weights import SEPARATOR, unpack_model
 from .exact_match import LONGEST_LINE, Verdicts, line_of, lines_within, predict, verdicts_on_text, write_lines
 from .exam import Exam
 from .geometry import coordinates
@@ -107,14 +108,15 @@ def load_model(source: str | Path, step: int | None = None, revision: str | None
     """Loads any causal language model, in float32, with its tokenizer; only safetensors, and no code of its own.
 
     Args:
-        source: A run's folder, any folder of a causal language model, or a Hub id.
+        source: A run's folder, any folder of a causal language model, a Hub id, or a kept study and one of its models,
+            such as `model_cards/quick#arithmetic-n14`.
         step: The step of a kept checkpoint; by default the last one.
         revision: Of a model on the Hub, a branch, tag or commit; by default `main`.
 
     Raises:
         ValueError: There is no such model, or it is not one that can be scored here.
     """
-    folder = model_folder(source, step, revision)
+    folder = _find_folder(source, step, revision)
     vouched_for = check_model(folder)
     check_description(source, folder)
     transformers.utils.logging.disable_progress_bar()
@@ -138,6 +140,17 @@ def load_model(source: str | Path, step: int | None = None, revision: str | None
     # Greedy, whatever a model comes with: penalties, several beams, forced tokens.
     model.generation_config = GenerationConfig(eos_token_id=model.generation_config.eos_token_id)
     return TrainedModel(model=model, tokenizer=tokenizer, folder=folder, vouched_for=vouched_for)
+
+
+def _find_folder(source: str | Path, step: int | None, revision: str | None) -> Path:
+    study, separator, name = str(source).rpartition(SEPARATOR)
+    if not separator or Path(source).exists():
+        return model_folder(source, step, revision)
+    run = unpack_model(study_folder(study), name)
+    try:
+        return model_folder(run, step, revision)
+    except ValueError as error:
+        raise ValueError(str(error).replace(str(run), str(source))) from None
 
 
 def evaluate_model(

@@ -27,6 +27,7 @@ from ..runs.records import (
 from ..runs.schema import with_digest
 from ..runs.table import load_results
 from ..runs.vouching import MODEL_FILES
+from ..runs.weights import find_weights
 from .card_parts import is_packaged, run_revision, step_revision
 from .cards import RUNS_TABLE, Address, checkpoint_card, eval_results_file, ladder_card, model_card
 from .repository import Repository, Revision, check_name, names_of_models, repository_name
@@ -122,7 +123,7 @@ def index_repository(folder: Path, namespace: str, name: str | None = None) -> R
     public = {record["run_id"]: _public(record) for cell in cells for record in cell.records}
     card = ladder_card(cells, rungs, read_description(folder), answers_in(read_results(folder)))
     files: dict[str, bytes | Path] = {"README.md": card.encode(), RUNS_TABLE: _pack_table(folder)}
-    files |= pack_study([public[run_id] for run_id in curves], curves)
+    files |= pack_study([public[run_id] for run_id in curves], curves) | find_weights(folder, records)
     files |= {path.name: path for path in [folder / "report.md", folder / "study.yaml", *sorted(folder.glob("*.png"))]}
     return Repository(
         repo_id=rungs[0].index_id,
@@ -217,8 +218,8 @@ def dataset_repository(task: str, namespace: str, name: str | None = None) -> Re
     paths = [*sorted(folder.glob("*.py")), *sorted((folder / "data").rglob("*.jsonl"))]
     files |= {path.relative_to(folder).as_posix(): path for path in paths}
     marks = (MARK, f"task:{own_id.split('/')[1]}")
-    revisions = (Revision(name="main", files=files),)
-    return Repository(repo_id=repo_id, repo_type="dataset", marks=marks, revisions=revisions)
+    main = Revision(name="main", files=files)
+    return Repository(repo_id=repo_id, repo_type="dataset", marks=marks, revisions=(main,))
 
 
 def metric_repository(namespace: str) -> Repository:
@@ -232,9 +233,8 @@ def metric_repository(namespace: str) -> Repository:
     card = (folder / "README.md").read_text(encoding="utf-8").replace(f"hf_capacity/metrics/{METRIC}", repo_id)
     names = ("app.py", f"{METRIC}.py", "scoring.py", "requirements.txt")
     files = {"README.md": card.encode(), **{name: folder / name for name in names}}
-    return Repository(
-        repo_id=repo_id, repo_type="space", marks=(MARK,), revisions=(Revision(name="main", files=files),)
-    )
+    main = Revision(name="main", files=files)
+    return Repository(repo_id=repo_id, repo_type="space", marks=(MARK,), revisions=(main,))
 
 
 def published_dataset(record: Record, namespace: str) -> str | None:

@@ -11,7 +11,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from ..boundary.reading import read_json
+from ..boundary.reading import read_json, read_json_lines
 
 
 CONFIG, WEIGHTS, WEIGHTS_INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
@@ -21,6 +21,8 @@ IS_AN_ADAPTER = (
 )
 # What says how weights and text are to be read.
 DESCRIPTIONS = ("*.json", "*.txt", "*.model", "*.jinja")
+# What a published study holds of its runs.
+OF_A_STUDY = ("study.yaml", "*.jsonl", "curves.parquet", "*.safetensors")
 
 
 def is_on_the_hub(source: str | Path) -> bool:
@@ -68,6 +70,26 @@ def model_folder(source: str | Path, step: int | None = None, revision: str | No
     if missing:
         raise ValueError(f"{source} is not whole: {missing[0]}, which {WEIGHTS_INDEX} names, is missing.")
     return folder
+
+
+def study_folder(source: str | Path) -> Path:
+    """The folder of a study that somebody named, downloaded if need be.
+
+    Args:
+        source: A folder here, or the dataset repository of a published study.
+
+    Raises:
+        ValueError: There is no such study, or it cannot be reached.
+    """
+    if not is_on_the_hub(source):
+        return Path(source)
+    if Path(source).exists():
+        raise ValueError(f"{source} is a file: name the folder of a study.")
+    try:
+        folder = snapshot_download(str(source), repo_type="dataset", allow_patterns=list(OF_A_STUDY))
+    except Exception as error:  # of the client, or of what it sends its requests with
+        raise ValueError(_reason(str(source), None, error, "study")) from None
+    return Path(folder)
 
 
 def _download(source: str, revision: str | None) -> Path:
@@ -146,13 +168,20 @@ def _read(source: str | Path, path: Path) -> dict:
 def _likely_reason(folder: Path) -> str:
     if (folder / "config.yaml").exists():
         return "Its run is not finished: repeat `hf-capacity run`."
+    if (folder / "weights.safetensors").exists():
+        return f"It is a kept study: name one of its models, such as {folder}#{_first_run(folder)}."
     if (folder / "runs.jsonl").exists():
         return "It holds records of runs without their weights: train them with `hf-capacity run STUDY`."
     runs = sorted(path.parent.name for path in folder.glob("*/config.json"))
     return f"It holds runs: name one of them, such as {folder / runs[0]}." if runs else ""
 
 
-def _reason(source: str, revision: str | None, error: Exception) -> str:
+def _first_run(folder: Path) -> str:
+    """The id of the first run of a kept study."""
+    return next(iter(read_json_lines(folder / "runs.jsonl")))["run_id"]
+
+
+def _reason(source: str, revision: str | None, error: Exception, kind: str = "model") -> str:
     """What a failure on the Hub means for the reader; never the client's own words, in which a token may stand."""
     if isinstance(error, RevisionNotFoundError):
         return f"{source} has no revision {revision!r} on the Hub: name a branch or tag that it has."
@@ -175,4 +204,4 @@ def _reason(source: str, revision: str | None, error: Exception) -> str:
         reason = (
             f"the Hub does not answer ({type(error).__name__}), and it was not downloaded before. Is there a network?"
         )
-    return f"{source!r} is no folder, and no model on the Hub that can be reached: {reason}"
+    return f"{source!r} is no folder, and no {kind} on the Hub that can be reached: {reason}"

@@ -18,8 +18,8 @@ from ..boundary.reading import quote
 SCHEMA_VERSION = 2
 FIRST_VERSION = 1
 CURVE = "learning_curve.jsonl"
-# The same of all runs of a study that is kept without its models.
-KEPT_RECORDS, KEPT_CURVES = "runs.jsonl", "curves.parquet"
+# The same of all runs of a kept study, and their models where it has any.
+KEPT_RECORDS, KEPT_CURVES, KEPT_WEIGHTS = "runs.jsonl", "curves.parquet", "weights.safetensors"
 
 STRICT = with_config(ConfigDict(strict=True, allow_inf_nan=False))
 Count = Annotated[int, Field(ge=0)]

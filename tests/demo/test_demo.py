@@ -207,7 +207,7 @@ def test_the_figure_says_what_its_bars_are_over(tmp_path, numbers_of_runs, words
 @pytest.mark.parametrize(
     ("folder", "words"),
     [
-        (lambda folder: folder / "nowhere", "is no folder: name a study's"),
+        (lambda folder: folder / "nowhere", "is no folder, and no study on the Hub"),
         (lambda folder: next(folder.iterdir()), "is one run: name its study's folder"),
         (lambda folder: folder, "has records but no models"),
     ],
