@@ -92,11 +92,11 @@ def _processes() -> Iterator[bool]:
 
 def _publishing(repo_id: str) -> dict[str, Any]:
     """What publishes a finished run, once the Hub knows the user: asked before anything is trained."""
-    from ..hub import log_in, model_repository, upload
+    from ..hub import log_in, model_repositories, upload
 
     repo_id = repo_id if "/" in repo_id else f"{log_in()}/{repo_id}"
 
     def publish(folder: Path) -> None:
-        upload([model_repository(folder, *repo_id.split("/"))], public=False, report=echo)
+        upload(model_repositories(folder, *repo_id.split("/")), public=False, report=echo)
 
     return {"publish": publish, "hub_model_id": repo_id}

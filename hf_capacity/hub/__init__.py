@@ -10,10 +10,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "contents": [
             "dataset_repository",
             "index_repository",
-            "metric_repository",
-            "model_repository",
+            "model_repositories",
             "study_repositories",
         ],
+        "metric": ["metric_repository"],
         "repository": ["Repository", "Revision", "write_to_disk"],
     },
 )

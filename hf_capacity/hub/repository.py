@@ -4,7 +4,7 @@ import hashlib
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -49,14 +49,17 @@ class Repository:
         repo_type: What the Hub calls its kind.
         marks: Tags of its card that say whose it is: only a repository with them is ever written over.
         revisions: All of them.
-        run_ids: The runs that it holds, where it holds any: one with other runs is never written over.
+        runs: The runs that it holds, where it holds any, each with the digest of its weights: one with other runs, or
+            with others of these, is never written over.
+        is_index: Whether it lists what is published with it, so that a collection of its name gathers all of that.
     """
 
     repo_id: str
     repo_type: Literal["model", "dataset", "space"]
     marks: tuple[str, ...]
     revisions: tuple[Revision, ...]
-    run_ids: tuple[str, ...] = ()
+    runs: Mapping[str, str | None] = field(default_factory=dict)
+    is_index: bool = False
 
 
 def write_to_disk(repositories: Sequence[Repository], output: Path) -> list[Path]:
