@@ -34,9 +34,9 @@ def test_the_sdist_holds_what_make_test_needs_and_nothing_else(distributions):
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert path.stat().st_size < 12_000_000
     assert {name.split("/")[0] for name in names} == {
-        ".gitignore", "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "Makefile", "PKG-INFO", "README.md",
-        "configs", "constraints-lowest.txt", "constraints.txt", "dataset_builders", "docs", "hf_capacity", "mkdocs.yml",
-        "model_cards", "pyproject.toml", "scripts", "tests",
+        ".gitignore", "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "Makefile", "PKG-INFO",
+        "README.md", "configs", "constraints-lowest.txt", "constraints.txt", "dataset_builders", "docs", "hf_capacity",
+        "mkdocs.yml", "model_cards", "pyproject.toml", "scripts", "tests",
     }  # fmt: skip
     if (ROOT / ".git").exists():
         listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
