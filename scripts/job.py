@@ -24,15 +24,13 @@ def main(
     study: Annotated[str, typer.Argument(help="A YAML file, or a packaged study such as quick.")],
     overrides: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...")] = None,
     *,
-    namespace: Annotated[str | None, typer.Option(help="A user or an organisation; by default you.")] = None,
-    name: Annotated[str | None, typer.Option(help="Of the study's repositories; by default the study's.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="A folder, whose name is published; by default runs/STUDY.")
+    ] = None,
 ) -> None:
-    user = log_in()  # whoever cannot publish hears so before the training, not after it
-    folder = str(Path("runs") / (name or read_study(study, overrides or []).name))
-    for words in (
-        ["run", study, *(overrides or []), "--output", folder],
-        ["publish", "study", folder, "--namespace", namespace or user],
-    ):
+    log_in()  # whoever cannot publish hears so before the training, not after it
+    folder = str(output or Path("runs") / read_study(study, overrides or []).name)
+    for words in (["run", study, *(overrides or []), "--output", folder], ["publish", "study", folder]):
         code = app(words, standalone_mode=False)
         if code:
             raise typer.Exit(code)

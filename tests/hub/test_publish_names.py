@@ -162,9 +162,21 @@ def states(hub):
     }
 
 
-def test_a_plan_extends_its_own_and_takes_no_others_place(hub, studies, tmp_path):
-    terminal = Terminal(hub, tmp_path)
+@pytest.fixture(scope="module")
+def hub():
+    users = {"token-of-ada": "ada", "token-of-bob": "bob"}
+    with LoopbackHub(users=users, organisations={"lab": ["ada", "bob"]}) as hub:
+        yield hub
 
+
+@pytest.fixture(scope="module")
+def terminal(hub, tmp_path_factory):
+    terminal = Terminal(hub, tmp_path_factory.mktemp("terminal"))
+    yield terminal
+    terminal.close()
+
+
+def test_a_plan_extends_its_own_and_takes_no_others_place(hub, terminal, studies):
     def publish(folder):
         return terminal.run("publish", "study", studies / folder, "--name", "small")
 
@@ -199,10 +211,9 @@ def test_a_plan_extends_its_own_and_takes_no_others_place(hub, studies, tmp_path
     hub.repos["dataset", "ada/small"] = kept
     assert publish("more").code == 0
     assert publish("plan").code == 2
-    terminal.close()
 
 
-def test_what_another_trained_is_not_written_over(studies, tmp_path):
+def test_what_another_trained_is_not_written_over(hub, terminal, studies, tmp_path):
     """Two members of an organisation have trained the same plan."""
     theirs = shutil.copytree(studies / "plan", tmp_path / "small")
     run, weights = min(theirs.glob("arithmetic-*")), next((studies / "other").glob("*/model.safetensors"))
@@ -211,29 +222,28 @@ def test_what_another_trained_is_not_written_over(studies, tmp_path):
     record["files"]["model.safetensors"] = short_digest(weights.read_bytes())
     (run / "record.json").write_text(record_text(with_digest(record)), encoding="utf-8")
     shutil.copy(weights, run)
-    users = {"token-of-ada": "ada", "token-of-bob": "bob"}
-    with LoopbackHub(users=users, organisations={"lab": ["ada", "bob"]}) as hub:
-        terminal = Terminal(hub, tmp_path)
 
-        def publish(folder, user, *words):
-            return terminal.run("publish", "study", folder, "--name", "small", *words, token=f"token-of-{user}")
+    def publish(folder, user):
+        words = ("publish", "study", folder, "--name", "small", "--namespace", "lab")
+        return terminal.run(*words, token=f"token-of-{user}")
 
-        assert publish(studies / "plan", "ada", "--namespace", "lab").code == 0
-        before = states(hub)
-        code, output = publish(theirs, "bob", "--namespace", "lab")
-        assert (code, len(output.splitlines())) == (2, 1)
-        assert "lab/small-arithmetic-n14 holds the same plan, trained elsewhere: " in output
-        assert "Nothing was written. Choose another name with `--name`" in output
-        assert states(hub) == before
-        terminal.close()
-    [gathered] = hub.collections.values()
+    assert publish(studies / "plan", "ada").code == 0
+    before = states(hub)
+    code, output = publish(theirs, "bob")
+    assert (code, len(output.splitlines())) == (2, 1)
+    assert "lab/small-arithmetic-n14 holds the same plan, trained elsewhere: " in output
+    assert "Nothing was written. Choose another name with `--name`" in output
+    assert states(hub) == before
+    [gathered] = [collection for collection in hub.collections.values() if collection.namespace == "lab"]
     assert gathered.private
     assert gathered.items == [
         ("dataset", "lab/small"), ("model", "lab/small-arithmetic-n14"), ("dataset", "lab/arithmetic")
     ]  # fmt: skip
 
 
-def test_a_study_goes_by_the_folder_that_somebody_chose_or_by_the_name(studies, undrawn):
+def test_a_study_goes_by_the_folder_that_somebody_chose_or_by_the_name(studies, monkeypatch):
+    monkeypatch.setattr(contents, "write_report", lambda folder: None)  # neither is looked at, and each takes a second
+    monkeypatch.setattr(contents, "draw_learning_curves", lambda ladders, curves: b"")
     *tasks, model, index = study_repositories(studies / "more", "ada")
     assert [task.repo_id for task in tasks] == ["ada/arithmetic"]
     assert (model.repo_id, index.repo_id) == ("ada/more-arithmetic-n14", "ada/more")

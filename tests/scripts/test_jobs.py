@@ -37,12 +37,12 @@ def test_a_job_publishes_what_it_has_trained(codes, ended):
     main.__globals__.update(app=command, log_in=lambda: "ada")
     app = typer.Typer()
     app.command()(main)
-    assert CliRunner().invoke(app, ["quick", "model=n14", "--name", "mine"]).exit_code == ended
+    assert CliRunner().invoke(app, ["quick", "model=n14", "--output", "runs/mine"]).exit_code == ended
     assert (
         done
         == [
             ["run", "quick", "model=n14", "--output", "runs/mine"],
-            ["publish", "study", "runs/mine", "--namespace", "ada"],
+            ["publish", "study", "runs/mine"],
         ][: len(codes)]
     )
 
@@ -50,7 +50,7 @@ def test_a_job_publishes_what_it_has_trained(codes, ended):
 @pytest.mark.processes  # a job, as it runs on another machine
 def test_a_job_ends_with_its_study_on_the_hub(hub, tmp_path):
     few = ["task=arithmetic", "model=n14", "steps=20", "eval_steps=10"]
-    job = [sys.executable, JOB, "quick", *few, "--name", "mine"]
+    job = [sys.executable, JOB, "quick", *few, "--output", "runs/mine"]
     unknown, known = (
         subprocess.run(job, cwd=tmp_path, env=hub.environment(tmp_path / "home", token=token), capture_output=True,
                        text=True, check=False)
