@@ -2,8 +2,9 @@
 PYTHON ?= python3
 STUDY ?= quick
 VENV := .venv
+LOWEST := .venv-lowest
 
-.PHONY: reproduce test process-test slow-test lint docs benchmark clean
+.PHONY: reproduce test test-lowest process-test slow-test lint docs benchmark clean
 
 reproduce: $(VENV)/installed
 	$(VENV)/bin/hf-capacity run $(STUDY)
@@ -11,6 +12,11 @@ reproduce: $(VENV)/installed
 
 test: $(VENV)/installed
 	HF_HUB_OFFLINE=1 $(VENV)/bin/python -m pytest --numprocesses 2
+
+# The same tests, which compare numbers too, with the oldest versions that pyproject.toml allows. Python 3.11; on Linux
+# that torch is a CUDA build of some gigabytes.
+test-lowest: $(LOWEST)/installed
+	HF_HUB_OFFLINE=1 $(LOWEST)/bin/python -m pytest --numprocesses 2
 
 # Whole commands started, stopped and killed: some ten seconds each. CI runs them after the tests.
 process-test: $(VENV)/installed
@@ -41,5 +47,10 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
+$(LOWEST)/installed: pyproject.toml constraints-lowest.txt
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet --constraint constraints-lowest.txt --editable '.[dev]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) $(LOWEST) build dist *.egg-info

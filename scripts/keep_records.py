@@ -39,10 +39,11 @@ def main(study: Annotated[Path, typer.Argument(help="A study's folder, such as r
 
 def keep(study: Path) -> Path:
     """Writes what is kept of a study. Gives its folder."""
-    *models, index = study_repositories(study, NAMESPACE)
+    name = next((record["study"] for record in load_records(study)), None)  # whatever the folder of a part is called
+    *models, index = study_repositories(study, NAMESPACE, name)
     kept = KEPT / index.repo_id.split("/")[1]
     with tempfile.TemporaryDirectory() as folder:
-        if (kept / KEPT_RECORDS).exists() and {record["run_id"] for record in load_records(kept)} - set(index.run_ids):
+        if (kept / KEPT_RECORDS).exists() and {record["run_id"] for record in load_records(kept)} - set(index.runs):
             index = index_repository(join(kept, study, Path(folder) / kept.name), NAMESPACE)
         files = dict(index.revisions[-1].files)
         for model in models:

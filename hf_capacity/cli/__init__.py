@@ -12,6 +12,7 @@ from .prepare import prepare
 from .publish import publish
 from .replicate import replicate
 from .run import run
+from .train import train
 
 
 def show_version(asked: bool) -> None:
@@ -36,6 +37,6 @@ def main(
     """What comes before a command."""
 
 
-for command in (studies, tasks, prepare, run, replicate, report, results, evaluate, probe, ask, demo, export):
+for command in (studies, tasks, prepare, run, train, replicate, report, results, evaluate, probe, ask, demo, export):
     app.command()(command)
 app.add_typer(publish, name="publish")

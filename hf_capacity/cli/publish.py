@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from ..hub import Repository
 
 publish = typer.Typer(help="Publish models, studies, demos, tasks or the metric on the Hub.", no_args_is_help=True)
+Data = Annotated[bool, typer.Option("--data/--no-data", help="Whether to publish the tasks that cards name, too.")]
 Name = Annotated[str | None, typer.Option(help="Of the repository; by default after what is published.")]
+StudyName = Annotated[
+    str | None, typer.Option("--name", help="With which all repositories of its own begin; by default the folder's.")
+]
 
 
 def _publish(
@@ -55,22 +59,29 @@ def publishes(make: Callable[..., list["Repository"]]) -> Callable[..., None]:
 
 @publishes
 def model(
-    owner: str, run: Annotated[Path, typer.Argument(help="A finished run's folder.")], name: Name = None
+    owner: str,
+    run: Annotated[Path, typer.Argument(help="A finished run's folder.")],
+    name: Name = None,
+    data: Data = True,
 ) -> list["Repository"]:
-    """One run: its model, with kept checkpoints as tags."""
-    from ..hub import model_repository
+    """One run: its model, with kept checkpoints as tags, and its task."""
+    from ..hub import model_repositories
 
-    return [model_repository(run, owner, name)]
+    return model_repositories(run, owner, name, data=data)
 
 
 @publishes
 def study(
-    owner: str, folder: Annotated[Path, typer.Argument(help="A finished study's folder.")], name: Name = None
+    owner: str,
+    folder: Annotated[Path, typer.Argument(help="A finished study's folder.")],
+    name: StudyName = None,
+    data: Data = True,
 ) -> list["Repository"]:
-    """A repository for each model, seeds as branches, and one with the ladder's card and all records."""
+    """A repository for each model, seeds as branches, and one with the ladder's card and all records; with its tasks,
+    and gathered in a collection."""
     from ..hub import study_repositories
 
-    return study_repositories(folder, owner, name)
+    return study_repositories(folder, owner, name, data=data)
 
 
 @publishes

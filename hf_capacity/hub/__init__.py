@@ -9,11 +9,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "client": ["PublishError", "log_in", "translate_hub_errors", "upload"],
         "contents": [
             "index_repository",
-            "metric_repository",
-            "model_repository",
+            "model_repositories",
             "study_repositories",
         ],
         "dataset": ["benchmark", "dataset_repository"],
+        "metric": ["metric_repository"],
         "space": ["demo_repository"],
         "repository": ["Repository", "Revision", "write_to_disk"],
     },

@@ -48,6 +48,25 @@ def introduce_tasks(*records: Record) -> tuple[dict[str, Any], list[str]]:
     return {"license": LICENSE, "language": languages}, [f"arxiv:{paper}" for paper in papers]
 
 
+def published_dataset(record: Record, namespace: str, data: bool = True) -> str | None:
+    """The dataset repository of a run's task: ours by its name in studies, the Hub's as it is, none of a folder.
+
+    Where the task came from stands in the record. What an older record does not say is not guessed: a folder that is
+    not here now may have the name of somebody's dataset on the Hub.
+
+    Args:
+        record: The run's.
+        namespace: The user or organisation that publishes it.
+        data: Whether tasks of ours are published there.
+    """
+    from dataset_builders import TASKS
+
+    task = record["config"]["task"]["path"]
+    if is_packaged(record):
+        return f"{namespace}/{TASKS[task].repository_name()}" if data else None
+    return task if record.get("task_source") == "hub" else None
+
+
 def run_revision(place: int) -> str:
     """The branch of a cell's runs: `main`, `seed-2`, ..."""
     return f"seed-{place + 1}" if place else "main"

@@ -19,6 +19,7 @@ from huggingface_hub.utils import disable_progress_bars
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from ..boundary.shown import HIDDEN, hide_secrets
+from .collection import gather, own_collection
 from .published_runs import published_runs, refuse_other_runs
 from .repository import PublishError, Repository, Revision
 
@@ -43,7 +44,8 @@ def upload(repositories: Sequence[Repository], *, public: bool, report: Callable
     """Publishes repositories one after another, each revision in one commit and `main` last.
 
     All are private while this goes on, and stay so unless `public`. What is there already is left alone, so that a
-    repeated call does only what is missing; nothing is written over that was not published by this function.
+    repeated call does only what is missing; nothing is written over that was not published by this function. Where
+    the last one is an index, a collection of its name gathers them all once they are whole.
 
     Args:
         repositories: What to publish, in this order.
@@ -55,29 +57,49 @@ def upload(repositories: Sequence[Repository], *, public: bool, report: Callable
     """
     disable_progress_bars()
     api = HfApi(library_name="hf-capacity")
-    private = {repository.repo_id: _free_or_ours(api, repository) for repository in repositories}
+    along = [repository.repo_type == "dataset" for repository in repositories[:-1]] + [False]  # the tasks of models
+    were_private = [_free_or_ours(api, *pair) for pair in zip(repositories, along, strict=True)]
+    collection = None
+    if repositories[-1].is_index:
+        namespace, title = repositories[-1].repo_id.split("/")
+        name = f"the collection {title!r}"
+        collection = _with_retries(partial(own_collection, api, namespace, title), name)
     for done, repository in enumerate(repositories):
         so_far = f" {done} of {len(repositories)} repositories are complete. {GOES_ON}"
-        where = {"repo_id": repository.repo_id, "repo_type": repository.repo_type}
-        sdk = {"space_sdk": "gradio"} if repository.repo_type == "space" else {}
-        create = partial(api.create_repo, **where, **sdk, private=True, exist_ok=True)
-        url = _with_retries(create, repository.repo_id, so_far)
-        for revision in repository.revisions:
-            name = f"{repository.repo_id} ({revision.name})"
-            _with_retries(partial(_publish_revision, api, where, revision), name, so_far)
-        report(f"{hide_secrets(url)}  {', '.join(revision.name for revision in reversed(repository.revisions))}")
-    for repository in repositories:
-        if public and private[repository.repo_id]:
-            where = {"repo_id": repository.repo_id, "repo_type": repository.repo_type}
-            so_far = f" All are complete, but not all are public yet. {GOES_ON}"
-            _with_retries(partial(api.update_repo_settings, **where, private=False), repository.repo_id, so_far)
-        elif not public and not private[repository.repo_id]:
+        _publish_repository(api, repository, so_far, report)
+    if collection:
+        so_far = f" All repositories are complete. {GOES_ON}"
+        _with_retries(partial(gather, api, collection, repositories), name, so_far)
+        report(f"{collection.url}  collection of {len(repositories)}")
+    so_far = f" All are complete, but not all are public yet. {GOES_ON}"
+    for repository, was_private in zip(repositories, were_private, strict=True):
+        if public and was_private:
+            show = partial(api.update_repo_settings, **_where(repository), private=False)
+            _with_retries(show, repository.repo_id, so_far)
+        elif not public and not was_private:
             report(f"{repository.repo_id} was public already, and stays public.")
+    if collection and public and collection.private:
+        _with_retries(partial(api.update_collection_metadata, collection.slug, private=False), name, so_far)
 
 
-def _free_or_ours(api: HfApi, repository: Repository) -> bool:
+def _where(repository: Repository) -> dict[str, str]:
+    return {"repo_id": repository.repo_id, "repo_type": repository.repo_type}
+
+
+def _publish_repository(api: HfApi, repository: Repository, so_far: str, report: Callable[[str], Any]) -> None:
+    where = _where(repository)
+    sdk = {"space_sdk": "gradio"} if repository.repo_type == "space" else {}
+    create = partial(api.create_repo, **where, **sdk, private=True, exist_ok=True)
+    url = _with_retries(create, repository.repo_id, so_far)
+    for revision in repository.revisions:
+        name = f"{repository.repo_id} ({revision.name})"
+        _with_retries(partial(_publish_revision, api, where, revision), name, so_far)
+    report(f"{hide_secrets(url)}  {', '.join(revision.name for revision in reversed(repository.revisions))}")
+
+
+def _free_or_ours(api: HfApi, repository: Repository, is_along: bool) -> bool:
     """Whether a repository is private, or does not exist yet; refuses one that is somebody else's work."""
-    where = {"repo_id": repository.repo_id, "repo_type": repository.repo_type}
+    where = _where(repository)
 
     def look():
         try:
@@ -95,9 +117,10 @@ def _free_or_ours(api: HfApi, repository: Repository) -> bool:
     if len(commits) > 1 and not set(repository.marks) <= set(tags):
         raise PublishError(
             f"{repository.repo_id} is taken: that {repository.repo_type} repository holds something else "
-            f"(its card has not the tags {', '.join(repository.marks)}). Choose another name with `--name`."
+            f"(its card has not the tags {', '.join(repository.marks)}). "
+            f"{'Leave the task out with `--no-data`.' if is_along else 'Choose another name with `--name`.'}"
         )
-    if repository.run_ids:
+    if repository.runs:
         read = partial(published_runs, api, where)
         refuse_other_runs(repository, _with_retries(read, repository.repo_id))
     return bool(info.private)

@@ -6,7 +6,6 @@ from pathlib import Path
 from ..analysis.cells import Cell, Record, cells_of, ladders_of
 from ..analysis.labels import without_folders
 from ..config.experiment import ExperimentConfig
-from ..config.packaged import packaged_path
 from ..report import write_report
 from ..report.sections.hypotheses import answers_in
 from ..report.sections.over_training import draw_learning_curves
@@ -27,25 +26,25 @@ from ..runs.schema import with_digest
 from ..runs.table import load_results
 from ..runs.vouching import MODEL_FILES
 from ..runs.weights import find_weights
-from .card_parts import is_packaged, run_revision, step_revision
+from .card_parts import is_packaged, published_dataset, run_revision, step_revision
 from .cards import RUNS_TABLE, Address, checkpoint_card, eval_results_file, ladder_card, model_card
-from .repository import Repository, Revision, check_name, names_of_models, repository_name
+from .dataset import dataset_repository
+from .published_runs import weights_of
+from .repository import MARK, Repository, Revision, check_name, check_owner, names_of_models, repository_name
 
 
-# A tag of everything that is published from here.
-MARK = "hf-capacity"
-METRIC = "capacity_tradeoff"
 # What says something of the machine, and is nobody else's concern.
 PRIVATE = ("host",)
 
 
-def model_repository(run: Path, namespace: str, name: str | None = None) -> Repository:
-    """One finished run as a model repository.
+def model_repositories(run: Path, namespace: str, name: str | None = None, *, data: bool = True) -> list[Repository]:
+    """The dataset repository of a finished run's task, where it is one of ours, and a model repository of the run.
 
     Args:
         run: Its folder.
         namespace: The user or organisation that publishes it.
-        name: The repository's name; by default the run's id.
+        name: The last repository's name; by default the run's id.
+        data: Whether to publish the task; where not, cards do not name it.
 
     Raises:
         ValueError: The run is not finished, or its files are not whole.
@@ -63,21 +62,27 @@ def model_repository(run: Path, namespace: str, name: str | None = None) -> Repo
     [cell] = cells_of(_checked([read_record(run) | {"folder": run}]), read_arms(run.resolve().parent))
     own_name = _run_name(cell)
     address = Address(
-        repo_id=f"{owner(namespace)}/{check_name('--name', name) if name else repository_name(own_name)}",
+        repo_id=f"{check_owner(namespace)}/{check_name('--name', name) if name else repository_name(own_name)}",
         index_id=None,
-        dataset_id=published_dataset(cell.records[0], namespace),
+        dataset_id=published_dataset(cell.records[0], namespace, data),
         marks=(MARK, f"run:{own_name}"),
     )
-    return _cell_repository(cell, {cell.records[0]["run_id"]: read_curve(run)}, address)
+    tasks = _data_repositories(cell.records, address.repo_id) if data else []
+    return [*tasks, _cell_repository(cell, {cell.records[0]["run_id"]: read_curve(run)}, address)]
 
 
-def study_repositories(folder: Path, namespace: str, name: str | None = None) -> list[Repository]:
-    """A finished study as a model repository for each of its cells and, last, a dataset repository that lists them.
+def study_repositories(
+    folder: Path, namespace: str, name: str | None = None, *, data: bool = True
+) -> list[Repository]:
+    """A finished study: the tasks of ours that it is about, a model repository for each of its cells and, last, a
+    dataset repository that lists the models.
 
     Args:
         folder: The study's folder. Its report is made again.
         namespace: The user or organisation that publishes it.
-        name: The name of the last repository, with which those of the models begin; by default the study's.
+        name: The name of the last repository, with which those of the models begin; by default the folder's, which is
+            the study's unless somebody chose another.
+        data: Whether to publish the tasks; where not, cards do not name them.
 
     Raises:
         ValueError: A run failed or is not finished, or a file is not whole.
@@ -98,26 +103,29 @@ def study_repositories(folder: Path, namespace: str, name: str | None = None) ->
     if not records:
         raise ValueError(f"{folder} has no finished run: train some with `hf-capacity run STUDY --output {folder}`.")
     _checked(records)
-    index = index_repository(folder, namespace, name)
+    study = _study_name(folder, name)
+    tasks = _data_repositories(records, f"{namespace}/{study}") if data else []
+    index = index_repository(folder, namespace, study, data=data)
     cells = cells_of(records, read_arms(folder))
     curves = load_curves(folder, records)
-    rungs = addresses(index.repo_id.split("/")[1], cells, namespace)
+    rungs = addresses(study, cells, namespace, data=data)
     models = [_cell_repository(cell, curves, address) for cell, address in zip(cells, rungs, strict=True)]
-    return [*models, index]
+    return [*tasks, *models, index]
 
 
-def index_repository(folder: Path, namespace: str, name: str | None = None) -> Repository:
+def index_repository(folder: Path, namespace: str, name: str | None = None, *, data: bool = True) -> Repository:
     """The dataset repository that lists a study's models: records, learning curves and report.
 
     Args:
         folder: The study's folder, or that of a kept one. Its report is made again.
         namespace: The user or organisation that publishes it.
-        name: The repository's name; by default the study's.
+        name: The repository's name; by default the folder's.
+        data: As in `study_repositories`.
     """
     records = load_records(folder)
-    study = check_name("--name", name) if name else repository_name(records[0]["study"])
+    study = _study_name(folder, name)
     cells, curves = cells_of(records, read_arms(folder)), load_curves(folder, records)
-    rungs = addresses(study, cells, namespace)
+    rungs = addresses(study, cells, namespace, data=data)
     write_report(folder)
     public = {record["run_id"]: _public(record) for cell in cells for record in cell.records}
     card = ladder_card(cells, rungs, read_description(folder), answers_in(read_results(folder)))
@@ -129,24 +137,26 @@ def index_repository(folder: Path, namespace: str, name: str | None = None) -> R
         repo_type="dataset",
         marks=rungs[0].marks,
         revisions=(Revision(name="main", files=files),),
-        run_ids=tuple(public),
+        runs={run_id: weights_of(record) for run_id, record in public.items()},
+        is_index=True,
     )
 
 
-def addresses(study: str, cells: Sequence[Cell], namespace: str) -> list[Address]:
+def addresses(study: str, cells: Sequence[Cell], namespace: str, *, data: bool = True) -> list[Address]:
     """Where the cells of a study are published.
 
     Args:
         study: The name of its index repository.
         cells: All of them.
         namespace: The user or organisation that publishes it.
+        data: As in `study_repositories`.
     """
     names = names_of_models(study, cells)
     return [
         Address(
-            repo_id=f"{owner(namespace)}/{name}",
+            repo_id=f"{check_owner(namespace)}/{name}",
             index_id=f"{namespace}/{study}",
-            dataset_id=published_dataset(cell.records[0], namespace),
+            dataset_id=published_dataset(cell.records[0], namespace, data),
             marks=(MARK, f"study:{study}"),
         )
         for cell, name in zip(cells, names, strict=True)
@@ -180,7 +190,7 @@ def _cell_repository(cell: Cell, curves: Curves, address: Address) -> Repository
         repo_type="model",
         marks=address.marks,
         revisions=revisions,
-        run_ids=tuple(record["run_id"] for record in cell.records),
+        runs={record["run_id"]: weights_of(record) for record in cell.records},
     )
 
 
@@ -193,42 +203,17 @@ def _pack_table(folder: Path) -> bytes:
     return table.to_parquet(index=False, compression="zstd", write_statistics=False, store_schema=False)
 
 
-def metric_repository(namespace: str) -> Repository:
-    """The metric as a Space: `evaluate.load("NAMESPACE/capacity_tradeoff")`.
-
-    Args:
-        namespace: The user or organisation that publishes it.
-    """
-    folder = packaged_path("metrics", METRIC)
-    repo_id = f"{owner(namespace)}/{METRIC}"  # `evaluate` looks for a script of the repository's name
-    card = (folder / "README.md").read_text(encoding="utf-8").replace(f"hf_capacity/metrics/{METRIC}", repo_id)
-    names = ("app.py", f"{METRIC}.py", "scoring.py", "requirements.txt")
-    files = {"README.md": card.encode(), **{name: folder / name for name in names}}
-    main = Revision(name="main", files=files)
-    return Repository(repo_id=repo_id, repo_type="space", marks=(MARK,), revisions=(main,))
+def _data_repositories(records: Sequence[Record], repo_id: str) -> list[Repository]:
+    """What the cards of runs name as their datasets, as far as it is ours to publish beside `repo_id`."""
+    tasks = sorted({record["config"]["task"]["path"] for record in records if is_packaged(record)})
+    repositories = [dataset_repository(task, repo_id.split("/")[0]) for task in tasks]
+    if repo_id.lower() in [repository.repo_id.lower() for repository in repositories]:
+        raise ValueError(f"{repo_id} is the name of the task's repository: choose another with `--name`.")
+    return repositories
 
 
-def published_dataset(record: Record, namespace: str) -> str | None:
-    """The dataset repository of a run's task: ours by its name in studies, the Hub's as it is, none of a folder.
-
-    Where the task came from stands in the record. What an older record does not say is not guessed: a folder that is
-    not here now may have the name of somebody's dataset on the Hub.
-
-    Args:
-        record: The run's.
-        namespace: The user or organisation that publishes it.
-    """
-    from dataset_builders import TASKS
-
-    task = record["config"]["task"]["path"]
-    if is_packaged(record):
-        return f"{namespace}/{TASKS[task].repository_name()}"
-    return task if record.get("task_source") == "hub" else None
-
-
-def owner(namespace: str) -> str:
-    """The user or organisation that publishes, if the Hub takes its name."""
-    return check_name("--namespace", namespace)
+def _study_name(folder: Path, name: str | None) -> str:
+    return check_name("--name", name) if name else repository_name(folder.resolve().name)
 
 
 def _run_name(cell: Cell) -> str:

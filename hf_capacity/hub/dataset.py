@@ -12,8 +12,7 @@ from dataset_builders.building.cards import dataset_card
 
 from ..boundary.reading import quote
 from ..metrics.capacity_tradeoff.scoring import RATES
-from .contents import MARK, owner
-from .repository import Repository, Revision, check_name
+from .repository import MARK, Repository, Revision, check_name, check_owner
 
 
 def dataset_repository(task: str, namespace: str, name: str | None = None) -> Repository:
@@ -31,7 +30,7 @@ def dataset_repository(task: str, namespace: str, name: str | None = None) -> Re
     if task not in TASKS:
         raise ValueError(f"there is no task {quote(task)}: publish one of {', '.join(TASKS)}.")
     builder = TASKS[task]
-    own_id = f"{owner(namespace)}/{builder.repository_name()}"
+    own_id = f"{check_owner(namespace)}/{builder.repository_name()}"
     repo_id = f"{namespace}/{check_name('--name', name)}" if name else own_id
     folder = builder.folder()
     files: dict[str, bytes | Path] = {

@@ -4,7 +4,7 @@ import hashlib
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +14,8 @@ from ..boundary.writing import naming
 from ..config.arms import name_in_repository, spell_for_the_hub
 
 
+# A tag of everything that is published from here.
+MARK = "hf-capacity"
 LONGEST_NAME = 96  # of a repository on the Hub
 LONGEST_OWN_NAME = 60  # of one that nobody has named: a person can still read it
 REFUSED_ENDINGS = (".git", ".ipynb")
@@ -49,14 +51,17 @@ class Repository:
         repo_type: What the Hub calls its kind.
         marks: Tags of its card that say whose it is: only a repository with them is ever written over.
         revisions: All of them.
-        run_ids: The runs that it holds, where it holds any: one with other runs is never written over.
+        runs: The runs that it holds, where it holds any, each with the digest of its weights: one with other runs, or
+            with others of these, is never written over.
+        is_index: Whether it lists what is published with it, so that a collection of its name gathers all of that.
     """
 
     repo_id: str
     repo_type: Literal["model", "dataset", "space"]
     marks: tuple[str, ...]
     revisions: tuple[Revision, ...]
-    run_ids: tuple[str, ...] = ()
+    runs: Mapping[str, str | None] = field(default_factory=dict)
+    is_index: bool = False
 
 
 def write_to_disk(repositories: Sequence[Repository], output: Path) -> list[Path]:
@@ -153,6 +158,15 @@ def check_name(option: str, name: str) -> str:
             "`-`, `_` and `.`, no two of `-` and `.` in a row, none of them at an end, and no `.git` there."
         )
     return name
+
+
+def check_owner(namespace: str) -> str:
+    """The namespace that somebody gave, if there can be one of that name.
+
+    Raises:
+        ValueError: There cannot.
+    """
+    return check_name("--namespace", namespace)
 
 
 def digest_of(text: str) -> str:

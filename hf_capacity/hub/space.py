@@ -12,8 +12,8 @@ from ..config.packaged import packaged_path
 from ..runs.kept import load_records
 from ..runs.records import read_description
 from ..runs.schema import KEPT_WEIGHTS
-from .contents import MARK, index_repository
-from .repository import Repository, Revision, check_name
+from .contents import index_repository
+from .repository import MARK, Repository, Revision, check_name
 
 
 PACKAGES = ("hf_capacity", "dataset_builders")
@@ -71,7 +71,7 @@ def demo_repository(folder: Path, namespace: str, name: str | None = None) -> Re
         repo_type="space",
         marks=marks,
         revisions=(Revision(name="main", files=files),),
-        run_ids=index.run_ids,
+        runs=index.runs,
     )
 
 

@@ -181,6 +181,35 @@ result = [
     assert hub.repos == {}
 
 
+def test_a_collection_gathers_what_is_there_for_those_who_may_see_it(hub, ask):
+    first = ask("""
+api.create_repo("lab/x", private=True)
+made = api.create_collection("Two Things", namespace="lab", description="Ours.", private=True)
+same = api.create_collection("Two Things", namespace="lab", private=True, exists_ok=True)
+for exists_ok in (False, True):
+    filled = api.add_collection_item(made.slug, "lab/x", "model", exists_ok=exists_ok)
+result = [
+    made.slug,
+    [same.slug, same.description, same.private],
+    [[item.item_id, item.item_type, item.position] for item in filled.items],
+    error_of(api.create_collection, "Two Things", namespace="lab"),
+    error_of(api.create_collection, "Mine", namespace="bob"),
+    error_of(api.add_collection_item, made.slug, "lab/x", "model"),
+    error_of(api.add_collection_item, made.slug, "lab/y", "model"),
+    error_of(api.get_collection, made.slug, token="token-of-bob"),
+]
+result.append(api.update_collection_metadata(made.slug, private=False).private)
+result.append(len(api.get_collection(made.slug, token="token-of-bob").items))
+result.append(error_of(api.update_collection_metadata, made.slug, private=True, token="token-of-bob"))
+""")
+    slug, same, items, *errors, private, seen, written = first
+    assert same == [slug, "Ours.", True]
+    assert items == [["lab/x", "model", 0]]
+    assert [error[1] for error in errors] == [409, 403, 409, 404, 404]
+    assert (private, seen, written[1]) == (False, 1, 403)
+    assert hub.collections[slug].items == [("model", "lab/x")]
+
+
 def test_failures_come_where_they_were_ordered(hub, ask):
     hub.fail("POST", r"/commit/main$", status=500, body={"error": "out of space"})
     hub.fail("POST", r"/commit/", status=503, body="as text", after=1)

@@ -6,6 +6,7 @@ import shutil
 import pytest
 from support.hub_terminal import Terminal
 from support.loopback.hub import LoopbackHub
+from support.loopback.store import Collection
 
 from hf_capacity.config.experiment import ExperimentConfig
 from hf_capacity.experiment import run_experiment
@@ -45,6 +46,7 @@ def terminal(hub, tmp_path_factory):
 def clean(hub):
     """An empty Hub without faults."""
     hub.repos.clear()
+    hub.collections.clear()
     hub.faults.clear()
     hub.requests.clear()
     return hub
@@ -82,6 +84,12 @@ def test_what_somebody_else_made_is_not_written_over(clean, terminal, study):
     assert "ada/small is taken: that dataset repository holds something else" in output
     assert states(clean) == before
     assert terminal.run("publish", "study", study, "--name", "other").code == 0
+    clean.repos["dataset", "ada/arithmetic"] = clean.repos["dataset", "ada/small"]  # named so by somebody
+    before = states(clean)
+    code, output = terminal.run("publish", "study", study, "--name", "other")
+    assert (code, states(clean)) == (2, before)
+    assert "ada/arithmetic is taken" in output
+    assert "Leave the task out with `--no-data`." in output
 
 
 @pytest.mark.parametrize(
@@ -148,6 +156,20 @@ def test_what_does_not_pass_leaves_nothing_that_looks_whole(clean, terminal, stu
     assert terminal.run("publish", "study", study, "--public").code == 0
     assert states(clean) == whole
     assert not any(repository.private for repository in clean.repos.values())
+    [collection] = clean.collections.values()
+    assert not collection.private
+    assert set(collection.items) == set(clean.repos)
+    assert collection.items[0] == ("dataset", "ada/small")
+
+
+def test_a_collection_of_somebodys_own_is_left_alone(clean, terminal, study):
+    mine = Collection("ada/small-1", "small", "ada", private=True, description="Small things that I like.")
+    clean.collections[mine.slug] = mine
+    code, output = terminal.run("publish", "study", study)
+    assert (code, output.count("\n")) == (2, 1)
+    assert "ada has a collection 'small' already, which gathers something else" in output
+    assert not clean.repos
+    assert (mine.items, len(clean.collections)) == ([], 1)
 
 
 def test_a_repeated_publish_changes_nothing(clean, terminal, study):

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,22 +10,26 @@ import pytest
 import yaml
 from huggingface_hub import parse_eval_result_entries
 from support.hub_terminal import Terminal
+from support.loopback.hub import LoopbackHub
 from support.made_records import ARITHMETIC, BOTH, add_run
 
 from dataset_builders import TASKS
 from hf_capacity.analysis.cells import cells_of
+from hf_capacity.boundary.writing import short_digest
 from hf_capacity.config.arms import Arms
 from hf_capacity.config.experiment import ExperimentConfig
 from hf_capacity.experiment import run_experiment
-from hf_capacity.hub import contents
+from hf_capacity.hub import contents, study_repositories
+from hf_capacity.hub.card_parts import published_dataset
 from hf_capacity.hub.cards import checkpoint_card, ladder_card, model_card
-from hf_capacity.hub.contents import addresses, published_dataset
+from hf_capacity.hub.contents import addresses
 from hf_capacity.hub.dataset import benchmark, dataset_repository
 from hf_capacity.hub.published_runs import published_runs
 from hf_capacity.hub.repository import PublishError, distinct_names, repository_name
 from hf_capacity.runs.kept import load_records
 from hf_capacity.runs.originals import plan_digest
-from hf_capacity.runs.records import read_records
+from hf_capacity.runs.records import read_records, record_text
+from hf_capacity.runs.schema import with_digest
 
 
 PUBLISHED = Path(__file__).parents[2] / "model_cards" / "too_big_to_think"
@@ -161,9 +166,25 @@ def states(hub):
     }
 
 
-def test_a_plan_extends_its_own_and_takes_no_others_place(hub, studies, tmp_path):
-    terminal = Terminal(hub, tmp_path)
-    assert terminal.run("publish", "study", studies / "plan").code == 0
+@pytest.fixture(scope="module")
+def hub():
+    users = {"token-of-ada": "ada", "token-of-bob": "bob"}
+    with LoopbackHub(users=users, organisations={"lab": ["ada", "bob"]}) as hub:
+        yield hub
+
+
+@pytest.fixture(scope="module")
+def terminal(hub, tmp_path_factory):
+    terminal = Terminal(hub, tmp_path_factory.mktemp("terminal"))
+    yield terminal
+    terminal.close()
+
+
+def test_a_plan_extends_its_own_and_takes_no_others_place(hub, terminal, studies):
+    def publish(folder):
+        return terminal.run("publish", "study", studies / folder, "--name", "small")
+
+    assert publish("plan").code == 0
     index = hub.repos["dataset", "ada/small"]
     card = index.at("main").files["README.md"]
     without_plan = b"\n".join(line for line in card.split(b"\n") if b"- plan:" not in line)
@@ -171,7 +192,7 @@ def test_a_plan_extends_its_own_and_takes_no_others_place(hub, studies, tmp_path
     # As published now, and as before plans had digests: then the runs say whose it is.
     for index.at("main").files["README.md"] in (card, without_plan):
         before = states(hub)
-        code, output = terminal.run("publish", "study", studies / "other")
+        code, output = publish("other")
         assert (code, len(output.splitlines())) == (2, 1)
         assert states(hub) == before
         for folder in ("plan", "other"):
@@ -182,19 +203,63 @@ def test_a_plan_extends_its_own_and_takes_no_others_place(hub, studies, tmp_path
     lines = files.pop("runs.jsonl")
     folders = {f"{json.loads(line)['run_id']}/record.json": line for line in lines.splitlines()}
     files |= folders
-    code, output = terminal.run("publish", "study", studies / "other")
+    code, output = publish("other")
     assert (code, "holds another plan" in output) == (2, True)
     for name in folders:
         del files[name]
     files["runs.jsonl"] = lines
     # What was cut off has no index yet.
     kept = hub.repos.pop(("dataset", "ada/small"))
-    code, output = terminal.run("publish", "study", studies / "other")
+    code, output = publish("other")
     assert (code, "ada/small-arithmetic-n14 holds another plan" in output) == (2, True)
     hub.repos["dataset", "ada/small"] = kept
-    assert terminal.run("publish", "study", studies / "more").code == 0
-    assert terminal.run("publish", "study", studies / "plan").code == 2
-    terminal.close()
+    assert publish("more").code == 0
+    assert publish("plan").code == 2
+
+
+def test_what_another_trained_is_not_written_over(hub, terminal, studies, tmp_path):
+    """Two members of an organisation have trained the same plan."""
+    theirs = shutil.copytree(studies / "plan", tmp_path / "small")
+    run, weights = min(theirs.glob("arithmetic-*")), next((studies / "other").glob("*/model.safetensors"))
+    record = json.loads((run / "record.json").read_text(encoding="utf-8"))
+    del record["digest"]
+    record["files"]["model.safetensors"] = short_digest(weights.read_bytes())
+    (run / "record.json").write_text(record_text(with_digest(record)), encoding="utf-8")
+    shutil.copy(weights, run)
+
+    def publish(folder, user):
+        words = ("publish", "study", folder, "--name", "small", "--namespace", "lab")
+        return terminal.run(*words, token=f"token-of-{user}")
+
+    assert publish(studies / "plan", "ada").code == 0
+    before = states(hub)
+    code, output = publish(theirs, "bob")
+    assert (code, len(output.splitlines())) == (2, 1)
+    assert "lab/small-arithmetic-n14 holds the same plan, trained elsewhere: " in output
+    assert "Nothing was written. Choose another name with `--name`" in output
+    assert states(hub) == before
+    [gathered] = [collection for collection in hub.collections.values() if collection.namespace == "lab"]
+    assert gathered.private
+    assert gathered.items == [
+        ("dataset", "lab/small"), ("model", "lab/small-arithmetic-n14"), ("dataset", "lab/arithmetic")
+    ]  # fmt: skip
+
+
+def test_a_study_goes_by_the_folder_that_somebody_chose_or_by_the_name(studies, monkeypatch):
+    monkeypatch.setattr(contents, "write_report", lambda folder: None)  # neither is looked at, and each takes a second
+    monkeypatch.setattr(contents, "draw_learning_curves", lambda ladders, curves: b"")
+    *tasks, model, index = study_repositories(studies / "more", "ada")
+    assert [task.repo_id for task in tasks] == ["ada/arithmetic"]
+    assert (model.repo_id, index.repo_id) == ("ada/more-arithmetic-n14", "ada/more")
+    with pytest.raises(ValueError, match="ada/arithmetic is the name of the task's repository: choose another with"):
+        study_repositories(studies / "more", "ada", "arithmetic")
+    # Without the tasks that belong to it, cards do not name them.
+    alone, lists = study_repositories(studies / "more", "ada", "arithmetic", data=False)
+    assert (alone.repo_id, lists.repo_id) == ("ada/arithmetic-arithmetic-n14", "ada/arithmetic")
+    for repository, named in ((model, True), (alone, False)):
+        files = repository.revisions[-1].files
+        assert (b"datasets:\n- ada/arithmetic\n" in files["README.md"]) == named
+        assert (".eval_results/arithmetic.yaml" in files) == named
 
 
 def test_an_index_that_does_not_name_its_runs_is_not_written_over(tmp_path):

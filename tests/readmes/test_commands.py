@@ -3,13 +3,13 @@
 import os
 import runpy
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from support.readmes import READMES, ROOT, blocks, commands
+from support.distributions import unpack_sdist
+from support.readmes import READMES, blocks, commands
 
 
 # Commands that take long, with the reason, and what runs in their place.
@@ -92,15 +92,19 @@ LONG = {
         "needs the runs of the line before, and the Hub; test_publish.py has one",
         "hf-capacity publish study --help",
     ),
+    "hf-capacity publish study runs/quick --name small": (
+        "needs the runs of the line before, and the Hub; test_publish_names.py has both",
+        "hf-capacity publish study --help",
+    ),
     "hf-capacity publish dataset arithmetic": ("needs the Hub", "hf-capacity publish dataset arithmetic --dry-run"),
     "hf-capacity publish metric": ("needs the Hub", "hf-capacity publish metric --dry-run"),
     "hf-capacity publish study runs/quick --dry-run": (
         "needs the runs of the line before; test_publish.py has some",
         "hf-capacity publish model --help",
     ),
-    "accelerate launch scripts/train.py --config configs/quick.yaml task=arithmetic model=n14 --push-to-hub": (
-        "needs the Hub; test_train_script.py has one",
-        "accelerate launch --help",
+    "hf-capacity train quick task=arithmetic model=n14 --push-to-hub": (
+        "needs the Hub; test_train.py has one",
+        "hf-capacity train --help",
     ),
     "ray start --head": ("would leave a cluster behind; test_ray_pool.py has one of its own", "ray start --help"),
     "ray start --address=HEAD:6379": ("needs the cluster of the line before", "ray start --help"),
@@ -108,14 +112,22 @@ LONG = {
         "needs a cluster, and a folder that its nodes mount",
         "hf-capacity run seeds --engine ray --address auto --output runs/on_a_cluster --dry-run",
     ),
-    "accelerate launch scripts/train.py --config configs/quick.yaml task=arithmetic model=n14": (
-        "trains for half a minute",
-        "python scripts/train.py --config configs/quick.yaml task=arithmetic model=n14 steps=20 --output runs/few",
+    "hf-capacity train quick task=arithmetic model=n14": (
+        "trains for half a minute; test_train.py trains a while",
+        "hf-capacity train --help",
     ),
     "OMP_NUM_THREADS=1 accelerate launch --multi_gpu --num_processes 2 --num_machines 1 --mixed_precision no "
-    "--dynamo_backend no scripts/train.py --config configs/quick.yaml task=arithmetic model=n14": (
-        "is launched by test_train_script.py",
+    "--dynamo_backend no -m hf_capacity.cli train quick task=arithmetic model=n14": (
+        "is launched by test_train.py",
         "accelerate launch --help",
+    ),
+    "sbatch --nodes 2 scripts/slurm.sh seeds --output /shared/runs/seeds": (
+        "needs a Slurm cluster; test_jobs.py stands in for one",
+        "bash -n scripts/slurm.sh",
+    ),
+    "hf jobs uv run --secrets HF_TOKEN --timeout 2h scripts/job.py quick": (
+        "needs an account that pays",
+        "hf jobs uv run --secrets HF_TOKEN --timeout 2h --dry-run scripts/job.py quick",
     ),
 }
 
@@ -128,13 +140,8 @@ PYTHON = [block for text in READMES.values() for block in blocks(text, "python")
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory):
-    """What a new user has: the tracked files and an environment in which they are installed."""
-    folder = tmp_path_factory.mktemp("clone")
-    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for name in tracked.splitlines():
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
+    """What a new user has: the unpacked sdist, and an environment in which it is installed."""
+    folder = unpack_sdist(tmp_path_factory.mktemp("clone"))
     [study] = blocks(READMES["docs/conclude.md"], "yaml")
     (folder / "smaller.yaml").write_text(study, encoding="utf-8")  # as that page asks its reader to
     return folder

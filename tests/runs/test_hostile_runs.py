@@ -10,7 +10,7 @@ from support.made_records import BOTH, CAPITALS, add_run, arithmetic
 from dataset_builders import demanded_bits, load_task
 from hf_capacity.config.experiment import ExperimentConfig
 from hf_capacity.data.run_checks import check_run, sizes_of_task
-from hf_capacity.hub import model_repository
+from hf_capacity.hub import model_repositories
 from hf_capacity.report import write_report
 from hf_capacity.runs.folder import states
 from hf_capacity.runs.records import check_folder, read_curve, read_description, read_record
@@ -76,11 +76,11 @@ def test_any_record_is_published_or_refused(number, half_trained, tmp_path):
     folder = shutil.copytree(half_trained["arithmetic"], tmp_path / half_trained["arithmetic"].name)
     record = read_record(folder)
     run = ExperimentConfig.from_dict(record["config"])
-    assert model_repository(folder, "someone").revisions
+    assert model_repositories(folder, "someone")[-1].revisions
 
     def check(content):
         write_sealed(folder / "record.json", content)
-        ends_well(lambda: model_repository(folder, "someone"))
+        ends_well(lambda: model_repositories(folder, "someone"))
         ends_well(lambda: states(tmp_path, [run]))
         ends_well(lambda: estimate_minutes([run], [read_record(folder)], 2))
 

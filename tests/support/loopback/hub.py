@@ -1,8 +1,9 @@
 """A Hub on this machine alone, in memory: what the Hugging Face clients ask of the real one, answered as it answers.
 
 It serves models, datasets and Spaces with their branches, tags, private repositories and large files (by the LFS
-protocol, not by xet), knows several users, and can be made to fail where a test wants it to. It has no pull requests,
-discussions and the like. The clients read their endpoint when they are imported, so tests use it from child processes:
+protocol, not by xet), gathers them in collections, knows several users, and can be made to fail where a test wants it
+to. It has no pull requests, discussions and the like. The clients read their endpoint when they are imported, so tests
+use it from child processes:
 
     with LoopbackHub(users={"token-of-ada": "ada"}) as hub:
         subprocess.run([sys.executable, "-c", code], env=hub.environment(tmp_path), check=True)
@@ -20,10 +21,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import support.loopback.collections
 import support.loopback.files
 import support.loopback.repositories  # noqa: F401
 from support.loopback.calls import Answer, Call, carry_out
-from support.loopback.store import Refusal, Repository, Store
+from support.loopback.store import Collection, Refusal, Repository, Store
 
 
 @dataclass
@@ -121,6 +123,11 @@ class LoopbackHub:
         """The repositories by kind ("model", "dataset", "space") and id."""
         return self._store.repositories
 
+    @property
+    def collections(self) -> dict[str, Collection]:
+        """The collections by slug."""
+        return self._store.collections
+
     def _answer(self, **request) -> Answer | None:
         call = Call(self._store, self.endpoint, **request)
         with self._lock:
@@ -182,7 +189,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(content)
 
-    do_HEAD = do_GET = do_POST = do_PUT = do_DELETE = _respond
+    do_HEAD = do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _respond
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding") != "chunked":

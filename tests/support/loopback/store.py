@@ -104,8 +104,20 @@ class Repository:
             raise Refusal(404, f"Reference not found: {name}", "RevisionNotFound")
 
 
+@dataclass
+class Collection:
+    """What gathers repositories, each by its kind and id."""
+
+    slug: str
+    title: str
+    namespace: str
+    private: bool
+    description: str | None
+    items: list[tuple[str, str]] = field(default_factory=list)
+
+
 class Store:
-    """All repositories and stored large files, and the users who may work on them.
+    """All repositories, collections and stored large files, and the users who may work on them.
 
     Args:
         users: the user whom each token stands for.
@@ -115,6 +127,7 @@ class Store:
     def __init__(self, users: dict[str, str], organisations: dict[str, list[str]]):
         self.users, self.organisations = users, organisations
         self.repositories: dict[tuple[str, str], Repository] = {}
+        self.collections: dict[str, Collection] = {}
         self.large: dict[str, bytes] = {}
 
     def user(self, token: str | None) -> str | None:

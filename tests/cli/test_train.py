@@ -1,14 +1,15 @@
-"""`scripts/train.py`, really launched: on one process, and on two that share each batch."""
+"""`hf-capacity train`, really launched: on one process, and on two that share each batch."""
 
 import json
 import os
-import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from hf_capacity.config.study import read_study
+from hf_capacity.runs.folder import RunFolder
 from hf_capacity.runs.records import read_curve, read_records
 
 
@@ -24,7 +25,7 @@ PUSH = ["--push-to-hub", "--hub-model-id", "small"]
 
 def launch(how, output, *words, environment):
     return subprocess.run(
-        [*ACCELERATE, *how, *PLAIN, "scripts/train.py", "--config", "configs/quick.yaml", "--output", output, *words],
+        [*ACCELERATE, *how, *PLAIN, "-m", "hf_capacity.cli", "train", "quick", "--output", output, *words],
         cwd=ROOT, capture_output=True, text=True, check=False, env=environment,
     )  # fmt: skip
 
@@ -59,31 +60,37 @@ def test_two_processes_share_the_batch_and_keep_the_losses(hub, tmp_path):
     assert json.loads(hub.files("ada/small")["record.json"])["run_id"] == two["run_id"]
 
 
-@pytest.mark.processes  # a script
-def test_a_token_that_is_not_known_is_told_before_training(hub, tmp_path):
-    result = subprocess.run(
-        [sys.executable, "scripts/train.py", "--config", "quick", "--output", tmp_path / "out", *CELL, *PUSH],
-        cwd=ROOT, capture_output=True, text=True, check=False, env=hub.environment(tmp_path, token="nobodys"),
-    )  # fmt: skip
-    assert result.returncode == 2
-    assert "Error: your account: the Hub does not know the token." in result.stderr
-    assert "nobodys" not in result.stdout + result.stderr
-    assert not (tmp_path / "out").exists()
-
-
-@pytest.fixture
-def train():
-    """The script's `main`, in this process."""
-    return runpy.run_path(str(ROOT / "scripts" / "train.py"))["main"]
-
-
-def test_more_than_one_cell_is_refused(train, tmp_path):
-    with pytest.raises(ValueError, match="quick asks for 9 runs: choose one, such as task=arithmetic model=n14"):
-        train("quick", [], output=tmp_path / "out", report_to="none")
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_tracker_that_is_not_there_is_refused(train, tmp_path):
-    with pytest.raises(ValueError, match=r"`--report-to` \(=wandb\) is not installed: pip install wandb"):
-        train("quick", CELL, output=tmp_path, report_to="wandb")
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "quick asks for 9 runs: choose one, such as task=arithmetic model=n14"),
+        ([*CELL, "--report-to", "wandb"], "`--report-to` (=wandb) is not installed: pip install wandb"),
+        ([*CELL, *PUSH], "your account: HF_HUB_OFFLINE is set, so nothing can be published"),
+    ],
+)
+def test_a_slip_is_refused_in_a_line(call, tmp_path, words, message):
+    said = call("train", "quick", *words)
+    assert (said.exit_code, said.output.count("\n")) == (2, 1)
+    assert message in said.output
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_another_process_writes_is_left_to_it(call, tmp_path):
+    [run] = read_study("quick", CELL).runs()
+    with RunFolder(tmp_path / "runs" / "quick", run).lock():
+        said = call("train", "quick", *CELL)
+    assert (said.exit_code, said.output.startswith("Error: ")) == (2, True)
+
+
+def test_a_tracker_hears_of_the_run(call, tmp_path, monkeypatch):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    monkeypatch.setenv("TENSORBOARD_LOGGING_DIR", str(tmp_path / "tb"))
+    said = call("train", "quick", *CELL, "--output", tmp_path / "out", "--report-to", "tensorboard")
+    assert said.exit_code == 0, said.output
+    events = EventAccumulator(str(tmp_path / "tb"))
+    events.Reload()
+    logged = {event.step: event.value for event in events.Scalars("eval/loss")}
+    [record] = read_records(tmp_path / "out")
+    expected = {row["step"]: row["loss"] for row in read_curve(record["folder"])}
+    assert logged == pytest.approx(expected, rel=1e-6)
