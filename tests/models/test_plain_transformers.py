@@ -1,10 +1,14 @@
 """A run's folder in plain transformers: what its tokenizer and generation settings say is enough to use it well."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, pipeline
 
 from hf_capacity.evaluation.trained_model import ask
+from hf_capacity.hub.card_parts import count_of_transformers
+from hf_capacity.runs.records import read_record
 
 
 PROMPTS = ["<5+7=", "<1", "<9-4=", "<0+0=0"]
@@ -59,3 +63,12 @@ def test_a_padded_batch_has_the_logits_of_each_prompt_alone(side, plain):
 def test_a_letter_that_it_does_not_know_is_an_error(folder):
     with pytest.raises(Exception, match="Encountered an unknown token"):
         pipeline("text-generation", model=folder)("<5*7=")
+
+
+def test_a_card_says_what_transformers_counts_beyond_what_was_trained(folder, plain):
+    record = read_record(Path(folder))
+    more = plain[0].num_parameters() - record["num_parameters"]
+    assert more > 0
+    assert count_of_transformers(record).startswith(
+        f"`num_parameters()` of transformers counts more: the {more:,} biases,"
+    )
