@@ -39,6 +39,8 @@ RUN_IN_PART = {
     "rotating_pairs": [["model=n14"], ["model=n56"]],
     "reversed_addition": [[], ["steps=7814", "task={path: arithmetic, name: reversed_addition}"]],
     "training_share": [["model=n14"]],
+    "joint": [["rows=whole alone at 0"], ["rows=cut alone at 0"]],
+    "crowding": [["model.n_embd=20"]],
     "rescue_replication": [["intervention=lines", "model.n_embd=20"]],
     "rescue_crossed": [["intervention=lines", "model.n_embd=20"]],
     "capacity_scan": [[f"model.num_parameters={size}"] for size in (1e3, 2e3, 4e3, 8e3, 1.6e4, 3.2e4, 6.4e4, 1e5)],

@@ -61,8 +61,8 @@ LONG = {
         "needs the runs of the line before",
         "hf-capacity ask --help",
     ),
-    "hf-capacity demo runs/quick": (
-        "needs the runs of the line before, and serves until it is stopped; test_demo.py serves a page",
+    "hf-capacity demo model_cards/checkpoints": (
+        "serves until it is stopped; test_demo.py serves a page",
         "hf-capacity demo --help",
     ),
     "hf-capacity evaluate openai-community/gpt2 --task arithmetic": (
@@ -97,6 +97,10 @@ LONG = {
         "hf-capacity publish study --help",
     ),
     "hf-capacity publish dataset arithmetic": ("needs the Hub", "hf-capacity publish dataset arithmetic --dry-run"),
+    "hf-capacity publish demo model_cards/quick": (
+        "needs the Hub; test_space.py starts the page",
+        "hf-capacity publish demo model_cards/quick --dry-run",
+    ),
     "hf-capacity publish metric": ("needs the Hub", "hf-capacity publish metric --dry-run"),
     "hf-capacity publish study runs/quick --dry-run": (
         "needs the runs of the line before; test_publish.py has some",

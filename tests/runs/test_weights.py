@@ -20,6 +20,10 @@ from hf_capacity.runs.vouching import MODEL_FILES
 from hf_capacity.runs.weights import unpack_model, unpack_study
 
 
+MODEL_CARDS = Path(__file__).parents[2] / "model_cards"
+KEPT_WITH_WEIGHTS = sorted(path.parent for path in MODEL_CARDS.glob("*/weights.safetensors"))
+
+
 @pytest.fixture(scope="module")
 def runs(half_trained) -> Path:
     return half_trained["arithmetic"].parent
@@ -86,6 +90,21 @@ def test_the_figure_follows_the_slider_where_there_was_an_evaluation(runs):
     counts = {row["step"]: row["counts"] for row in read_curve(record["folder"])}
     assert record["last"]["counts"] == counts[100] != last["last"]["counts"]
     assert "after 100 steps" in tradeoff_html(ladder, step)
+
+
+@pytest.mark.parametrize("folder", KEPT_WITH_WEIGHTS, ids=lambda folder: folder.name)
+def test_published_models_score_what_their_records_say(folder):
+    """Other machines may add in another order: a question in a hundred may turn."""
+    for record in load_records(folder)[::4]:
+        marks = evaluate_model(f"{folder}#{record['run_id']}")
+        assert marks["vouched_for"]
+        assert set(marks["counts"]) == set(record["last"]["counts"])
+        for rate, (right, asked) in record["last"]["counts"].items():
+            assert marks["counts"][rate] == pytest.approx([right, asked], abs=asked / 100), (record["run_id"], rate)
+
+
+def test_newcomers_find_the_models_of_quick():
+    assert "quick" in [folder.name for folder in KEPT_WITH_WEIGHTS]
 
 
 def test_foreign_and_missing_weights_are_refused(kept, tmp_path, call):
