@@ -50,13 +50,13 @@ def task_of_model(folder: Path, source: str | Path, asked: Any = None) -> Task:
 
 
 def check_task(fields: Any, name: str) -> TaskConfig:
-    """The task of a name, or of a mapping of `TaskConfig`'s fields; `name` is what messages call it.
+    """The task of a mapping of `TaskConfig`'s fields; `name` is what messages call it.
 
     Raises:
         ValueError: It is no task.
     """
     try:
-        return TaskConfig(**({"path": fields} if isinstance(fields, str) else fields))
+        return TaskConfig(**fields)
     except (TypeError, ValueError):
         raise ValueError(
             f"{name} is no task: a name is expected, such as arithmetic, or a mapping of path, name and parameters."

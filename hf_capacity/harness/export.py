@@ -57,7 +57,8 @@ def export_task(asked: str | Mapping[str, Any]) -> Export:
             hold them.
     """
     run = Path(asked) if isinstance(asked, str) and (Path(asked) / TASK_FILE).exists() else None
-    task = task_of_model(run, run) if run else Task.load(check_task(asked, f"`TASK` (={quote(asked)})"), 1337)
+    fields = {"path": asked} if isinstance(asked, str) else asked
+    task = task_of_model(run, run) if run else Task.load(check_task(fields, f"`TASK` (={quote(asked)})"), 1337)
     path, name = task.identity["task"]["path"], task.identity["task"]["name"]
     if task.line_end is None:
         raise ValueError(
