@@ -12,7 +12,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "config": ["ExperimentConfig"],
         "evaluation": ["ask", "evaluate_model", "probe_model"],
         "experiment": ["run_experiment"],
-        "report": ["write_report"],
+        "report": ["report_study"],
         "runs": ["load_results"],
+        "study": ["RunsFailed", "run_study"],
     },
 )

@@ -15,11 +15,14 @@ from .data.task import Task
 from .data.tokenizer import build_tokenizer, save_tokenizer
 from .evaluation.measurement import Measurement
 from .models.build import build_model, count_parameters, sizes_of
+from .models.generation import generation_settings
 from .models.start import set_initial_weights
 from .runs.curve import findings
 from .runs.session import Progress, Session, open_run
+from .runs.tracking import Tracking
 from .training.callbacks import Keeper, RankHolder, Stopper
 from .training.steps import choose_step
+from .training.trackers import open_tracker
 from .training.trainer import CapacityTrainer, training_arguments
 
 
@@ -31,6 +34,7 @@ def run_experiment(
     progress: Progress = lambda step, row: None,
     callbacks: Sequence[TrainerCallback] = (),
     report_to: str = "none",
+    project: str | None = None,
     publish: Callable[[Path], Any] | None = None,
     hub_model_id: str | None = None,
 ) -> dict[str, Any]:
@@ -42,7 +46,8 @@ def run_experiment(
         study: Whose run it is.
         progress: Called as training goes on.
         callbacks: More callbacks for the `Trainer`.
-        report_to: A tracker that the `Trainer` knows: `trackio`, `tensorboard`, `wandb`.
+        report_to: A tracker to log to as well: `tensorboard`, `trackio` or `wandb`.
+        project: What the tracker calls the study; by default its name.
         publish: Called with the folder of the finished run, to push it to the Hub.
         hub_model_id: The private repository that the `Trainer` makes for it before it trains.
 
@@ -50,22 +55,26 @@ def run_experiment(
         The run's record (see `runs.records`).
 
     Raises:
-        ValueError: The config does not fit the task or the processes, or `output` belongs to another study.
+        ValueError: The config does not fit the task or the processes, `output` belongs to another study, or the
+            tracker is not known or not installed.
         RunLocked: Another process is writing this run.
     """
+    tracking = Tracking(report_to, project)
+    tracking.check()
     transformers.utils.logging.disable_progress_bar()  # the Trainer would draw one for every checkpoint
     hub = {"push_to_hub": True, "hub_model_id": hub_model_id, "hub_private_repo": True, "hub_strategy": "end"}
     arguments = training_arguments(
         config,
         str(Path(output) / config.run_id),
-        report_to=report_to,
+        report_to="none",  # but by `open_tracker`
         run_name=config.run_id,
-        project=study,
+        project=project or study,
         **(hub if publish else {}),
     )
     with open_run(Path(output), config, study, arguments, progress) as run:
         if not run.record:
-            return train(config, run, callbacks, publish)
+            with open_tracker(tracking, config, Path(output)) as trackers:
+                return train(config, run, [*trackers, *callbacks], publish)
         if publish and run.is_writer:
             publish(run.folder.path)
         return run.record
@@ -81,7 +90,7 @@ def train(
     device, num_processes = run.args.device, run.args.world_size
     task = Task.load(config.task, config.split_seed, start=config.start, lines_before=config.lines_before)
     check_run(config, task.sizes)
-    tokenizer = build_tokenizer(task.alphabet, config.block_size)
+    tokenizer = build_tokenizer(task.alphabet, config.block_size, task.line_end)
     model = build_model(config.model, len(tokenizer), config.block_size, config.model_seed).to(device)
     embedding = model.get_input_embeddings().requires_grad_(not config.embeddings.frozen)
     step = choose_step(config, model, device, num_processes)
@@ -131,7 +140,8 @@ def train(
 
 
 def save_model(folder: Path, *, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, task: Task) -> None:
-    """Writes a model, its tokenizer and what it has seen."""
+    """Writes a model, its tokenizer, how it is to generate, and what it has seen."""
     model.save_pretrained(folder)
+    generation_settings(tokenizer).save_pretrained(folder)
     save_tokenizer(tokenizer, folder)
     task.write_identity(folder)

@@ -22,10 +22,12 @@ ROOMS = {
     "training": {"boundary", "config", "data", "models", "runs"},
     "evaluation": {"boundary", "config", "data", "metrics", "models", "runs", "training", "dataset_builders"},
     "experiment": {"boundary", "config", "data", "models", "runs", "training", "evaluation"},
+    "harness": {"boundary", "data", "metrics", "models", "evaluation", "dataset_builders"},
     "sweep": {"boundary", "config", "data", "runs", "dataset_builders"},
     "analysis": {"boundary", "config", "runs"},
+    "study": {"boundary", "config", "data", "runs", "sweep", "analysis"},
     "report": {"boundary", "config", "runs", "analysis"},
-    "hub": {"boundary", "config", "runs", "analysis", "report", "dataset_builders"},
+    "hub": {"boundary", "config", "metrics", "runs", "analysis", "report", "dataset_builders"},
     "demo": {"boundary", "config", "data", "models", "evaluation", "runs", "analysis", "report"},
     "cli": {"boundary", "config"},
     "__init__": set(),
@@ -128,6 +130,8 @@ def test_public_names_exist_and_load_lazily():
         "import hf_capacity.config, hf_capacity.runs, hf_capacity.sweep\n"
         "hf_capacity.config.ExperimentConfig, hf_capacity.runs.read_records, hf_capacity.sweep.estimate_minutes\n"
         "assert 'torch' not in sys.modules\n"
+        "import hf_capacity.evaluation.trained_model\n"
+        "assert 'datasets' not in sys.modules, 'a model that is only asked needs no task'\n"
         f"rooms = [hf_capacity, *(importlib.import_module('hf_capacity.' + room) for room in {public})]\n"
         "for room in rooms:\n"
         "    for name in getattr(room, '__all__', []): assert getattr(room, name) is not None, name\n"

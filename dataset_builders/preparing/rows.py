@@ -147,10 +147,17 @@ def _column(rows: datasets.Dataset, source: Source, key: str, usual: Sequence[st
         return found[0]
     wanted = shorten(given) if given is not None else " or ".join(map(repr, usual))
     problem = f"both {' and '.join(map(repr, found))}" if found else f"no column {wanted}"
-    option = f"`--{key.replace('_', '-')}`"
-    raise ValueError(
-        f"{shorten(source.label)} has {problem}: its columns are {listed(rows.column_names)}; name one by {option}."
-    )
+    remedy = _other_separator(rows.column_names) or f"name one by `--{key.replace('_', '-')}`"
+    raise ValueError(f"{shorten(source.label)} has {problem}: its columns are {listed(rows.column_names)}; {remedy}.")
+
+
+def _other_separator(columns: Sequence[str]) -> str | None:
+    """What to do where the only column of a table holds what elsewhere stands between columns."""
+    if len(columns) == 1 and ";" in columns[0]:
+        return "they seem to be separated by semicolons: save it with commas, or with tabs as .tsv"
+    if len(columns) == 1 and "\t" in columns[0]:
+        return "they seem to be separated by tabs: rename it to end in .tsv"
+    return None
 
 
 def _text(rows: datasets.Dataset, column: str, source: Source) -> pa.ChunkedArray:

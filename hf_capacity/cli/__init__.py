@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from .export import export
 from .inspect import ask, demo, evaluate, probe, report, results
 from .packaged import studies, tasks
 from .prepare import prepare
@@ -36,6 +37,6 @@ def main(
     """What comes before a command."""
 
 
-for command in (studies, tasks, prepare, run, train, replicate, report, results, evaluate, probe, ask, demo):
+for command in (studies, tasks, prepare, run, train, replicate, report, results, evaluate, probe, ask, demo, export):
     app.command()(command)
 app.add_typer(publish, name="publish")

@@ -1,6 +1,5 @@
-"""What `hf-capacity run` says of a study's hypotheses: which its runs cannot test, and the power of the others."""
+"""What a dry run says of a study's hypotheses: the power of those that its runs can test."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,80 +9,27 @@ from .errors import echo
 if TYPE_CHECKING:
     from ..analysis.cells import Cell
     from ..analysis.planning import Planned
-    from ..config.experiment import ExperimentConfig
     from ..config.hypotheses import Hypothesis
-    from ..config.study import Study
+    from ..study import PreparedStudy
 
 
-def find_untested(plan: "Study", whole: "Study") -> dict[str, str]:
-    """The hypotheses that the runs of a plan cannot test though the whole study can, by name, with the reason.
-
-    A command may well do part of a study, or try it with few steps or seeds; the study as it is written has to be able
-    to test what it states.
-
-    Args:
-        plan: The study as overrides have it.
-        whole: Without any.
-
-    Raises:
-        ValueError: The whole study cannot test one of them.
-    """
-    from ..analysis.planning import find_faults, plan_cells
-
-    if not plan.hypotheses:
-        return {}
-    rates_of = _rates_reader()
-    for name, fault in find_faults(whole.hypotheses, plan_cells(whole.runs(), whole.arms), rates_of).items():
-        raise ValueError(f"hypothesis {name!r} cannot be tested: {fault}.")
-    return find_faults(plan.hypotheses, plan_cells(plan.runs(), plan.arms), rates_of) if plan != whole else {}
-
-
-def show_untested(untested: dict[str, str]) -> None:
-    """Says which hypotheses the runs will leave open, in a line each."""
-    for name, fault in untested.items():
-        echo(f"hypothesis {name!r} is not tested by these runs: {fault}")
-
-
-def show_post_hoc(plan: "Study", output: Path) -> None:
-    """Says which hypotheses come after runs that may have suggested them, in a line each."""
-    if not plan.hypotheses:
-        return
-    from ..runs.statement import find_post_hoc
-
-    for name, number in find_post_hoc(output, plan.hypotheses).items():
-        echo(f"hypothesis {name!r} is post hoc: finished runs in {output} before it was stated: {number}")
-
-
-def show_power(plan: "Study", output: Path, untested: dict[str, str]) -> None:
+def show_power(prepared: "PreparedStudy") -> None:
     """Says of each hypothesis how likely the planned runs show what it is about, in a line each."""
-    for planned in plan_powers(plan, output, untested):
-        echo(_spell(planned, plan.name))
+    for planned in plan_powers(prepared):
+        echo(_spell(planned))
 
 
-def plan_powers(plan: "Study", output: Path, untested: dict[str, str]) -> list["Planned"]:
+def plan_powers(prepared: "PreparedStudy") -> list["Planned"]:
     """What the planned runs can say of each hypothesis that they test."""
     from ..analysis.planning import plan_cells, plan_power
 
+    plan = prepared.plan
     cells = plan_cells(plan.runs(), plan.arms) if plan.hypotheses else []
     return [
-        plan_power(hypothesis, cells, *_read_pilot(hypothesis, output), len(plan.hypotheses))
+        plan_power(hypothesis, cells, *_read_pilot(hypothesis, prepared.output), len(plan.hypotheses))
         for hypothesis in plan.hypotheses
-        if hypothesis.name not in untested
+        if hypothesis.name not in prepared.untested
     ]
-
-
-def _rates_reader() -> Callable[["ExperimentConfig"], set[str]]:
-    from ..data.task import Task
-
-    known: dict[str, set[str]] = {}
-
-    def read(run: "ExperimentConfig") -> set[str]:
-        identity = repr(run.task)
-        if identity not in known:  # for one split seed: others withhold other questions of the same kinds
-            known[identity] = Task.load(run.task, run.split_seed).rates
-        return known[identity]
-
-    return read
 
 
 def _read_pilot(hypothesis: "Hypothesis", output: Path) -> tuple[list["Cell"], str]:
@@ -102,7 +48,7 @@ def _read_pilot(hypothesis: "Hypothesis", output: Path) -> tuple[list["Cell"], s
     return cells_of(records, read_arms(folder)), f"the {len(records)} runs of {name}"
 
 
-def _spell(planned: "Planned", study: str) -> str:
+def _spell(planned: "Planned") -> str:
     hypothesis = planned.hypothesis
     name = f"hypothesis {hypothesis.name!r}{' (primary)' if hypothesis.primary else ''}"
     runs = f"{planned.num_runs} {'pairs of runs' if planned.is_paired and hypothesis.compare else 'runs a cell'}"

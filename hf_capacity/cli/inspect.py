@@ -27,11 +27,11 @@ ModelRevision = Annotated[
 @refuses_mistakes
 def report(folder: Folder) -> None:
     """Print a study's tables, and write its report with figures."""
-    from ..report import write_report
+    from ..report import report_study
 
-    path = write_report(folder)
-    echo(path.read_text(encoding="utf-8"))
-    echo(f"Written: {path}")
+    written = report_study(folder)
+    echo(written.text)
+    echo(f"Written: {written.path}")
 
 
 @refuses_mistakes
@@ -67,6 +67,10 @@ def evaluate(
     step: Step = None,
     revision: ModelRevision = None,
     output: Annotated[Path | None, typer.Option(help="Export a row a question: a .csv or .parquet file.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Ask only the first so many questions of each rate.")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Questions at once, where memory is short; the answers are the same.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Score a model on the questions of its task."""
@@ -79,7 +83,15 @@ def evaluate(
         check_export(output)
 
     asked = parse_yaml(task, "`--task`") if task else None
-    marks = evaluate_model(source, asked, step=step, revision=revision, all_answers=output is not None)
+    marks = evaluate_model(
+        source,
+        asked,
+        step=step,
+        revision=revision,
+        all_answers=output is not None,
+        limit=limit,
+        batch_size=batch_size,
+    )
     if output:
         import pandas
 
@@ -99,7 +111,9 @@ def probe(
     task: Task = None,
     step: Step = None,
     revision: ModelRevision = None,
-    output: Annotated[Path, typer.Option(help="Of the figure, a .png file.")] = Path("probes.png"),
+    output: Annotated[
+        Path | None, typer.Option(help="Of the figure, a .png file; by default probes-MODEL.png here.")
+    ] = None,
 ) -> None:
     """Print how a model represents numbers, and draw it."""
     from ..boundary.reading import parse_yaml
@@ -108,6 +122,9 @@ def probe(
     from ..report.probes_figure import draw_probes
     from .tables import show_probes
 
+    if output is None:
+        which = [Path(source).resolve().name, f"step-{step}" if step is not None else "", revision or ""]
+        output = Path("-".join(filter(None, ["probes", *which])).replace("/", "-") + ".png")
     if output.suffix != ".png":
         raise ValueError(f"`--output` (={output}) must end in .png.")
     found = probe_model(source, parse_yaml(task, "`--task`") if task else None, step=step, revision=revision)
@@ -126,7 +143,7 @@ def ask(
     as_json: AsJson = False,
 ) -> None:
     """Complete a prompt to the end of the line."""
-    from ..evaluation.inference import ask as ask_model
+    from ..evaluation.trained_model import ask as ask_model
 
     written = ask_model(source, prompt, step=step, revision=revision)
     echo_json({"prompt": prompt, "written": written}) if as_json else echo(prompt + written)

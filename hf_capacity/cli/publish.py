@@ -1,4 +1,4 @@
-"""`hf-capacity publish`: models, studies, tasks and the metric to the Hub."""
+"""`hf-capacity publish`: models, studies, their demos, tasks and the metric to the Hub."""
 
 import inspect
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from .errors import echo, refuses_mistakes
 if TYPE_CHECKING:
     from ..hub import Repository
 
-publish = typer.Typer(help="Publish models, studies, tasks or the metric on the Hub.", no_args_is_help=True)
+publish = typer.Typer(help="Publish models, studies, demos, tasks or the metric on the Hub.", no_args_is_help=True)
 Data = Annotated[bool, typer.Option("--data/--no-data", help="Whether to publish the tasks that cards name, too.")]
 Name = Annotated[str | None, typer.Option(help="Of the repository; by default after what is published.")]
 StudyName = Annotated[
@@ -100,3 +100,15 @@ def metric(owner: str) -> list["Repository"]:
     from ..hub import metric_repository
 
     return [metric_repository(owner)]
+
+
+@publishes
+def demo(
+    owner: str,
+    folder: Annotated[Path, typer.Argument(help="A finished study's folder, or a kept one with its weights.")],
+    name: Name = None,
+) -> list["Repository"]:
+    """A study's demo, as a Space on which everybody asks its models."""
+    from ..hub import demo_repository
+
+    return [demo_repository(folder, owner, name)]

@@ -7,8 +7,7 @@ import typer
 
 from .dry_run import show_dry_run
 from .errors import echo, refuses_mistakes
-from .hypotheses import find_untested, show_untested
-from .run import MANY_RUNS, Engine, carry_out, check_number, claim, show_stock, stop_when_asked, take_stock
+from .run import Yes, says_how_to_go_on, stop_when_asked
 
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def replicate(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only list what would be done, and how long it may take.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help=f"Do more than {MANY_RUNS:,} runs without confirmation.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Run a finished study's plan again with fresh seeds and withheld pairs, and compare. Repeat it to go on."""
     stop_when_asked()
@@ -44,27 +43,26 @@ def replicate(
     from ..config.study import parse_overrides
     from ..runs.kept import load_records
     from ..runs.originals import check_replication, claim_replication, describe_original, find_study
+    from ..study import carry_out, prepare_plan
     from ..sweep.replication import plan_replication
 
     folder = find_study(study)
     records, number = load_records(folder), parse_yaml(seeds, "`--seeds`") if seeds else None
     output = output or _beside(folder)
     plan = plan_replication(folder, output.name, parse_overrides(parts or []), number)
-    check_number(plan, yes)
     original = describe_original(folder, records, number)
     check_replication(output, original)
+    whole = plan_replication(folder, output.name, {}) if plan.hypotheses else plan
+    prepared = prepare_plan(plan, whole, output, yes=yes)
     echo(f"Replicates {folder}, of {original.runs} runs.{_pairs(plan, [record['config'] for record in records])}")
-    untested = find_untested(plan, plan_replication(folder, output.name, {}) if plan.hypotheses else plan)
-    stock = take_stock(plan, output)
-    if not dry_run:
-        claim(plan, output)
-    show_stock(plan, stock, output, dry_run)
-    show_untested(untested)
     if dry_run:
-        show_dry_run(plan, stock, output, workers, untested)
+        show_dry_run(prepared, workers)
         return
+    prepared.claim()
     claim_replication(output, original)
-    carry_out(plan, stock, output, engine=Engine.LOCAL, workers=workers, address=None)
+    echo("\n".join(prepared.lines()))
+    with says_how_to_go_on():
+        carry_out(prepared, workers=workers)
     _report(output)
 
 

@@ -1,24 +1,20 @@
 """`hf-capacity run`: every run of a study, on this machine or on a cluster."""
 
+import contextlib
 import signal
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from ..boundary.shown import shown
-from .dry_run import describe_dry_run, show_dry_run
-from .errors import AsJson, echo, echo_json, refuses_mistakes, shorten
-from .hypotheses import find_untested, show_post_hoc, show_untested
+from .dry_run import show_dry_run
+from .errors import AsJson, echo, refuses_mistakes, shorten
 
 
-if TYPE_CHECKING:
-    from ..config.study import Study
-    from .dry_run import Stock
-
-# A grid grows by multiplication: from so many runs on, it may be a slip.
-MANY_RUNS = 1_000
+Yes = Annotated[bool, typer.Option("--yes", help="Do more than 1,000 runs without confirmation.")]
 
 
 class Engine(StrEnum):
@@ -44,34 +40,42 @@ def run(
     address: Annotated[
         str | None, typer.Option(help="Of a Ray cluster: auto or HOST:PORT; by default Ray on this machine alone.")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help=f"Do more than {MANY_RUNS:,} runs without confirmation.")] = False,
+    report_to: Annotated[
+        str, typer.Option(metavar="TRACKER", help="Log to tensorboard, trackio or wandb as well.")
+    ] = "none",
+    project: Annotated[str | None, typer.Option(help="In the tracker; by default the study's name.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only say when it is done.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="A line at every evaluation of every run.")] = False,
+    yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Train and measure every run of a study. Repeat the command to finish what was stopped."""
     stop_when_asked()
-    from ..config.study import read_study
+    from ..runs.tracking import Tracking
+    from ..study import check_arguments, prepare_study, run_study
 
-    _check_options(engine, address, workers, output)
     if as_json and not dry_run:
         raise ValueError("`--json` goes with `--dry-run`: finished runs are in `hf-capacity results FOLDER --json`.")
-    plan = read_study(study, overrides or [])
-    check_number(plan, yes)
-    output = output or Path("runs") / plan.name
-    untested = find_untested(plan, read_study(study) if overrides and plan.hypotheses else plan)
-    stock = take_stock(plan, output)
-    if as_json:
-        echo_json(describe_dry_run(plan, stock, output, workers, untested))
-        return
-    if not dry_run:
-        claim(plan, output)
-    show_stock(plan, stock, output, dry_run)
-    show_untested(untested)
-    show_post_hoc(plan, output)
+    if quiet and verbose:
+        raise ValueError("`--quiet` and `--verbose` exclude each other.")
     if dry_run:
-        show_dry_run(plan, stock, output, workers, untested)
-    else:
-        carry_out(plan, stock, output, engine=engine, workers=workers, address=address)
-        echo(f"All runs are done. Next: hf-capacity report {output}")
+        check_arguments(engine, address, workers, output, Tracking(report_to, project))
+        show_dry_run(prepare_study(study, overrides or [], output, yes=yes), workers, quiet=quiet, as_json=as_json)
+        return
+    with says_how_to_go_on():
+        folder = run_study(
+            study,
+            overrides or [],
+            output=output,
+            workers=workers,
+            engine=engine.value,
+            address=address,
+            report_to=report_to,
+            project=project,
+            verbosity=verbose - quiet,
+            yes=yes,
+        )
+    echo(f"All runs are done. Next: hf-capacity report {folder}")
 
 
 def stop_when_asked() -> None:
@@ -80,94 +84,25 @@ def stop_when_asked() -> None:
         signal.signal(ending, _stop)
 
 
-def check_number(plan: "Study", yes: bool) -> None:
-    """Refuses more runs than anybody may have meant, unless they are asked for."""
-    if plan.num_runs > MANY_RUNS and not yes:
-        raise ValueError(
-            f"study {plan.name!r} expands to {plan.num_runs:,} runs, more than {MANY_RUNS:,}: take less of its "
-            "grid (KEY=VALUE), or add --yes if that is what you want."
-        )
-
-
 def _stop(signal_number: int, frame: Any) -> None:
     raise SystemExit(128 + signal_number)
 
 
-def _check_options(engine: Engine, address: str | None, workers: int | None, output: Path | None) -> None:
-    if address is not None and engine is not Engine.RAY:
-        raise ValueError(f"`--address` (={address}) goes with `--engine ray`.")
-    if workers and engine is Engine.RAY:
-        raise ValueError(
-            f"`--workers` (={workers}) goes with `--engine local`: Ray does what its nodes have room for."
-        )
-    if output and ":/" in str(output):  # a `Path` keeps one of two slashes
-        raise ValueError(
-            f"`--output` (={output}): object stores are out of scope, name a path that every node mounts."
-        )
+@contextlib.contextmanager
+def says_how_to_go_on() -> Iterator[None]:
+    """Ends the command where its runs were stopped, or some of them failed, with what to do then."""
+    from ..study import RunsFailed, RunsStopped
 
-
-def take_stock(plan: "Study", output: Path) -> "Stock":
-    """Checks every run, and gives each with how it stands: `done`, `to do` or what keeps it from being done."""
-    from ..runs.folder import states
-    from ..runs.records import check_folder
-    from ..sweep.task_checks import check_sources, check_tasks, check_unchanged
-
-    runs = plan.runs()
-    check_folder(output, plan.name)
-    check_tasks(runs)
-    stock = list(zip(runs, states(output, runs), strict=True))
-    check_sources([run for run, state in stock if state != "done"], output)
-    check_unchanged([run for run, state in stock if state == "done"], output)
-    return stock
-
-
-def claim(plan: "Study", output: Path) -> None:
-    """Makes the folder the study's, which then says what the study asks."""
-    from ..runs.records import claim_folder
-
-    claim_folder(output, plan.name, plan.description, plan.arms, (plan.question, plan.hypotheses))
-
-
-def show_stock(plan: "Study", stock: "Stock", output: Path, dry_run: bool) -> None:
-    """Says what the study is and how its runs stand; each of them in a dry run, else those that were begun."""
-    echo(plan.description)
-    for config, state in stock:
-        if dry_run or state not in ("done", "to do"):
-            arms = ", ".join(arm.name for arm in plan.arms.find(config.to_dict()).values())
-            echo("  ".join(filter(None, (config.run_id, f"{config.steps} steps", arms, state))))
-    num_done = sum(state == "done" for _, state in stock)
-    number = f"{len(stock)} run{'' if len(stock) == 1 else 's'}"
-    echo(f"{plan.name}: {number}, {num_done} done, {len(stock) - num_done} to do, in {output}")
-
-
-def carry_out(
-    plan: "Study",
-    stock: "Stock",
-    output: Path,
-    *,
-    engine: Engine,
-    workers: int | None,
-    address: str | None,
-) -> None:
-    """Does the runs that are left, and ends the command where some fail."""
-    from ..sweep.local import num_cores, run_local
-
-    to_do = [config for config, state in stock if state != "done"]
     try:
-        if engine is Engine.RAY:
-            from ..sweep.ray_pool import run_ray
-
-            failures = run_ray(to_do, output, plan.name, address=address, **plan.resources)
-        else:
-            failures = run_local(to_do, output, plan.name, workers or num_cores())
+        yield
     except SystemExit:
         echo("\nStopped. The same command goes on from the last checkpoints.", err=True)
         raise
-    except OSError as error:
+    except RunsStopped as error:
         echo(f"Error: {shorten(str(error))}\nThe same command goes on from the last checkpoints.", err=True)
         raise typer.Exit(1) from None
-    if failures:
-        echo(f"{len(failures)} of {len(to_do)} runs failed; the same command tries them again:", err=True)
-        for run_id, cause in failures.items():
+    except RunsFailed as failed:
+        echo(f"{len(failed.failures)} of {failed.num_runs} runs failed; the same command tries them again:", err=True)
+        for run_id, cause in failed.failures.items():
             echo(f"  {run_id}: {shown(cause)}", err=True)
-        raise typer.Exit(1)
+        raise typer.Exit(1) from None

@@ -49,6 +49,9 @@ def show_marks(marks: dict[str, Any]) -> None:
             )
     console.print(table)
     console.print("The intervals are over the questions of this one model; another seed may fall outside of them.")
+    if "asked" in marks:
+        asked, known = marks["asked"]
+        console.print(f"Asked: {asked:,} of {known:,} questions, the first of each rate, as `--limit` says.")
     if marks["tradeoff_gap"] is not None:
         console.print(f"trade-off gap (recall - extrapolation): {marks['tradeoff_gap']:+.3f}")
     if "recall" not in marks["counts"] and "fit" not in marks["counts"]:

@@ -1,10 +1,9 @@
 """`hf-capacity train`: one run of a study, in one process or in several that share each batch."""
 
 import contextlib
-import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,14 +23,15 @@ def train(
     *,
     output: Annotated[Path | None, typer.Option(help="Where the run goes; by default runs/STUDY.")] = None,
     report_to: Annotated[
-        Literal["none", "tensorboard", "trackio", "wandb"], typer.Option(help="Tracker to log to.")
+        str, typer.Option(metavar="TRACKER", help="Log to tensorboard, trackio or wandb as well.")
     ] = "none",
     push_to_hub: Annotated[bool, typer.Option("--push-to-hub", help="Publish the finished run, privately.")] = False,
     hub_model_id: Annotated[str | None, typer.Option(help="USER/NAME; by default yours, after the run.")] = None,
 ) -> None:
     """Train one run: by itself, or under accelerate launch -m hf_capacity.cli, whose processes share each batch."""
-    if report_to != "none" and not importlib.util.find_spec(report_to):
-        raise ValueError(f"`--report-to` (={report_to}) is not installed: pip install {report_to}.")
+    from ..runs.tracking import Tracking
+
+    Tracking(report_to).check()
     plan = _plan_of_one(study, overrides or [])
     [run] = plan.runs()
     from ..experiment import run_experiment

@@ -6,7 +6,7 @@ import math
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -93,14 +93,15 @@ class Study:
         return sorted(runs, key=estimated_work, reverse=True)
 
 
-def read_study(source: str, overrides: Sequence[str] = ()) -> Study:
+def read_study(source: str, overrides: Mapping[str, Any] | Sequence[str] = ()) -> Study:
     """Reads a study.
 
     Args:
         source: A YAML file, the name of a packaged study such as `quick`, or the folder of a task.
-        overrides: `key=value` each. Where an axis of the grid has an arm of that name, or the value, it selects those
-            entries; otherwise it sets the key in every run. `seeds=N` changes the number of seeds of a study that has
-            several, and `steps=N` gives up the checkpoints that were to be kept later than that.
+        overrides: `key=value` each, or a mapping of keys to values. Where an axis of the grid has an arm of that name,
+            or the value, it selects those entries; otherwise it sets the key in every run. `seeds=N` changes the
+            number of seeds of a study that has several, and `steps=N` gives up the checkpoints that were to be kept
+            later than that.
 
     Raises:
         ValueError: There is no such file, or something in it is not as expected.
@@ -109,7 +110,7 @@ def read_study(source: str, overrides: Sequence[str] = ()) -> Study:
     blocks = blocks_of_task(path) if path.is_dir() else _read_blocks(path)
     texts, pairs, settings, grid, seeds, resources, hypotheses = blocks
     arms = Arms.of(grid, settings)
-    asked = parse_overrides(overrides)
+    asked = dict(overrides) if isinstance(overrides, Mapping) else parse_overrides(overrides)
     if "seeds" in asked and not seeds:
         raise ValueError(f"study {_name_of(path)!r} has no `seeds` to change: its YAML would have to name them.")
     if "seeds" in asked:

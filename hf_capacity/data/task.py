@@ -100,6 +100,14 @@ class Task:
         return "".join(sorted(self.sizes.alphabet))
 
     @property
+    def line_end(self) -> str | None:
+        """The character that ends every line, and stands in no prompt and no answer: a model that writes it is done.
+        None where there is no such character."""
+        ends = {line[-1:] for line in self.lines["text"][:]}
+        asked = {*"".join(self.questions["prompt"]), *"".join(self.questions["answer"])}
+        return ends.pop() if len(ends) == 1 and not ends & asked else None
+
+    @property
     def rates(self) -> set[str]:
         """The rates that its questions have, and those of each kind of question: `extrapolation of subtraction`."""
         found = set()

@@ -10,25 +10,29 @@ from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 # More than any writing has; a text of more "characters" is some other kind of data.
 MOST_CHARACTERS = 50_000
+NAMED_AFTER_THE_LINE_END = ("eos_token", "pad_token", "unk_token")
 
 
-def build_tokenizer(text: str, model_max_length: int) -> PreTrainedTokenizerFast:
+def build_tokenizer(text: str, model_max_length: int, line_end: str | None = "\n") -> PreTrainedTokenizerFast:
     """One token a character; the vocabulary is exactly the sorted characters of `text`.
 
     No token is added for padding, start, end or what is unknown: one more row would be one more parameter than the
-    paper counts. A text's newline is named for the last two instead, since tools such as TransformerLens try a
-    tokenizer on letters, and add a row where nothing ends a text. For `encode` an unknown character is an error.
+    paper counts. What ends a line is named for these instead, so that other tools stop there and pad a batch with it.
+    They decode without it, hence it has to be a character that no prompt and no answer has. A character outside the
+    alphabet is an error all the same, for `encode` and for a call.
 
     Args:
         text: The training text.
         model_max_length: Positions of the model.
+        line_end: As `Task.line_end`; nothing is named where it is None, or not in the text.
 
     Raises:
         ValueError: The text has more different characters than `MOST_CHARACTERS`.
     """
-    vocabulary = {character: index for index, character in enumerate(sorted(set(text)))}
-    check_alphabet(vocabulary)
-    characters = Tokenizer(models.WordLevel(vocabulary, unk_token="\n"))
+    alphabet = sorted(set(text))
+    check_alphabet(alphabet)
+    # Of the models of `tokenizers` the one that needs no unknown token, and says so where a character is unknown.
+    characters = Tokenizer(models.Unigram([(character, 0.0) for character in alphabet]))
     characters.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
     characters.decoder = decoders.Fuse()
     return PreTrainedTokenizerFast(
@@ -37,7 +41,7 @@ def build_tokenizer(text: str, model_max_length: int) -> PreTrainedTokenizerFast
         model_max_length=model_max_length,
         model_input_names=["input_ids", "attention_mask"],
         padding_side="left",
-        **(dict.fromkeys(("eos_token", "unk_token"), "\n") if "\n" in vocabulary else {}),
+        **(dict.fromkeys(NAMED_AFTER_THE_LINE_END, line_end) if line_end in alphabet else {}),
     )
 
 

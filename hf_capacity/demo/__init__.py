@@ -3,6 +3,7 @@
 import signal
 import socket
 from collections.abc import Callable
+from pathlib import Path
 
 
 # Reached by this machine's users alone.
@@ -38,6 +39,23 @@ def serve(source: str, port: int | None, announce: Callable[[str], None]) -> Non
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, signal.default_int_handler)
     announce(launch(page, HOST, port))
+    page.block_thread()
+
+
+def serve_space(folder: Path) -> None:
+    """Serves the page of a study to everybody, as Spaces want it: at the address that they set, until they stop it.
+
+    Args:
+        folder: The kept study's, with its weights.
+
+    Raises:
+        ValueError: It has no study that can be shown.
+    """
+    from .page import build_page, launch
+    from .study import Study
+
+    page = build_page(Study(folder))
+    launch(page, None, None)
     page.block_thread()
 
 

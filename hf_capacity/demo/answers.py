@@ -12,7 +12,7 @@ from ..analysis.cells import Record
 from ..analysis.labels import model_label
 from ..data.tokenizer import encode
 from ..evaluation.exact_match import lines_within
-from ..evaluation.inference import TrainedModel, load_model
+from ..evaluation.trained_model import TrainedModel, load_model
 from .study import Question, find_questions
 
 

@@ -26,30 +26,31 @@ class Guard:
 
     Args:
         app: What answers the rest.
+        is_public: Whether everybody may ask, from within any other page, as Spaces are shown: it refuses files alone.
     """
 
-    def __init__(self, app: ASGIApp):
-        self.app = app
+    def __init__(self, app: ASGIApp, is_public: bool = False):
+        self.app, self.is_public = app, is_public
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        fault = _fault(scope)
+        fault = _fault(scope, self.is_public)
         if fault and scope["type"] == "http":
             await PlainTextResponse(fault, status_code=403)(scope, receive, send)
         elif not fault and scope["type"] == "http":
-            await self.app(scope, receive, _with_policy(send))
+            await self.app(scope, receive, send if self.is_public else _with_policy(send))
         else:
             await send({"type": "websocket.close", "code": 1008})  # the page has none
 
 
-def _fault(scope: Scope) -> str:
+def _fault(scope: Scope, is_public: bool) -> str:
     headers = Headers(scope=scope)
     hosts = headers.getlist("host")
-    if len(hosts) != 1 or not OWN_HOST.fullmatch(hosts[0]):
+    if not is_public and (len(hosts) != 1 or not OWN_HOST.fullmatch(hosts[0])):
         return "This page is for its own machine: open it by the address that `hf-capacity demo` printed."
-    if any(origin != f"http://{hosts[0]}" for origin in headers.getlist("origin")):
+    if not is_public and any(origin != f"http://{hosts[0]}" for origin in headers.getlist("origin")):
         return "Another page may not ask this one."
     if CLOSED.fullmatch(scope["path"]):
         return "This page takes and gives no files."

@@ -18,12 +18,12 @@ TEXT_FONT = (gr.themes.LocalFont("IBM Plex Sans", weights=(400, 700)), "sans-ser
 CODE_FONT = (gr.themes.LocalFont("IBM Plex Mono", weights=(400, 700)), "monospace")
 
 
-def launch(page: gr.Blocks, host: str, port: int | None) -> str:
+def launch(page: gr.Blocks, host: str | None, port: int | None) -> str:
     """Opens the page in the background and gives its address.
 
     Args:
         page: As `build_page` makes it.
-        host: The one address that it answers.
+        host: The one address that it answers; None for everybody, where GRADIO_SERVER_NAME says.
         port: By default the first free one from 7860 on.
 
     Raises:
@@ -31,7 +31,7 @@ def launch(page: gr.Blocks, host: str, port: int | None) -> str:
     """
     # Gradio asks its page once whether it is up; the environment's proxy, if there is one, does not know.
     without_proxy = os.environ.get("no_proxy", os.environ.get("NO_PROXY", ""))
-    os.environ["no_proxy"] = f"{without_proxy},{host}"
+    os.environ["no_proxy"] = f"{without_proxy},{host or 'localhost,127.0.0.1,0.0.0.0'}"
     # All that could leave this machine is off, whatever the environment says.
     _, address, _ = page.launch(
         server_name=host,
@@ -45,7 +45,7 @@ def launch(page: gr.Blocks, host: str, port: int | None) -> str:
         prevent_thread_lock=True,
         theme=gr.themes.Base(primary_hue="blue", neutral_hue="stone", font=TEXT_FONT, font_mono=CODE_FONT),
         css=style(),
-        app_kwargs={"middleware": [Middleware(Guard)]},
+        app_kwargs={"middleware": [Middleware(Guard, is_public=host is None)]},
     )
     return address
 

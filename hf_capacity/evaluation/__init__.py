@@ -4,5 +4,10 @@ import lazy_loader
 
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__, submod_attrs={"exam": ["Exam"], "inference": ["ask", "evaluate_model", "load_model", "probe_model"]}
+    __name__,
+    submod_attrs={
+        "exam": ["Exam"],
+        "inference": ["evaluate_model", "probe_model"],
+        "trained_model": ["ask", "load_model"],
+    },
 )

@@ -26,10 +26,11 @@ class Exam:
 
     Args:
         task: The task.
+        limit: Ask only the first so many questions of each rate.
     """
 
-    def __init__(self, task: Task):
-        self.task, self.questions = task, task.questions
+    def __init__(self, task: Task, limit: int | None = None):
+        self.task, self.questions = task, first_questions(task.questions, limit)
         self._labels = {column: self.questions[column] for column in ("kind", "ability", "seen")}
         self._floors = floors(self.questions["prompt"], self.questions["answer"], **self._labels)
         self._is_papers = papers_questions(self.questions)
@@ -118,6 +119,19 @@ def _without_end(text: str, answer: str) -> str:
     """What a model wrote, without the blanks that close a line: those of the right answer itself are none of them."""
     start = len(answer) if text.startswith(answer) else 0
     return text[:start] + text[start:].rstrip()
+
+
+def first_questions(questions: Mapping[str, Sequence[Any]], limit: int | None) -> Mapping[str, Sequence[Any]]:
+    """The first so many questions of each ability, seen and withheld, in their order; all without a limit."""
+    if limit is None:
+        return questions
+    asked: Counter[tuple[str, bool | None]] = Counter()
+    places = []
+    for place, split in enumerate(zip(questions["ability"], questions["seen"], strict=True)):
+        asked[split] += 1
+        if asked[split] <= limit:
+            places.append(place)
+    return {column: [values[place] for place in places] for column, values in questions.items()}
 
 
 def papers_questions(questions: Mapping[str, Sequence[str]]) -> list[bool]:

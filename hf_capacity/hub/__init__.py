@@ -8,12 +8,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "client": ["PublishError", "log_in", "translate_hub_errors", "upload"],
         "contents": [
-            "dataset_repository",
             "index_repository",
             "model_repositories",
             "study_repositories",
         ],
+        "dataset": ["benchmark", "dataset_repository"],
         "metric": ["metric_repository"],
+        "space": ["demo_repository"],
         "repository": ["Repository", "Revision", "write_to_disk"],
     },
 )

@@ -102,6 +102,23 @@ def architecture(cells: Sequence[Cell], plural: str = "") -> str:
     return f"causal language model{plural} ({', '.join(types)})"
 
 
+def count_of_transformers(record: Record) -> str:
+    """What `num_parameters()` of plain transformers counts beyond what was trained; nothing where that is nothing."""
+    config = ExperimentConfig.from_dict(record["config"])
+    sizes = record.get("sizes") or record["config"]["model"]
+    more = []
+    if config.model.model_type == LADDERS_TYPE:
+        width, depth = sizes["n_embd"], sizes["n_layer"]
+        # Of a block: two norms, queries, keys and values, and what attention and MLP put out; and the MLP's inside.
+        biases = depth * (7 * width + (sizes.get("n_inner") or 4 * width)) + width
+        more.append(f"the {biases:,} biases, which are zero and were not trained")
+    if config.embeddings.frozen:
+        more.append("the embedding, which was frozen")
+    elif config.embeddings.rank:
+        more.append(f"every entry of the embedding, which was held to rank {config.embeddings.rank}")
+    return f"`num_parameters()` of transformers counts more: {', and '.join(more)}." if more else ""
+
+
 def ability(counts: dict[str, list[int]]) -> str:
     """What a model can do and what not, in a sentence of counts."""
     deeds = {

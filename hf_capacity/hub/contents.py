@@ -5,7 +5,6 @@ from pathlib import Path
 
 from ..analysis.cells import Cell, Record, cells_of, ladders_of
 from ..analysis.labels import without_folders
-from ..boundary.reading import quote
 from ..config.experiment import ExperimentConfig
 from ..report import write_report
 from ..report.sections.hypotheses import answers_in
@@ -29,12 +28,11 @@ from ..runs.vouching import MODEL_FILES
 from ..runs.weights import find_weights
 from .card_parts import is_packaged, published_dataset, run_revision, step_revision
 from .cards import RUNS_TABLE, Address, checkpoint_card, eval_results_file, ladder_card, model_card
+from .dataset import dataset_repository
 from .published_runs import weights_of
-from .repository import Repository, Revision, check_name, names_of_models, repository_name
+from .repository import MARK, Repository, Revision, check_name, check_owner, names_of_models, repository_name
 
 
-# A tag of everything that is published from here.
-MARK = "hf-capacity"
 # What says something of the machine, and is nobody else's concern.
 PRIVATE = ("host",)
 
@@ -205,34 +203,6 @@ def _pack_table(folder: Path) -> bytes:
     return table.to_parquet(index=False, compression="zstd", write_statistics=False, store_schema=False)
 
 
-def dataset_repository(task: str, namespace: str, name: str | None = None) -> Repository:
-    """A task as a dataset repository: its card, the files of its named configs, and its builder as their source.
-
-    Args:
-        task: One of `dataset_builders.TASKS`.
-        namespace: The user or organisation that publishes it.
-        name: The repository's name; by default what studies call the task.
-
-    Raises:
-        ValueError: There is no such task.
-    """
-    from dataset_builders import TASKS
-    from dataset_builders.building.cards import dataset_card
-
-    if task not in TASKS:
-        raise ValueError(f"there is no task {quote(task)}: publish one of {', '.join(TASKS)}.")
-    builder = TASKS[task]
-    own_id = f"{check_owner(namespace)}/{builder.repository_name()}"
-    repo_id = f"{namespace}/{check_name('--name', name)}" if name else own_id
-    folder = builder.folder()
-    files: dict[str, bytes | Path] = {"README.md": dataset_card(builder, repo_id).encode()}
-    paths = [*sorted(folder.glob("*.py")), *sorted((folder / "data").rglob("*.jsonl"))]
-    files |= {path.relative_to(folder).as_posix(): path for path in paths}
-    marks = (MARK, f"task:{own_id.split('/')[1]}")
-    main = Revision(name="main", files=files)
-    return Repository(repo_id=repo_id, repo_type="dataset", marks=marks, revisions=(main,))
-
-
 def _data_repositories(records: Sequence[Record], repo_id: str) -> list[Repository]:
     """What the cards of runs name as their datasets, as far as it is ours to publish beside `repo_id`."""
     tasks = sorted({record["config"]["task"]["path"] for record in records if is_packaged(record)})
@@ -244,11 +214,6 @@ def _data_repositories(records: Sequence[Record], repo_id: str) -> list[Reposito
 
 def _study_name(folder: Path, name: str | None) -> str:
     return check_name("--name", name) if name else repository_name(folder.resolve().name)
-
-
-def check_owner(namespace: str) -> str:
-    """The namespace that somebody gave, if there can be one of that name."""
-    return check_name("--namespace", namespace)
 
 
 def _run_name(cell: Cell) -> str:

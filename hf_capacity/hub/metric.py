@@ -1,8 +1,7 @@
 """The metric as a repository to publish."""
 
 from ..config.packaged import packaged_path
-from .contents import MARK, check_owner
-from .repository import Repository, Revision
+from .repository import MARK, Repository, Revision, check_owner
 
 
 METRIC = "capacity_tradeoff"

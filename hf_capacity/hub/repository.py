@@ -14,6 +14,8 @@ from ..boundary.writing import naming
 from ..config.arms import name_in_repository, spell_for_the_hub
 
 
+# A tag of everything that is published from here.
+MARK = "hf-capacity"
 LONGEST_NAME = 96  # of a repository on the Hub
 LONGEST_OWN_NAME = 60  # of one that nobody has named: a person can still read it
 REFUSED_ENDINGS = (".git", ".ipynb")
@@ -156,6 +158,15 @@ def check_name(option: str, name: str) -> str:
             "`-`, `_` and `.`, no two of `-` and `.` in a row, none of them at an end, and no `.git` there."
         )
     return name
+
+
+def check_owner(namespace: str) -> str:
+    """The namespace that somebody gave, if there can be one of that name.
+
+    Raises:
+        ValueError: There cannot.
+    """
+    return check_name("--namespace", namespace)
 
 
 def digest_of(text: str) -> str:

@@ -1,11 +1,11 @@
-"""Greedy decoding as text, many prompts at once: for models whose tokens are not single characters."""
+"""Greedy decoding: what our models say of it, and as text, many prompts at once, where tokens are no characters."""
 
 import itertools
 import sys
 from collections.abc import Iterable, Sequence
 
 import torch
-from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase, StoppingCriteria
+from transformers import GenerationConfig, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase, StoppingCriteria
 
 
 # Tokens that go through the model at once, padding and what is to be written included: bounds its memory.
@@ -14,8 +14,24 @@ TOKENS_A_BATCH = 4096
 
 def num_positions(model: PreTrainedModel) -> int:
     """How many tokens `model` can look at; without bound where its config names none."""
-    positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    return positions_of(model.config)
+
+
+def positions_of(config: PretrainedConfig) -> int:
+    """The same of a model's config."""
+    positions = getattr(config.get_text_config(), "max_position_embeddings", None)
     return positions if positions and positions > 0 else sys.maxsize
+
+
+def generation_settings(tokenizer: PreTrainedTokenizerBase) -> GenerationConfig:
+    """How a model of ours generates where nothing else is asked for: greedily, to the end of the line, and with its
+    prompt no longer than its positions."""
+    return GenerationConfig(
+        do_sample=False,
+        max_length=tokenizer.model_max_length,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
 
 
 def continuations(
@@ -44,7 +60,7 @@ def continuations_and_cuts(
     the left, again for each token, as the paper does.
 
     Args:
-        model: Any causal language model, as `inference.load_model` gives it: in `eval()`, and with no settings of its
+        model: Any causal language model, as `load_model` gives it: in `eval()`, and with no settings of its
             own to generate by, except for what ends a text.
         tokenizer: Its tokenizer. What this puts in front of a text (BOS) is kept; what it appends (EOS) is not.
         prompts: What to go on from.

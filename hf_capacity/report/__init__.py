@@ -3,4 +3,4 @@
 import lazy_loader
 
 
-__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={"page": ["write_report"]})
+__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={"page": ["report_study", "write_report"]})

@@ -1,6 +1,8 @@
 """The page itself: its sections, one after the other."""
 
+import os
 import re
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
@@ -44,6 +46,43 @@ SECTIONS = (
 )
 
 
+FIGURE = re.compile(r"\]\((\w+\.png)\)")
+
+
+@dataclass(frozen=True)
+class Report:
+    """A written report: what `print` and a notebook show of it, and the path of its `report.md`."""
+
+    path: Path
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+    def _repr_markdown_(self) -> str:
+        """The page as a notebook shows it, with the figures from where they lie."""
+        folder = os.path.relpath(self.path.parent)
+        return FIGURE.sub(lambda figure: f"](<{folder}/{figure[1]}>)", self.text)
+
+
+def report_study(folder: str | Path) -> Report:
+    """Reports a study: `hf-capacity report` in Python.
+
+    Writes `report.md`, its figures and `report.html` into the folder, as `write_report` does.
+
+    Args:
+        folder: The study's folder, such as `runs/quick`, or what `run_study` gives.
+
+    Returns:
+        The report, which a notebook shows and `print` prints.
+
+    Raises:
+        ValueError: There is no such folder or no finished run in it, or a record or a curve is damaged.
+    """
+    path = write_report(Path(folder))
+    return Report(path, path.read_text(encoding="utf-8"))
+
+
 def write_report(folder: Path) -> Path:
     """Writes `report.md`, the same page as `report.html`, and the figures into a study's folder.
 
@@ -77,4 +116,4 @@ def write_report(folder: Path) -> Path:
 def _figures_shown(page: Path) -> set[str]:
     """The figures of an earlier report, if there is one."""
     text = page.read_text(encoding="utf-8", errors="replace") if page.exists() else ""
-    return set(re.findall(r"\]\((\w+\.png)\)", text))
+    return set(FIGURE.findall(text))

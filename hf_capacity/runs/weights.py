@@ -1,7 +1,8 @@
 """The models of a kept study in one file, so that they can be asked without being trained again.
 
 `weights.safetensors` holds their tensors by run, `arithmetic-n14-s1337-4cfbd8b8/transformer.wte.weight`, those of a
-kept checkpoint as `RUN/step-500/...`; its metadata hold the text files beside them, such as `RUN/tokenizer.json`.
+kept checkpoint as `RUN/step-500/...`; `files` of its metadata has the text files beside them, such as
+`RUN/tokenizer.json`, as JSON.
 """
 
 import atexit
@@ -20,8 +21,6 @@ from .vouching import MODEL_FILES
 
 
 WEIGHTS = "model.safetensors"
-# Between a kept study and one of its models.
-SEPARATOR = "#"
 
 
 def pack_weights(records: Sequence[dict[str, Any]]) -> bytes:
@@ -41,7 +40,8 @@ def pack_weights(records: Sequence[dict[str, Any]]) -> bytes:
                 tensors |= {folder + tensor: value for tensor, value in load(content).items()}
             else:
                 texts[inside] = content.decode()
-    return save(tensors, metadata=texts)
+    # One entry: of several the library shuffles the order, and the same models would be another file each time.
+    return save(tensors, metadata={"files": json.dumps(texts)})
 
 
 def find_weights(folder: Path, records: Sequence[dict[str, Any]]) -> dict[str, bytes | Path]:
@@ -99,7 +99,9 @@ def _unpack(folder: Path, records: list[dict[str, Any]]) -> Path:
         with safe_open(path, "pt") as weights:
             for record in records:
                 _write_run(runs / record["run_id"], record, curves[record["run_id"]], weights)
-    except (SafetensorError, KeyError):
+    except Damaged:
+        raise
+    except (SafetensorError, KeyError, TypeError, ValueError):
         raise Damaged(f"{path} does not hold the models of {KEPT_RECORDS}. {AGAIN}") from None
     return runs
 
@@ -107,7 +109,7 @@ def _unpack(folder: Path, records: list[dict[str, Any]]) -> Path:
 def _write_run(run: Path, record: dict[str, Any], curve: Iterable[dict[str, Any]], weights: Any) -> None:
     from safetensors.torch import save
 
-    texts = weights.metadata() or {}
+    texts = json.loads(weights.metadata()["files"])
     for name, digest in _of_models(record).items():
         inside = f"{run.name}/{name}"
         if Path(name).name == WEIGHTS:

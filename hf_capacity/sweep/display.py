@@ -1,10 +1,11 @@
-"""What a person at the terminal sees while runs are at work: how far each of them is."""
+"""What a person at the terminal, or in a notebook, sees while runs are at work: how far each of them is."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Column
 
 from ..boundary.shown import shown
 from ..config.experiment import ExperimentConfig
@@ -15,28 +16,34 @@ class Display:
 
     Args:
         runs: All that are to be done.
+        verbosity: 0; -1 to show nothing; 1 for a line at every evaluation of every run, everywhere.
     """
 
     # What of a learning curve's row is shown.
     SHOWN = ("loss", "fit", "extrapolation", "recall")
     PLAIN_LINES_A_RUN = 10
+    # From so many columns on there is room for bars beside the numbers.
+    ROOM_FOR_BARS = 120
 
-    def __init__(self, runs: Sequence[ExperimentConfig]):
+    def __init__(self, runs: Sequence[ExperimentConfig], verbosity: int = 0):
         self.steps = {run.run_id: run.steps for run in runs}
-        self.console = Console(soft_wrap=True, highlight=False)
+        self.verbosity = verbosity
+        # Plain lines in a notebook too, where each would else be an HTML page of its own.
+        self.console = Console(soft_wrap=True, highlight=False, force_jupyter=False, quiet=verbosity < 0)
         self.shown_lines = dict.fromkeys(self.steps, -1)
         self.bars: dict[str, Any] = {}
         self.holders: dict[str, str] = {}
         self.finished = 0
+        self.has_bars = self.console.is_terminal and verbosity == 0
+        # Of what is too wide the name alone is cut: others must not be wrapped, and give way only after it.
+        name = TextColumn("{task.description}", markup=False, table_column=Column(overflow="ellipsis"))
+        row = TextColumn("{task.fields[row]}", markup=False, table_column=Column(no_wrap=True))
+        wide = (name, BarColumn(bar_width=20), MofNCompleteColumn(), row, TimeElapsedColumn(), TimeRemainingColumn())
+        narrow = (name, TextColumn("{task.percentage:3.0f}%"), row)
         self.progress_bars = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=20),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[row]}", markup=False),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
+            *(wide if self.console.width >= self.ROOM_FOR_BARS else narrow),
             console=self.console,
-            disable=not self.console.is_terminal,
+            disable=not self.has_bars,
         )
 
     def __enter__(self) -> "Display":
@@ -48,13 +55,12 @@ class Display:
 
     def progress(self, run_id: str, step: int, row: dict[str, Any] | None) -> None:
         """A run is at `step`; after an evaluation with the newest `row`."""
-        if self.console.is_terminal:
+        if self.has_bars:
             if run_id not in self.bars:
                 self.bars[run_id] = self.progress_bars.add_task(run_id, total=self.steps[run_id], row="")
             changes = {"row": _told(row)} if row else {}
             self.progress_bars.update(self.bars[run_id], completed=step, **changes)
-        elif row and step * self.PLAIN_LINES_A_RUN // self.steps[run_id] > self.shown_lines[run_id]:
-            self.shown_lines[run_id] = step * self.PLAIN_LINES_A_RUN // self.steps[run_id]
+        elif row and self._is_due(run_id, step):
             self.console.print(f"{run_id}  step {step}/{self.steps[run_id]}  {_told(row)}", markup=False)
 
     def done(self, run_id: str) -> None:
@@ -76,6 +82,12 @@ class Display:
     def log(self, message: str) -> None:
         """A line that is neither."""
         self.console.print(shown(message), markup=False)
+
+    def _is_due(self, run_id: str, step: int) -> bool:
+        """Whether an evaluation gets a line: each where asked for, else so many of a run."""
+        line = step * self.PLAIN_LINES_A_RUN // self.steps[run_id]
+        is_new, self.shown_lines[run_id] = line > self.shown_lines[run_id], line
+        return is_new or self.verbosity > 0
 
     def _close(self, run_id: str) -> None:
         self.finished += 1

@@ -1,24 +1,21 @@
 """The local engine: a process a core, one torch thread each, and a display of how far each run is."""
 
 import contextlib
-import logging
 import multiprocessing
 import os
 import signal
 import sys
-import threading
-import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from multiprocessing.connection import Connection, wait
+from collections.abc import Iterator, Sequence
+from multiprocessing.connection import wait
 from multiprocessing.context import BaseContext
-from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from ..boundary.shown import hide_secrets, keep_secrets_out_of_logs
 from ..config.experiment import ExperimentConfig
-from ..runs.folder import RunFolder, RunLocked
+from ..runs.folder import RunFolder
 from .display import Display
+from .worker import Destination, worker_main
 
 
 # How long a worker may take to go before it is killed.
@@ -32,7 +29,9 @@ def num_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def run_local(runs: Sequence[ExperimentConfig], output: Path, study: str, num_workers: int) -> dict[str, str]:
+def run_local(
+    runs: Sequence[ExperimentConfig], destination: Destination, num_workers: int, verbosity: int = 0
+) -> dict[str, str]:
     """Does the runs, in the order given, as cores come free.
 
     A run that another process writes comes last, again and again: it is done here once that process has died or was
@@ -40,15 +39,15 @@ def run_local(runs: Sequence[ExperimentConfig], output: Path, study: str, num_wo
 
     Args:
         runs: What is to be done.
-        output: The study's folder.
-        study: Its name.
+        destination: Where their results go.
         num_workers: Processes at work at once.
+        verbosity: As in `Display`.
 
     Returns:
         Of each run that failed, its id and the cause.
     """
-    with Display(runs) as display:
-        pool = Pool(runs, output, study, display)
+    with Display(runs, verbosity) as display:
+        pool = Pool(runs, destination, display)
         try:
             pool.hire(num_workers)
             while pool.is_busy:
@@ -60,16 +59,22 @@ def run_local(runs: Sequence[ExperimentConfig], output: Path, study: str, num_wo
 
 
 class Pool:
-    """The worker processes, the runs that wait for one, and the runs that failed with their causes."""
+    """The worker processes, the runs that wait for one, and the runs that failed with their causes.
 
-    def __init__(self, runs: Sequence[ExperimentConfig], output: Path, study: str, display: Display):
-        self.output, self.study, self.display = output, study, display
+    Args:
+        runs: What is to be done.
+        destination: Where their results go.
+        display: Shows how it goes.
+    """
+
+    def __init__(self, runs: Sequence[ExperimentConfig], destination: Destination, display: Display):
+        self.display, self.destination = display, destination
         self.pending, self.locked, self.failures = deque(runs), set(), {}
         self.workers: list[Worker] = []
 
     def hire(self, number: int) -> None:
         """Starts processes, and never more than there are runs for."""
-        self.workers += [Worker(self.output, self.study) for _ in range(min(number, len(self.pending)))]
+        self.workers += [Worker(self.destination) for _ in range(min(number, len(self.pending)))]
 
     @property
     def is_busy(self) -> bool:
@@ -122,7 +127,7 @@ class Pool:
         self.workers.remove(worker)
         if worker.run:
             with contextlib.suppress(OSError):  # a full disk must not stop the other runs
-                RunFolder(self.output, worker.run).write_failure(cause, "")
+                RunFolder(self.destination.output, worker.run).write_failure(cause, "")
             self._fail(worker.run, cause)
         if self.pending:
             self.hire(1)
@@ -135,11 +140,12 @@ class Pool:
 class Worker:
     """A process that does one run after another, and our end of the line to it."""
 
-    def __init__(self, output: Path, study: str):
+    def __init__(self, destination: Destination):
         context = _start_context()
         self.line, theirs = context.Pipe()
-        self.process = context.Process(target=worker_main, args=(theirs, output, study), daemon=True)
-        self.process.start()
+        self.process = context.Process(target=worker_main, args=(theirs, destination), daemon=True)
+        with _unnamed_script():
+            self.process.start()
         theirs.close()
         self.run: ExperimentConfig | None = None
 
@@ -175,77 +181,12 @@ def _start_context() -> BaseContext:
     return context
 
 
-def worker_main(line: Connection, output: Path, study: str) -> None:
-    """What a worker process does: run after run, until nobody is at the other end."""
-    # Ctrl-C reaches every process of the terminal: the parent alone decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-    def send(kind: str, content: Any) -> None:
-        try:
-            line.send((kind, content))
-        except BrokenPipeError:  # nobody is at the other end: stopped, not failed
-            os._exit(1)
-
-    while True:
-        try:
-            run, pause = line.recv()
-        except EOFError:
-            return
-        time.sleep(pause)
-        try:
-            RunFolder(output, run).check_free()
-            do_run(run, output, study, send)
-        except RunLocked as error:
-            send("locked", str(error))
-        except Exception as error:  # whatever it is, it is reported, and must not stop the other runs
-            send("failed", hide_secrets(f"{type(error).__name__}: {error}"))
-        else:
-            send("done", None)
-
-
-def do_run(run: ExperimentConfig, output: Path, study: str, send: Callable[[str, Any], None]) -> None:
-    """Does one run in this process, a worker of whatever engine, with one torch thread.
-
-    Args:
-        run: What is to be done.
-        output: The study's folder.
-        study: Its name.
-        send: Called with "progress" and what `Display.progress` takes, and with "log" and a line.
-    """
-    from . import one_thread  # noqa: F401
-
-    keep_secrets_out_of_logs()
-    logging.getLogger("hf_capacity").handlers = [LineHandler(send)]
-    logging.getLogger("hf_capacity").propagate = False
-
-    import torch
-    import transformers
-
-    from ..experiment import run_experiment
-
-    torch.set_num_threads(1)
-    # It would warn of the tied head, which no checkpoint holds twice.
-    transformers.utils.logging.set_verbosity_error()
-
-    def progress(step: int, row: dict[str, Any] | None) -> None:
-        send("progress", (step, row and {name: row[name] for name in Display.SHOWN}))
-
-    run_experiment(run, output, study=study, progress=progress)
-
-
-def _end_with_parent() -> None:
-    wait([multiprocessing.parent_process().sentinel])
-    os._exit(1)
-
-
-class LineHandler(logging.Handler):
-    """Sends log messages to the parent, whose display they must not tear."""
-
-    def __init__(self, send: Callable[[str, Any], None]):
-        super().__init__()
-        self.send = send
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.send("log", hide_secrets(record.getMessage()))
+@contextlib.contextmanager
+def _unnamed_script() -> Iterator[None]:
+    """Keeps a new process from importing the script that called us, which would call us there again."""
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script

@@ -1,6 +1,7 @@
 """The Ray engine: each run a task on a node of a cluster that has room for it, tried again when its node dies."""
 
 import contextlib
+import dataclasses
 import os
 import secrets
 import signal
@@ -9,7 +10,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +17,9 @@ from ..config.experiment import ExperimentConfig
 from ..runs.folder import RunFolder, RunLocked
 from ..runs.records import claim_folder
 from .display import Display
-from .local import SECONDS_BETWEEN_TRIES, do_run, num_cores
+from .local import SECONDS_BETWEEN_TRIES, num_cores
 from .ray_checks import SECONDS_TO_CONNECT, check_resources, checked_address
+from .worker import Destination, do_run
 
 
 if TYPE_CHECKING:
@@ -43,12 +44,12 @@ PATIENCE = {
 
 def run_ray(
     runs: Sequence[ExperimentConfig],
-    output: Path,
-    study: str,
+    destination: Destination,
     *,
     address: str | None,
     num_cpus: float,
     num_gpus: float,
+    verbosity: int = 0,
 ) -> dict[str, str]:
     """Does the runs on a Ray cluster, as many at once as its nodes have room for.
 
@@ -58,12 +59,12 @@ def run_ray(
 
     Args:
         runs: What is to be done, in this order as room comes free.
-        output: The study's folder, on a path that every node mounts.
-        study: Its name.
+        destination: Where their results go: a folder that every node mounts, a tracker that every node has.
         address: `auto` or HOST:PORT of a cluster that this machine is a node of; None starts Ray on this machine
             alone, for as long as the runs take.
         num_cpus: What of a node a run takes.
         num_gpus: Likewise; a fraction lets several runs share one.
+        verbosity: As in `Display`.
 
     Returns:
         Of each run that failed, its id and the cause.
@@ -73,18 +74,18 @@ def run_ray(
     """
     if not runs:
         return {}
-    output = output.absolute()
+    destination = dataclasses.replace(destination, output=destination.output.absolute())
     cluster = _started() if address is None else _connected(address)
-    with _signals_held() as signals, cluster as ray, Display(runs) as display:
+    with _signals_held() as signals, cluster as ray, Display(runs, verbosity) as display:
         check_resources(ray.nodes(), num_cpus, num_gpus)
-        claim_folder(output, study)
+        claim_folder(destination.output, destination.study)
         news = _news_on_this_node(ray)
         do = ray.remote(num_cpus=num_cpus, num_gpus=num_gpus, max_retries=RETRIES)(do_task)
 
         def submit(run: ExperimentConfig, pause: float = 0) -> Any:
-            return do.options(name=run.run_id).remote(run, output, study, news, pause)
+            return do.options(name=run.run_id).remote(run, destination, news, pause)
 
-        tasks = {submit(run): RunFolder(output, run) for run in runs}
+        tasks = {submit(run): RunFolder(destination.output, run) for run in runs}
         try:
             return _follow(ray, tasks, submit, news=news, display=display, signals=signals)
         except ray.exceptions.RayError as error:
@@ -150,7 +151,7 @@ def _cause_of_failure(ray: ModuleType, task: Any, folder: RunFolder) -> str | No
         return cause
 
 
-def do_task(run: ExperimentConfig, output: Path, study: str, news: "Queue", pause: float = 0) -> str | None:
+def do_task(run: ExperimentConfig, destination: Destination, news: "Queue", pause: float = 0) -> str | None:
     """What a worker does, on whatever node it is: one run, after a pause. Gives the cause if it failed.
 
     Raises:
@@ -159,7 +160,7 @@ def do_task(run: ExperimentConfig, output: Path, study: str, news: "Queue", paus
     import ray
 
     time.sleep(pause)
-    RunFolder(output, run).check_free()
+    RunFolder(destination.output, run).check_free()
     sent = []
 
     def send(kind: str, content: Any) -> None:
@@ -169,11 +170,11 @@ def do_task(run: ExperimentConfig, output: Path, study: str, news: "Queue", paus
     host = socket.gethostname()
     send("begun", host)
     try:
-        if not (output / "study.yaml").exists():
+        if not (destination.output / "study.yaml").exists():
             raise FileNotFoundError(
-                f"{output} is not there on {host}: `--output` must be a path that every node mounts."
+                f"{destination.output} is not there on {host}: `--output` must be a path that every node mounts."
             )
-        do_run(run, output, study, send)
+        do_run(run, destination, send)
     except RunLocked:
         raise
     except Exception as error:  # whatever it is, it is reported, and must not be tried again

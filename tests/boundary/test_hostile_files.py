@@ -127,7 +127,7 @@ def test_any_bytes_are_weights_or_are_refused(number, model, tmp_path):
 
 @cases(300)
 def test_any_prompt_is_answered_or_is_refused(number, model):
-    from hf_capacity.evaluation.inference import load_model
+    from hf_capacity.evaluation.trained_model import load_model
 
     trained = load_model(model)
     for_all(number, TEXTS, lambda prompt: ends_well(lambda: trained.lines([prompt])))

@@ -6,11 +6,11 @@ import pytest
 import yaml
 from support.made_records import add_runs, arithmetic
 
+from hf_capacity import study as study_line
 from hf_capacity.config.arms import Arms
 from hf_capacity.config.hypotheses import read_hypotheses
 from hf_capacity.experiment import run_experiment
 from hf_capacity.runs.records import claim_folder, read_records
-from hf_capacity.sweep import local
 
 
 TASK = {"path": "arithmetic", "name": "rotating_pair"}
@@ -30,12 +30,12 @@ HYPOTHESES = {
 def call(call, monkeypatch):
     """The command line in an empty folder; runs are done in this process, whose workers would load torch again."""
 
-    def run_here(to_do, output, study, num_workers):
+    def run_here(to_do, destination, num_workers, verbosity):
         for run in to_do:
-            run_experiment(run, output, study=study)
+            run_experiment(run, destination.output, study=destination.study)
         return {}
 
-    monkeypatch.setattr(local, "run_local", run_here)
+    monkeypatch.setattr(study_line, "run_local", run_here)
     return call
 
 

@@ -19,7 +19,8 @@ from hf_capacity.data.task import Task
 from hf_capacity.data.tokenizer import encode
 from hf_capacity.evaluation.exact_match import mean_loss, predict, verdicts_on_text, write
 from hf_capacity.evaluation.exam import Exam
-from hf_capacity.evaluation.inference import ask, evaluate_model, load_model
+from hf_capacity.evaluation.inference import evaluate_model
+from hf_capacity.evaluation.trained_model import ask, load_model
 from hf_capacity.experiment import run_experiment
 from hf_capacity.hub.card_parts import architecture
 from hf_capacity.models.build import build_model, sizes_of

@@ -1,7 +1,11 @@
+import dataclasses
+
 import pytest
 from transformers import AutoTokenizer
 
 from dataset_builders import TASKS, load_task
+from hf_capacity.config.experiment import TaskConfig
+from hf_capacity.data.task import Task
 from hf_capacity.data.tokenizer import MOST_CHARACTERS, build_tokenizer, encode, save_tokenizer
 
 
@@ -43,14 +47,47 @@ def test_a_character_outside_the_alphabet_is_an_error():
         encode(tokenizer, "<5*7=")
 
 
-def test_others_read_a_character_outside_the_alphabet_as_a_newline(tmp_path):
-    """As tools expect that try a tokenizer on letters; a text that has no newline is read strictly by them too."""
+def test_so_it_is_in_plain_transformers(tmp_path):
     save_tokenizer(build_tokenizer(text_of("arithmetic"), 9), tmp_path)
     tokenizer = AutoTokenizer.from_pretrained(tmp_path)
-    assert tokenizer.decode(tokenizer("<5*7=").input_ids) == "<5\n7="
-    assert tokenizer.eos_token == tokenizer.unk_token == "\n"
-    with pytest.raises(Exception, match="Missing"):  # the tokenizers library raises nothing finer
-        build_tokenizer("<5+7=12>", 9)("<5*7=")
+    with pytest.raises(Exception, match="unknown token"):  # the tokenizers library raises nothing finer
+        tokenizer("<5*7=")
+
+
+@pytest.mark.parametrize(
+    ("text", "line_end"), [("<5+7=12>\n", "\n"), ("5+7=12;", ";"), ("5+7=12", None), ("5+7=12;", "\n")]
+)
+def test_what_ends_a_line_is_named_if_it_is_there(text, line_end, tmp_path):
+    save_tokenizer(build_tokenizer(text, 9, line_end), tmp_path)
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path)
+    assert len(tokenizer) == len(set(text))
+    named = line_end if line_end in set(text) else None
+    assert (tokenizer.eos_token, tokenizer.pad_token, tokenizer.unk_token) == (named,) * 3
+    assert tokenizer.decode(tokenizer(text).input_ids, skip_special_tokens=True) == text.removesuffix(named or "none")
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_no_character_of_a_prompt_or_an_answer_is_lost_in_default_decoding(task):
+    loaded = Task.load(TaskConfig(path=task), 1337)
+    assert loaded.line_end == "\n"
+    tokenizer = build_tokenizer(loaded.alphabet, 24, loaded.line_end)
+    for prompt, answer in zip(loaded.questions["prompt"], loaded.questions["answer"], strict=True):
+        ids = encode(tokenizer, prompt + answer)
+        assert tokenizer.decode(ids, skip_special_tokens=True) == prompt + answer
+
+
+@pytest.mark.parametrize(
+    ("lines", "answers", "expected"),
+    [
+        (["a=1;", "b=2;"], ["1", "2"], ";"),
+        (["a=1;", "b=2."], ["1", "2"], None),  # no one character
+        (["a=1\n", "b=2\n3\n"], ["1", "2\n3"], None),  # it stands in an answer
+    ],
+)
+def test_what_ends_every_line_and_nothing_else_ends_a_text(lines, answers, expected):
+    task = Task.load(TaskConfig(path="arithmetic"), 1337)
+    task = dataclasses.replace(task, lines={"text": lines}, questions={"prompt": ["a=", "b="], "answer": answers})
+    assert task.line_end == expected
 
 
 def test_more_characters_than_any_writing_has_are_refused():

@@ -20,7 +20,7 @@ from hf_capacity.demo.rendering import answers_html, tradeoff_html
 from hf_capacity.demo.study import Study, example_prompts
 from hf_capacity.demo.tradeoff import names_of, series_of
 from hf_capacity.evaluation.exact_match import write
-from hf_capacity.evaluation.inference import ask, load_model
+from hf_capacity.evaluation.trained_model import ask, load_model
 from hf_capacity.runs.records import read_curve, read_records
 
 

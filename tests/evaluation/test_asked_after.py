@@ -13,7 +13,7 @@ from hf_capacity.data.task import Task
 from hf_capacity.demo.answers import write_with_confidence
 from hf_capacity.demo.study import find_questions
 from hf_capacity.evaluation.exact_match import CUT
-from hf_capacity.evaluation.inference import load_model
+from hf_capacity.evaluation.trained_model import load_model
 from hf_capacity.experiment import run_experiment
 from hf_capacity.hub.card_parts import example
 from hf_capacity.runs.records import read_record

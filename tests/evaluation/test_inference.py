@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 
 from hf_capacity import ask, evaluate_model
 from hf_capacity.cli import app
-from hf_capacity.evaluation import inference
-from hf_capacity.evaluation.inference import load_model
+from hf_capacity.evaluation import trained_model
+from hf_capacity.evaluation.trained_model import load_model
 from hf_capacity.runs.records import read_curve, read_record
 
 
@@ -177,7 +177,7 @@ def test_a_model_from_the_hub_names_no_task_of_this_machine(copy, tmp_path, monk
     (tmp_path / "here" / "data" / "mine").mkdir(parents=True)
     (tmp_path / "here" / "mine").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    monkeypatch.setattr(inference, "model_folder", lambda source, step, revision: copy)
+    monkeypatch.setattr(trained_model, "model_folder", lambda source, step, revision: copy)
     change(copy / "task.json", task={"path": path})
     with pytest.raises(
         ValueError, match=f"ada/model was trained on '{path}', which is neither one of arithmetic, .* nor"
@@ -218,7 +218,7 @@ def test_a_model_of_any_tokens_is_scored_and_asked(foreign, tmp_path):
     sharded = shutil.copytree(foreign, tmp_path / "sharded", ignore=shutil.ignore_patterns("model.safetensors"))
     AutoModelForCausalLM.from_pretrained(foreign).save_pretrained(sharded, max_shard_size="20KB")
     assert not (sharded / "model.safetensors").exists()
-    assert evaluate_model(sharded, "both") == marks
+    assert evaluate_model(sharded, "both", batch_size=100) == marks
 
 
 def test_scores_are_taken_in_full_precision(foreign, tmp_path):

@@ -17,8 +17,8 @@ from hf_capacity.config.experiment import ExperimentConfig
 from hf_capacity.evaluation.exact_match import predict
 from hf_capacity.evaluation.extraction import extraction_curve
 from hf_capacity.evaluation.geometry import number_line
-from hf_capacity.evaluation.inference import load_model
 from hf_capacity.evaluation.probes import number_ids
+from hf_capacity.evaluation.trained_model import load_model
 from hf_capacity.experiment import run_experiment
 from hf_capacity.runs.curve_table import read_curves
 from hf_capacity.runs.kept import KEPT_CURVES, load_curves, load_records, pack_study
@@ -197,12 +197,13 @@ def test_a_study_that_cannot_be_probed_is_refused_before_anything_is_written(tmp
     assert [path.name for path in tmp_path.iterdir()] == ["s.yaml"]
 
 
-def test_the_command_prints_and_draws(folders, tmp_path):
-    result = CliRunner().invoke(app, ["probe", str(folders[1]), "--output", str(tmp_path / "probes.png")])
+def test_the_command_prints_and_draws(folders, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, ["probe", str(folders[1])])
     assert result.exit_code == 0
     for said in ("number line", "parallelogram ratio", "of 9 directions", "with shuffled numbers", "Written: "):
         assert said in result.output
-    with Image.open(tmp_path / "probes.png") as image:
+    with Image.open(tmp_path / f"probes-{folders[1].name}.png") as image:
         assert image.size == (1400, 1120)
 
 

@@ -162,6 +162,14 @@ def test_evaluate_and_ask_take_it_from_the_hub(terminal, study, revision):
         assert published.code == 0
 
 
+def test_a_model_of_a_published_study_is_asked_by_its_name_there(terminal, study):
+    [run] = study.glob("both-*")
+    assert terminal.run("ask", f"ada/small#{run.name}", "<5+7=") == terminal.run("ask", run, "<5+7=")
+    code, said = terminal.run("ask", "ada/nothing#both", "<5+7=")
+    assert (code, said.count("\n")) == (2, 1)
+    assert "no study on the Hub that can be reached: not found, or private" in said
+
+
 def test_a_card_says_what_the_record_says(hub, terminal, study):
     record = read_record(min(study.glob("arithmetic-*")))
     _, metadata, text = hub.files("ada/small-arithmetic-n14")["README.md"].decode().split("---\n", 2)

@@ -7,10 +7,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import yaml
+from huggingface_hub import parse_eval_result_entries
 from support.hub_terminal import Terminal
 from support.loopback.hub import LoopbackHub
 from support.made_records import ARITHMETIC, BOTH, add_run
 
+from dataset_builders import TASKS
 from hf_capacity.analysis.cells import cells_of
 from hf_capacity.boundary.writing import short_digest
 from hf_capacity.config.arms import Arms
@@ -19,7 +22,8 @@ from hf_capacity.experiment import run_experiment
 from hf_capacity.hub import contents, study_repositories
 from hf_capacity.hub.card_parts import published_dataset
 from hf_capacity.hub.cards import checkpoint_card, ladder_card, model_card
-from hf_capacity.hub.contents import addresses, dataset_repository
+from hf_capacity.hub.contents import addresses
+from hf_capacity.hub.dataset import benchmark, dataset_repository
 from hf_capacity.hub.published_runs import published_runs
 from hf_capacity.hub.repository import PublishError, distinct_names, repository_name
 from hf_capacity.runs.kept import load_records
@@ -266,3 +270,21 @@ def test_an_index_that_does_not_name_its_runs_is_not_written_over(tmp_path):
     )
     with pytest.raises(PublishError, match=r"ada/small has a runs\.jsonl that does not name its runs"):
         published_runs(api, {"repo_id": "ada/small", "repo_type": "dataset"})
+
+
+def test_a_dataset_lists_the_ids_that_results_of_models_name():
+    file = PUBLISHED / "cards" / "too_big_to_think-arithmetic-n14" / ".eval_results" / "arithmetic.yaml"
+    results = parse_eval_result_entries(yaml.safe_load(file.read_text(encoding="utf-8")))
+    assert {entry.dataset_id for entry in results} == {"hf-capacity/arithmetic"}
+    content = yaml.safe_load(benchmark(TASKS["arithmetic"]))
+    tasks = {task["id"]: task for task in content["tasks"]}
+    assert len(tasks) == len(content["tasks"])
+    assert {entry.task_id for entry in results} <= set(tasks)
+    [scorer] = tasks["paper_fit"]["scorers"]
+    found = [re.search(scorer["args"]["pattern"], text) for text in ("12>", "12> ", "123>", "12")]
+    assert [one and one.group(1) for one in found] == ["12", "12", "123", None]
+    [scorer] = yaml.safe_load(dataset_repository("capitals", "ada").revisions[0].files["eval.yaml"])["tasks"][0][
+        "scorers"
+    ]
+    found = [re.search(scorer["args"]["pattern"], text) for text in ("San Jose ", "San Jose \nC", "San Jose")]
+    assert [one and one.group(1) for one in found] == ["San Jose", "San Jose", None]

@@ -10,7 +10,8 @@ from support.foreign_models import trained
 from tokenizers import normalizers
 from transformers import AutoConfig, AutoModelForMaskedLM, AutoModelForSeq2SeqLM
 
-from hf_capacity.evaluation.inference import evaluate_model, load_model
+from hf_capacity.evaluation.inference import evaluate_model
+from hf_capacity.evaluation.trained_model import load_model
 
 
 SIZES = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 16}

@@ -81,6 +81,12 @@ LONG = {
     ),
     "hf-capacity report runs/smaller": ("needs the runs of the line before", "hf-capacity report --help"),
     "hf-capacity replicate runs/smaller": ("needs the runs of the line before", "hf-capacity replicate --help"),
+    "lm_eval --model hf --model_args pretrained=MODEL,dtype=float32 --include_path harness/lm-eval --tasks "
+    "hf_capacity_arithmetic_paper": ("needs the extra; test_harnesses.py runs it", "hf-capacity export --help"),
+    "inspect eval harness/inspect/task.py --model hf/MODEL --model-config harness/inspect/model.yaml": (
+        "needs the extra; test_harnesses.py runs it",
+        "hf-capacity export --help",
+    ),
     "hf auth login": ("asks for a token", "hf auth login --help"),
     "hf-capacity publish study runs/quick": (
         "needs the runs of the line before, and the Hub; test_publish.py has one",
@@ -177,7 +183,9 @@ def test_no_command_is_listed_in_vain():
     assert set(LONG) <= set(SHELL)
 
 
-@pytest.mark.parametrize("block", PYTHON)
+@pytest.mark.parametrize(
+    "block", [pytest.param(block, marks=[pytest.mark.processes] if "run_study(" in block else []) for block in PYTHON]
+)
 def test_a_python_block_works_as_written(block, clone, monkeypatch):
     (clone / "block.py").write_text(block, encoding="utf-8")
     monkeypatch.chdir(clone)

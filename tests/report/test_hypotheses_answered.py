@@ -104,6 +104,25 @@ def test_an_open_hypothesis_says_what_the_runs_could_find_and_how_many_would_fin
     assert 8 < int(found[2]) <= 40  # half of it takes about four times as many
 
 
+@pytest.mark.parametrize(
+    ("expect", "said"),
+    [
+        ("higher", "; the interval rules out what would be of interest, +0.25 or higher; these runs had"),
+        ("lower", "; the interval rules out what would be of interest, -0.25 or lower; these runs had"),
+        ("different", "; the interval rules out what would be of interest, 0.25 either way; these runs had"),
+        ("same", None),
+    ],
+)
+def test_an_open_hypothesis_says_where_nothing_of_interest_is_left(tmp_path, expect, said):
+    claim_folder(tmp_path / "s", "s")
+    for decay, counts in ((0.0, [2] * 24), (0.1, [1, 3] * 4 + [2] * 16)):
+        add_runs(tmp_path / "s", "arithmetic", "n14", [arithmetic(right) for right in counts], weight_decay=decay)
+    for least, holds in ((0.25, True), (0.01, False)):
+        stated = {**HELPS, "primary": True, "expect": expect, "smallest_difference": least}
+        [sentence] = sentences(section_of(tmp_path / "s", {"decay helps": stated}))
+        assert ((said or "rules out") in sentence) == (holds and expect != "same")
+
+
 def test_what_cannot_be_tested_and_what_was_withdrawn_is_named(study):
     elsewhere = {**HELPS, "compare": [{"weight_decay": 0.5}, NONE], "primary": True}
     page = section_of(study, {"elsewhere": elsewhere})

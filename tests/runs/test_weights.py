@@ -11,7 +11,8 @@ from support.kept_runs import without_folder
 from hf_capacity.boundary.writing import Damaged
 from hf_capacity.demo.rendering import answers_html, tradeoff_html
 from hf_capacity.demo.study import Study
-from hf_capacity.evaluation.inference import ask, evaluate_model
+from hf_capacity.evaluation.inference import evaluate_model
+from hf_capacity.evaluation.trained_model import ask
 from hf_capacity.hub.contents import find_weights
 from hf_capacity.runs.kept import load_curves, load_records, pack_study
 from hf_capacity.runs.records import read_curve, read_record
@@ -96,7 +97,8 @@ def test_foreign_and_missing_weights_are_refused(kept, tmp_path, call):
     name = next(name for name in tensors if name.startswith("capitals") and "/step-" not in name)
     faults = {
         "has another capitals": (tensors | {name: tensors[name] + 1}, texts),
-        "does not hold the models of runs.jsonl": (tensors, {}),
+        "does not hold the models of runs.jsonl": (tensors, None),
+        "does not hold the models of": (tensors, {"files": "["}),
         "has another": ({key: value for key, value in tensors.items() if key != name}, texts),
     }
     for message, content in faults.items():

@@ -22,6 +22,7 @@ from hf_capacity.experiment import run_experiment
 from hf_capacity.runs.folder import LOCK_PATIENCE, RunFolder
 from hf_capacity.runs.records import read_records
 from hf_capacity.sweep import ray_pool
+from hf_capacity.sweep.worker import Destination
 
 
 # `quick`, shortened; the second learning rate fails.
@@ -191,7 +192,7 @@ def test_a_node_that_does_not_mount_the_output_says_so(monkeypatch, tmp_path):
     monkeypatch.setattr(ray, "wait", lambda references, timeout: None)
     news = SimpleNamespace(actor=SimpleNamespace(put=SimpleNamespace(remote=told.append)))
     [run, *_] = write(tmp_path / "s.yaml", STUDY)[1]
-    cause = ray_pool.do_task(run, tmp_path / "elsewhere", "s", news)
+    cause = ray_pool.do_task(run, Destination(tmp_path / "elsewhere", "s"), news)
     assert cause.startswith(f"FileNotFoundError: {tmp_path}/elsewhere is not there on ")
     assert not (tmp_path / "elsewhere").exists()
     assert told == [(run.run_id, "begun", socket.gethostname())]

@@ -154,6 +154,7 @@ def refuses(message, *arguments, **parameters):
         (TABLE.encode("utf-16-le"), PLAIN, "line 1 has the byte 0x00 (byte 2 of the file). If it is UTF-16, "),
         ("", PLAIN, "Could not read 'own.csv': it is empty"),
         ("question,answer\n", PLAIN, "Could not read 'own.csv': it has no rows"),
+        ("question;answer\n1;2\n", PLAIN, "'question;answer'; they seem to be separated by semicolons: save it with"),
         ("1+1,2\n2,3\n", PLAIN, "has no column 'prompt' or 'question': its columns are '1+1', '2'; name one by"),
         ("prompt,question\n1,2\n", PLAIN, "has both 'prompt' and 'question': its columns are"),
         (

@@ -49,9 +49,9 @@ Stated before the runs, and dropped or changed when there were some: {{ withdraw
 
 {% if study.most_runs < fewest %}
 **{{ "One run" if study.most_runs == 1 else study.most_runs ~ " runs" }} a cell
-{{- " proves nothing**: another seed may turn out otherwise" if study.most_runs == 1 else " are too few for an
-interval**" }}. To conclude takes {{ fewest }}: {{ command }} trains them with fresh seeds, in about {{ time }} of one
-core, less with more.
+{{- " proves nothing**: another seed may turn out otherwise" if study.most_runs == 1
+else " are too few for an interval**" }}. To conclude takes {{ fewest }}: {{ command }} trains them with fresh
+{{- " seeds, in about " }}{{ time }} of one core, less with more.
 {% elif not study.tested %}
 No hypothesis was stated for this study: intervals only.
 {% endif %}

@@ -89,7 +89,8 @@ def answer(tested: Tested, command: str) -> str:
         return f"{name} was **not tested**: {plain(tested.fault)}."
     verb = {"supported": "is **supported**", "opposed": "is **opposed**", "open": "stays **open**"}[tested.verdict]
     found = f"{difference_text(tested.difference)}, Holm-adjusted p {equals(tested.adjusted_p_value)}"
-    return f"{name} {verb}: {_contrast(tested)} is {found}, n = {_num_runs(tested)}{_power(tested, command)}."
+    n = f"n = {_num_runs(tested)}{_ruled_out(tested)}{_power(tested, command)}"
+    return f"{name} {verb}: {_contrast(tested)} is {found}, {n}."
 
 
 def hypotheses_table(tested: Sequence[Tested]) -> str:
@@ -127,6 +128,17 @@ def _num_runs(tested: Tested) -> str:
     if len(tested.groups) > 2:
         return f"{numbers} of each size"
     return f"{numbers} pairs" if tested.is_paired else f"{numbers} of each"
+
+
+def _ruled_out(tested: Tested) -> str:
+    """Of an open hypothesis, whether the interval leaves room for what it expects to be of interest."""
+    expect, least = tested.hypothesis.expect, tested.hypothesis.smallest_difference
+    if tested.verdict != "open" or expect == "same" or not tested.difference.interval:
+        return ""
+    low, high = tested.difference.interval
+    possible = {"lower": low <= -least, "higher": high >= least, "different": low <= -least or high >= least}
+    what = {"lower": f"-{least:g} or lower", "higher": f"+{least:g} or higher", "different": f"{least:g} either way"}
+    return "" if possible[expect] else f"; the interval rules out what would be of interest, {what[expect]}"
 
 
 def _power(tested: Tested, command: str) -> str:
