@@ -84,7 +84,8 @@ def test_what_somebody_else_made_is_not_written_over(clean, terminal, study):
     assert "ada/small is taken: that dataset repository holds something else" in output
     assert states(clean) == before
     assert terminal.run("publish", "study", study, "--name", "other").code == 0
-    clean.repos["dataset", "ada/arithmetic"] = clean.repos["dataset", "ada/small"]  # named so by somebody
+    del clean.repos["dataset", "ada/arithmetic"]
+    assert terminal.run("publish", "dataset", "capitals", "--name", "arithmetic").code == 0
     before = states(clean)
     code, output = terminal.run("publish", "study", study, "--name", "other")
     assert (code, states(clean)) == (2, before)

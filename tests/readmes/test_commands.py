@@ -130,8 +130,8 @@ LONG = {
         "bash -n scripts/slurm.sh",
     ),
     "hf jobs uv run --secrets HF_TOKEN --timeout 2h scripts/job.py quick": (
-        "needs an account that pays",
-        "hf jobs uv run --secrets HF_TOKEN --timeout 2h --dry-run scripts/job.py quick",
+        "needs an account that pays; test_jobs.py has its dry run",
+        "hf jobs uv run --help",
     ),
 }
 

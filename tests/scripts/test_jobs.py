@@ -1,5 +1,6 @@
 """A study on machines of others: what the script of a job needs and does, and what Slurm would start."""
 
+import inspect
 import os
 import re
 import runpy
@@ -7,11 +8,12 @@ import shlex
 import subprocess
 import sys
 import tomllib
+import warnings
 from pathlib import Path
 
 import pytest
 import typer
-from ray.scripts.scripts import cli as ray
+from huggingface_hub.cli.jobs import jobs_uv_run
 from typer.testing import CliRunner
 
 
@@ -65,7 +67,33 @@ def test_a_job_ends_with_its_study_on_the_hub(hub, tmp_path):
     }
 
 
-def test_slurm_starts_ray_on_every_node_and_the_study_on_the_first(call, tmp_path):
+@pytest.mark.skipif("dry_run" not in inspect.signature(jobs_uv_run).parameters, reason="older clients cannot")
+def test_the_hubs_client_takes_the_documented_line(tmp_path):
+    [line] = re.findall(r"^    (hf jobs uv run .*)$", JOB.read_text(encoding="utf-8"), flags=re.M)
+    assert f"```bash\n{line}\n```" in (ROOT / "docs" / "jobs.md").read_text(encoding="utf-8")
+    words = [
+        Path(sys.executable).with_name("hf"),
+        *shlex.split(line)[1:],
+        "--dry-run",
+        "model=n14",
+        "--output",
+        "runs/x",
+    ]
+    environment = os.environ | {"HF_HOME": str(tmp_path)}
+    said = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
+    assert " ".join(re.search(r"args (.*)", said)[1].split()) == "quick model=n14 --output runs/x"
+
+
+@pytest.fixture
+def ray():
+    """Ray's own commands, by their names."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # an older Ray takes names that a newer click moves
+        from ray.scripts.scripts import cli
+    return cli.commands
+
+
+def test_slurm_starts_ray_on_every_node_and_the_study_on_the_first(call, ray, tmp_path):
     """A stand-in for `srun` writes down what it would start on each node."""
     started = tmp_path / "started"
     for name, does in (
@@ -81,9 +109,9 @@ def test_slurm_starts_ray_on_every_node_and_the_study_on_the_first(call, tmp_pat
     words = started.read_text(encoding="utf-8").split("\n")[:-1]
     assert words[:3] == ["--cpus-per-task=8", "ray", "symmetric-run"]
     separator = words.index("--")
-    launcher = ray.commands["symmetric-run"].make_context("", words[3:separator]).params
+    launcher = ray["symmetric-run"].make_context("", words[3:separator]).params
     assert (launcher["address"], launcher["min_nodes"]) == ("127.0.0.1:6379", 2)
-    ray.commands["start"].make_context("", ["--head", *launcher["ray_args_and_entrypoint"]])
+    ray["start"].make_context("", ["--head", *launcher["ray_args_and_entrypoint"]])
     program, *study = words[separator + 1 :]
     planned = call(*study, "--dry-run")
     assert (program, planned.exit_code) == ("hf-capacity", 0), planned.output
