@@ -3,8 +3,8 @@
     python scripts/keep_records.py runs/too_big_to_think
 
 writes `model_cards/STUDY`, byte for byte what `hf-capacity publish study` publishes as the study's index. Of all cards
-of models it keeps one, as an example; `hf-capacity publish study --dry-run` writes the others. The models themselves
-are kept where all of them are small. A long study can be run and kept in parts: runs that were kept before and are not
+of models it keeps one, as an example; `hf-capacity publish study --dry-run` writes the others. `--weights` keeps the
+models themselves. A long study can be run and kept in parts: runs that were kept before and are not
 in the folder stay.
 """
 
@@ -29,16 +29,17 @@ EXAMPLE = "too_big_to_think-arithmetic-n14"
 OF_A_MODEL = ("README.md", "learning_curve.png", ".eval_results/")
 
 
-# Bytes of models that are kept beside their records; `quick`, which newcomers meet first, has a quarter of it.
-MOST_WEIGHTS = 2_000_000
+def main(
+    study: Annotated[Path, typer.Argument(help="A study's folder, such as runs/quick.")],
+    weights: Annotated[
+        bool, typer.Option("--weights", help="Keep the models too: for studies of few small ones.")
+    ] = False,
+) -> None:
+    typer.echo(f"Written: {keep(study, weights=weights)}")
 
 
-def main(study: Annotated[Path, typer.Argument(help="A study's folder, such as runs/quick.")]) -> None:
-    typer.echo(f"Written: {keep(study)}")
-
-
-def keep(study: Path) -> Path:
-    """Writes what is kept of a study. Gives its folder."""
+def keep(study: Path, *, weights: bool) -> Path:
+    """Writes what is kept of a study, its models too where `weights`. Gives its folder."""
     name = next((record["study"] for record in load_records(study)), None)  # whatever the folder of a part is called
     *models, index = study_repositories(study, NAMESPACE, name)
     kept = KEPT / index.repo_id.split("/")[1]
@@ -54,8 +55,8 @@ def keep(study: Path) -> Path:
         contents = {
             name: content if isinstance(content, bytes) else content.read_bytes() for name, content in files.items()
         }
-    if len(contents.get(KEPT_WEIGHTS, b"")) > MOST_WEIGHTS:
-        del contents[KEPT_WEIGHTS]
+    if not weights:
+        contents.pop(KEPT_WEIGHTS, None)
     shutil.rmtree(kept, ignore_errors=True)
     for name, content in contents.items():
         (kept / name).parent.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from hf_capacity.cli import app
 from hf_capacity.runs.kept import load_curves, load_records
+from hf_capacity.runs.weights import unpack_model
 
 
 pytestmark = pytest.mark.processes  # studies, run by commands
@@ -42,9 +43,9 @@ def run(tmp_path, output, *overrides):
 
 def test_parts_add_up_to_the_whole(tmp_path, keep):
     whole = load_records(run(tmp_path, "whole"))
-    kept = keep(run(tmp_path, "first", "model=n28"))
+    kept = keep(run(tmp_path, "first", "model=n28"), weights=False)
     stated = (kept / "study.yaml").read_bytes()
-    assert keep(run(tmp_path, "second", "model=n14")) == kept
+    assert keep(run(tmp_path, "second", "model=n14"), weights=False) == kept
     records = load_records(kept)
     assert [record["run_id"] for record in records] == [record["run_id"] for record in whole]
     assert [record["last"] for record in records] == [record["last"] for record in whole]
@@ -54,7 +55,10 @@ def test_parts_add_up_to_the_whole(tmp_path, keep):
 
 
 def test_a_run_that_is_kept_again_is_there_once(tmp_path, keep):
-    first = keep(run(tmp_path, "whole"))
+    first = keep(run(tmp_path, "whole"), weights=False)
+    assert not (first / "weights.safetensors").exists()
     before = {path.name: path.read_bytes() for path in first.iterdir()}
-    assert keep(tmp_path / "whole" / "small") == first
+    assert keep(tmp_path / "whole" / "small", weights=True) == first
+    assert unpack_model(first, min(path.parent.name for path in (tmp_path / "whole").rglob("record.json"))).is_dir()
+    (first / "weights.safetensors").unlink()
     assert {path.name: path.read_bytes() for path in first.iterdir()} == before
