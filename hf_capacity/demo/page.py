@@ -75,7 +75,7 @@ def build_page(study: Study) -> gr.Blocks:
         place = slider["value"]
         answers = ask(prompt, trained_on, seeds[0], place)
         shown = gr.Dataset(**_samples(examples)), gr.Slider(**slider), answers
-        figure, table = tradeoff_html(*study.ladder_at(trained_on, place)), cell_table(study.ladders[trained_on].cells)
+        figure, table = tradeoff_html(*study.ladder_at(trained_on, place)), table_at_the_end(study, trained_on)
         return prompt, dropdown, *shown, figure, table
 
     with gr.Blocks(title=f"{study.name} - hf_capacity", analytics_enabled=False) as page:
@@ -97,7 +97,7 @@ def build_page(study: Study) -> gr.Blocks:
         answers = gr.HTML(ask(first_prompt, first, seeds[0], slider["value"]))
         gr.Markdown("## What each size memorised and generalised", elem_classes="second")
         figure = gr.HTML(tradeoff_html(*study.ladder_at(first, slider["value"])))
-        table = gr.Markdown(cell_table(study.ladders[first].cells), elem_classes="wide")
+        table = gr.Markdown(table_at_the_end(study, first), elem_classes="wide")
 
         question = [prompt, training, run, checkpoint]
         asked = {"fn": ask, "inputs": question, "outputs": answers}
@@ -110,6 +110,11 @@ def build_page(study: Study) -> gr.Blocks:
         changed = [prompt, run, clicked, checkpoint, answers, figure, table]
         training.input(choose_training, [prompt, training], changed, api_name="choose_training")
     return page
+
+
+def table_at_the_end(study: Study, trained_on: str) -> str:
+    """The cells of a ladder at the last checkpoint, wherever the slider stands, as Markdown."""
+    return f"At the last checkpoint:\n\n{cell_table(study.ladders[trained_on].cells)}"
 
 
 def _examples(study: Study, trained_on: str, seeds: str) -> dict[str, str]:
