@@ -12,8 +12,8 @@
 #SBATCH --exclusive
 set -euo pipefail
 
-head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
-address=$head:6379
+mapfile -t nodes < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
+address=${nodes[0]}:6379
 srun --cpus-per-task="$SLURM_CPUS_ON_NODE" ray symmetric-run \
     --address "$address" --min-nodes "$SLURM_JOB_NUM_NODES" --num-cpus "$SLURM_CPUS_ON_NODE" \
     -- hf-capacity run "$@" --engine ray --address "$address"

@@ -65,7 +65,7 @@ def test_two_processes_share_the_batch_and_keep_the_losses(hub, tmp_path):
     [
         ([], "quick asks for 9 runs: choose one, such as task=arithmetic model=n14"),
         ([*CELL, "--report-to", "wandb"], "`--report-to` (=wandb) is not installed: pip install wandb"),
-        ([*CELL, *PUSH], "your account: HF_HUB_OFFLINE is set, so nothing can be published"),
+        ([*CELL, *PUSH], "your account: there is no token. Log in with `hf auth login`, or set HF_TOKEN."),
     ],
 )
 def test_a_slip_is_refused_in_a_line(call, tmp_path, words, message):
@@ -82,15 +82,9 @@ def test_a_run_that_another_process_writes_is_left_to_it(call, tmp_path):
     assert (said.exit_code, said.output.startswith("Error: ")) == (2, True)
 
 
-def test_a_tracker_hears_of_the_run(call, tmp_path, monkeypatch):
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    monkeypatch.setenv("TENSORBOARD_LOGGING_DIR", str(tmp_path / "tb"))
+def test_a_tracker_hears_of_the_run(call, tmp_path):
     said = call("train", "quick", *CELL, "--output", tmp_path / "out", "--report-to", "tensorboard")
     assert said.exit_code == 0, said.output
-    events = EventAccumulator(str(tmp_path / "tb"))
-    events.Reload()
-    logged = {event.step: event.value for event in events.Scalars("eval/loss")}
     [record] = read_records(tmp_path / "out")
-    expected = {row["step"]: row["loss"] for row in read_curve(record["folder"])}
-    assert logged == pytest.approx(expected, rel=1e-6)
+    [log] = (tmp_path / "out" / "tensorboard").rglob("events.*")
+    assert log.parent.name == record["run_id"]

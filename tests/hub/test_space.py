@@ -44,7 +44,8 @@ def started(space: Path, python: str | Path) -> Iterator[str]:
         try:
             address, deadline = f"http://127.0.0.1:{port}/", time.monotonic() + PATIENCE
             while not _answers(address):
-                assert process.poll() is None and time.monotonic() < deadline, Path(log.name).read_text()  # noqa: PT018
+                if process.poll() is not None or time.monotonic() > deadline:
+                    pytest.fail(Path(log.name).read_text(encoding="utf-8"))
                 time.sleep(0.5)
             yield address
         finally:
