@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -89,8 +90,9 @@ def test_it_holds_the_page_the_models_and_pinned_requirements(space, tmp_path):
     assert "host" not in json.loads(line)["provenance"]
 
 
-def test_there_is_none_without_the_models(call, undrawn):
-    kept = Path(__file__).parents[2] / "model_cards" / "seeds"
+def test_there_is_none_without_the_models(call, undrawn, tmp_path):
+    # A copy: the report is made again where the study lies.
+    kept = shutil.copytree(Path(__file__).parents[2] / "model_cards" / "seeds", tmp_path / "seeds")
     said = call("publish", "demo", kept, "--dry-run")
     assert (said.exit_code, said.stderr.count("\n")) == (2, 1)
     assert "has no weights.safetensors: train its models" in said.stderr

@@ -178,8 +178,8 @@ def test_the_command_prints_a_line_a_run():
         "run", "trained on", "model", "parameters", "fit", "extrapolation", "recall", "loss", "late solved"
     ]  # fmt: skip
     told = [" ".join(line.split()) for line in lines]
-    assert told[1] == "arithmetic-n14-s1337-4cfbd8b8 arithmetic n14 1,582 192/196 4/4 - 0.778 5/5"
-    assert told[-1] == "capitals-n56-s1337-a3c382de capitals n56 23,184 - - 49/50 0.199 -"
+    assert told[1] == "arithmetic-n14-s1337-4cfbd8b8 arithmetic n14 1,582 189/196 4/4 - 0.783 5/5"
+    assert told[-1] == "capitals-n56-s1337-a3c382de capitals n56 23,184 - - 49/50 0.223 -"
     assert len(lines) == 10
     assert len({len(line) for line in lines}) == 1
 

@@ -141,7 +141,7 @@ def test_what_was_made_before_is_read_reported_and_scored_and_marked(finished):
     assert "Nothing vouches for 1 run of these" in call("report", output).output
     assert "Nothing vouches for this model" in call("evaluate", finished.path).output
     assert evaluate_model(finished.path, step=25)["vouched_for"] is False
-    published = call("publish", "study", output, "--dry-run", "--output", output.parent / "hub")
+    published = call("publish", "study", output, "--no-data", "--dry-run", "--output", output.parent / "hub")
     assert published.exit_code == 0, published.stderr
     cards = list((output.parent / "hub").rglob("main/README.md"))
     assert len(cards) == 2

@@ -11,12 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...analysis.cells import Cell
-from ..figures import DPI, MOST_COLUMNS, STYLE, WIDTH, label_text, png
+from ..figures import DPI, STYLE, WIDTH, label_text, png
 from ..study import Curves, StudyResults
 from . import Section
 
 
 MOST_CELLS = 12
+# So many cells have room for counts: two panels each, side by side.
+MOST_COUNTED = 3
 SUM = re.compile(r"<(\d)([+-])(\d)=")
 TEMPLATE = """\
 ## Which sums generalise
@@ -51,7 +53,7 @@ def draw_withheld_sums(cells: Sequence[Cell], curves: Curves) -> bytes | None:
             tallies[cell.task, cell.model, cell.differs] = _tally(withheld)
     if not 0 < len(tallies) <= MOST_CELLS:
         return None
-    num_columns = 2 if len(tallies) <= MOST_COLUMNS else 4
+    num_columns = 2 if len(tallies) <= MOST_COUNTED else 4
     num_rows = math.ceil(2 * len(tallies) / num_columns)
     title_height = 0.25 + 0.15 * max(bool(differs) * (1 + differs.count(",")) for _, _, differs in tallies)
     with matplotlib.rc_context(STYLE | {"axes.grid": False, "axes.spines.left": False, "axes.spines.bottom": False}):
