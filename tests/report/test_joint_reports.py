@@ -81,6 +81,7 @@ def test_without_runs_on_the_rule_alone_nothing_is_compared(tmp_path):
         add_beside_facts(tmp_path / "s", "n14", demanded, [joint(4)] * 2)
     page = write_report(tmp_path / "s").read_text(encoding="utf-8")
     assert "## Crowding out" in page
+    assert "crowding_out.png" not in page  # of two points
     table = rows(crowding_table(crowds_of(cells_in(tmp_path / "s"))))
     assert [row[2] for row in table] == ["100", "1,000"]
     assert {len(row) for row in table} == {10}

@@ -31,6 +31,7 @@ ALL_STORED = {"color": "#999999", "lw": 1, "zorder": 1, "label": "all that is de
 TEMPLATE = """\
 ## Crowding out
 
+{% if is_drawn %}
 ![Extrapolation, and the facts memorised, against the facts demanded, a line for each model](crowding_out.png)
 
 *Does storing facts cost extrapolation? See whether the lines above fall to the right while those below still follow
@@ -40,6 +41,7 @@ the table{{ "; faint points: single runs" if study.most_runs > 1 -}}
 {{ "; whiskers: 95 % intervals over runs" if study.most_runs >= fewest }}.
 {{- " Open markers and dotted lines: the same width trained on the rule alone." if alone }}*
 
+{% endif %}
 {{ crowding }}
 
 *stored*: the share of the demanded bits that is memorised, given the keys. Facts that are demanded but not stored say
@@ -56,8 +58,10 @@ def section(study: StudyResults) -> Section | None:
     if not crowds:
         return None
     alone = any(crowd.alone for crowd in crowds)
-    page = render(TEMPLATE, study=study, crowding=crowding_table(crowds), alone=alone, fewest=FEWEST_RUNS)
-    return Section(page, {"crowding_out.png": draw_crowding(crowds)})
+    is_drawn = len(crowds) > 1 or len(crowds[0].beside_facts) > 2  # a line between two points shows no more than they
+    shown = {"crowding": crowding_table(crowds), "alone": alone, "is_drawn": is_drawn}
+    page = render(TEMPLATE, study=study, fewest=FEWEST_RUNS, **shown)
+    return Section(page, {"crowding_out.png": draw_crowding(crowds)} if is_drawn else {})
 
 
 class Crowd(NamedTuple):
