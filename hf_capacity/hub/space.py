@@ -9,7 +9,6 @@ from packaging.requirements import Requirement
 
 from ..boundary.writing import Damaged
 from ..config.packaged import packaged_path
-from ..runs.kept import load_records
 from ..runs.records import read_description
 from ..runs.schema import KEPT_WEIGHTS
 from .contents import index_repository
@@ -60,7 +59,7 @@ def demo_repository(folder: Path, namespace: str, name: str | None = None) -> Re
     own_name = check_name("--name", name) if name else f"{study}-demo"
     marks = (MARK, f"demo:{study}")
     files: dict[str, bytes | Path] = {
-        "README.md": _card(folder, load_records(folder)[0]["study"], marks).encode(),
+        "README.md": _card(folder, study, marks).encode(),
         "app.py": APP.encode(),
         "requirements.txt": requirements().encode(),
     }

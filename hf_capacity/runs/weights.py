@@ -60,7 +60,8 @@ def unpack_study(folder: Path) -> Path:
     Raises:
         Damaged: Its weights are missing, or not those that its records vouch for.
     """
-    return _unpack(folder, load_records(folder))
+    records = load_records(folder)
+    return _unpack(folder, records, records)
 
 
 def unpack_model(folder: Path, name: str) -> Path:
@@ -82,22 +83,22 @@ def unpack_model(folder: Path, name: str) -> Path:
         runs = [record["run_id"] for record in named or records]
         shown = ", ".join(runs[:3]) + (", ..." if len(runs) > 3 else "")
         raise ValueError(f"{folder} has {len(named) or 'no'} runs {name!r}: name one, such as {shown}.")
-    return _unpack(folder, named) / named[0]["run_id"]
+    return _unpack(folder, records, named) / named[0]["run_id"]
 
 
-def _unpack(folder: Path, records: list[dict[str, Any]]) -> Path:
+def _unpack(folder: Path, records: list[dict[str, Any]], named: list[dict[str, Any]]) -> Path:
     from safetensors import SafetensorError, safe_open
 
     path = folder / KEPT_WEIGHTS
     if not path.exists():
         raise Damaged(f"{folder} has records but no {KEPT_WEIGHTS}: train its models with `hf-capacity run STUDY`.")
-    curves = load_curves(folder, load_records(folder))
+    curves = load_curves(folder, records)
     runs = Path(tempfile.mkdtemp(prefix="hf-capacity-"))
     atexit.register(shutil.rmtree, runs, ignore_errors=True)
     shutil.copy(folder / CLAIM, runs)
     try:
         with safe_open(path, "pt") as weights:
-            for record in records:
+            for record in named:
                 _write_run(runs / record["run_id"], record, curves[record["run_id"]], weights)
     except Damaged:
         raise
