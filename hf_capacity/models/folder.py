@@ -7,6 +7,7 @@ from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
     HFValidationError,
+    LocalEntryNotFoundError,
     OfflineModeIsEnabled,
     RevisionNotFoundError,
 )
@@ -85,10 +86,14 @@ def study_folder(source: str | Path) -> Path:
         return Path(source)
     if Path(source).exists():
         raise ValueError(f"{source} is a file: name the folder of a study.")
+    if "/" not in str(source):  # more likely a study that is not there yet than a dataset without an owner
+        raise ValueError(f"{source} is no folder: name a study's, or make it with `hf-capacity run STUDY`.")
     try:
         folder = snapshot_download(str(source), repo_type="dataset", allow_patterns=list(OF_A_STUDY))
     except Exception as error:  # of the client, or of what it sends its requests with
-        raise ValueError(_reason(str(source), None, error, "study")) from None
+        is_wrapped = isinstance(error, LocalEntryNotFoundError) and isinstance(error.__cause__, Exception)
+        cause = error.__cause__ if is_wrapped else error
+        raise ValueError(_reason(str(source), None, cause, "study")) from None
     return Path(folder)
 
 

@@ -208,6 +208,8 @@ def test_the_figure_says_what_its_bars_are_over(tmp_path, numbers_of_runs, words
     ("folder", "words"),
     [
         (lambda folder: folder / "nowhere", "is no folder, and no study on the Hub"),
+        (lambda folder: "nowhere", "is no folder: name a study's, or make it with `hf-capacity run STUDY`"),
+        (lambda folder: "ada/nothing", "HF_HUB_OFFLINE is set, and it was not downloaded before"),
         (lambda folder: next(folder.iterdir()), "is one run: name its study's folder"),
         (lambda folder: folder, "has records but no models"),
     ],
