@@ -5,6 +5,7 @@ import gc
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -56,6 +57,23 @@ def half_trained(tmp_path_factory) -> dict[str, Path]:
             with contextlib.suppress(RunLocked):  # another process has it
                 record = run_experiment(run, output, study="half_trained")
     return {run.task.path: output / run.run_id for run in runs}
+
+
+@pytest.fixture
+def begin(tmp_path):
+    """Begins a command in a process of its own, which writes to a log; none outlives its test, whatever fails."""
+    from support.survivors import HF_CAPACITY
+
+    with contextlib.ExitStack() as processes:
+
+        def begin(*words, log: Path = tmp_path / "log.txt", **options) -> subprocess.Popen:
+            with open(log, "w", encoding="utf-8") as file:
+                command = [*HF_CAPACITY, *map(str, words)]
+                process = processes.enter_context(subprocess.Popen(command, stdout=file, stderr=file, **options))
+            processes.callback(process.kill)
+            return process
+
+        yield begin
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from support.survivors import HF_CAPACITY, assert_same, wait_for
+from support.survivors import assert_same, processes_with, wait_for
 
 from hf_capacity.config.experiment import ExperimentConfig
 from hf_capacity.config.study import read_study
@@ -90,19 +90,14 @@ grid:
 """
 
 
-def start(study, output, tmp_path):
-    with open(tmp_path / "log.txt", "a", encoding="utf-8") as log:
-        return subprocess.Popen(
-            [*HF_CAPACITY, "run", str(study), "--output", str(output), "--workers", "2"], stdout=log, stderr=log
-        )
+@pytest.fixture
+def start(begin):
+    return lambda study, output: begin("run", study, "--output", output, "--workers", "2")
 
 
 def workers_of(command, folder):
     """The processes of a command that write runs below a folder."""
-    return [
-        child for child in psutil.Process(command.pid).children(recursive=True)
-        if any(str(folder) in file.path for file in child.open_files())
-    ]  # fmt: skip
+    return processes_with(folder, psutil.Process(command.pid).children(recursive=True))
 
 
 def steps_done(output):
@@ -111,12 +106,12 @@ def steps_done(output):
 
 
 @pytest.mark.processes  # four commands
-def test_a_study_stopped_killed_and_orphaned_ends_where_an_undisturbed_one_does(tmp_path):
+def test_a_study_stopped_killed_and_orphaned_ends_where_an_undisturbed_one_does(start, tmp_path):
     study, output = tmp_path / "survival.yaml", tmp_path / "disturbed"
     study.write_text(STUDY, encoding="utf-8")
     done = 0
     for kill, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
-        command = start(study, output, tmp_path)
+        command = start(study, output)
         wait_for(lambda done=done: steps_done(output) > done + 80)
         workers = workers_of(command, output)
         assert len(workers) == 2
@@ -129,7 +124,7 @@ def test_a_study_stopped_killed_and_orphaned_ends_where_an_undisturbed_one_does(
         done = steps_done(output)
         assert done > 0
     # At once, while the orphaned workers may still hold their folders.
-    assert start(study, output, tmp_path).wait(timeout=120) == 0
+    assert start(study, output).wait(timeout=120) == 0
     _, still_there = psutil.wait_procs(workers, timeout=5)
     assert not still_there, "workers end when their parent dies"
 
@@ -141,13 +136,13 @@ def test_a_study_stopped_killed_and_orphaned_ends_where_an_undisturbed_one_does(
 
 
 @pytest.mark.processes  # two commands
-def test_a_failing_and_a_killed_run_are_reported_and_do_not_stop_the_others(tmp_path):
+def test_a_failing_and_a_killed_run_are_reported_and_do_not_stop_the_others(start, tmp_path):
     study, output = tmp_path / "failures.yaml", tmp_path / "out"
     study.write_text(
         STUDY.replace("[1, 2]", "[1]") + "  learning_rate: [1.0e-2, 1.0e+30]\n  max_grad_norm: [1.0e+30]\n"
     )
     good, bad = sorted(read_study(str(study)).runs(), key=lambda run: run.learning_rate)
-    command = start(study, output, tmp_path)
+    command = start(study, output)
     wait_for((output / good.run_id / "task.json").exists)
     [victim] = workers_of(command, output / good.run_id)
     victim.suspend()  # the good one must not be done before the bad one has failed
@@ -161,7 +156,7 @@ def test_a_failing_and_a_killed_run_are_reported_and_do_not_stop_the_others(tmp_
     assert "in train" in json.loads((output / bad.run_id / "failure.json").read_text(encoding="utf-8"))["traceback"]
     assert not list(output.glob("*/record.json"))
     # The same command tries again: the good one comes through, the bad one fails again.
-    assert start(study, output, tmp_path).wait(timeout=60) == 1
+    assert start(study, output).wait(timeout=60) == 1
     assert (output / good.run_id / "record.json").exists()
     assert not (output / good.run_id / "failure.json").exists()
     assert not (output / bad.run_id / "record.json").exists()

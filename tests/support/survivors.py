@@ -1,7 +1,10 @@
 """What tests share that kill a command: how to call it, how to wait for a moment, and what must come out."""
 
+import contextlib
 import sys
 import time
+
+import psutil
 
 from hf_capacity.runs.records import read_record
 
@@ -20,6 +23,16 @@ def assert_same(folder, undisturbed):
     assert {key: ours[key] for key in ours if key not in PROVENANCE} == {
         key: theirs[key] for key in theirs if key not in PROVENANCE
     }
+
+
+def processes_with(folder, processes):
+    """Those that hold a file below a folder open; a helper that a library starts may end while one looks."""
+    found = []
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            if any(str(folder) in file.path for file in process.open_files()):
+                found.append(process)
+    return found
 
 
 def wait_for(condition, seconds=60):

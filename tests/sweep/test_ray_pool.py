@@ -15,7 +15,7 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
-from support.survivors import HF_CAPACITY, assert_same, wait_for
+from support.survivors import HF_CAPACITY, assert_same, processes_with, wait_for
 
 from hf_capacity.config.study import read_study
 from hf_capacity.experiment import run_experiment
@@ -89,10 +89,9 @@ def nodes(environment):
     assert not still_there
 
 
-def start(tmp_path, *words):
-    with open(tmp_path / "log.txt", "w", encoding="utf-8") as log:
-        command = [*HF_CAPACITY, "run", *map(str, words), "--engine", "ray"]
-        return subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+@pytest.fixture
+def start(begin):
+    return lambda *words: begin("run", *words, "--engine", "ray", start_new_session=True)
 
 
 def write(path, content):
@@ -112,11 +111,11 @@ def assert_as_by_the_local_engine(output, runs, tmp_path):
 
 
 @pytest.mark.processes  # a cluster, and the local engine
-def test_a_study_on_a_cluster_gives_the_records_of_the_local_engine(nodes, tmp_path):
+def test_a_study_on_a_cluster_gives_the_records_of_the_local_engine(nodes, start, tmp_path):
     study, runs = write(tmp_path / "s.yaml", STUDY)
     [bad] = [run for run in runs if run.learning_rate == 1e30]
     output = tmp_path / "out"
-    assert start(tmp_path, study, "--output", output, "--address", nodes.cluster.address).wait(timeout=300) == 1
+    assert start(study, "--output", output, "--address", nodes.cluster.address).wait(timeout=300) == 1
     told = (tmp_path / "log.txt").read_text(encoding="utf-8")
     assert f"1 of 3 runs failed; the same command tries them again:\n  {bad.run_id}: FloatingPointError: the" in told
     assert "step 30/30" in told
@@ -127,12 +126,12 @@ def test_a_study_on_a_cluster_gives_the_records_of_the_local_engine(nodes, tmp_p
 
 
 @pytest.mark.processes  # a cluster, and Ray started by a command
-def test_what_no_node_has_is_refused_and_ray_on_this_machine_leaves_nothing(environment, tmp_path, monkeypatch):
+def test_what_no_node_has_is_refused_and_ray_on_this_machine_leaves_nothing(environment, start, tmp_path, monkeypatch):
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
     study, _ = write(tmp_path / "s.yaml", STUDY + "resources: {num_cpus: 1000, num_gpus: 0.25}")
-    assert start(tmp_path, study, "--output", tmp_path / "out").wait(timeout=120) == 2
+    assert start(study, "--output", tmp_path / "out").wait(timeout=120) == 2
     told = (tmp_path / "log.txt").read_text(encoding="utf-8")
     assert "Error: no node has the 1000 CPUs and 0.25 GPUs that a run of this study takes: " in told
     assert f"{socket.gethostname()} has " in told
@@ -199,10 +198,10 @@ def test_a_node_that_does_not_mount_the_output_says_so(monkeypatch, tmp_path):
 
 
 @pytest.mark.slow  # thousands of steps, and Ray takes a while to miss a node
-def test_a_node_killed_in_the_middle_of_its_run_costs_nothing_but_time(nodes, tmp_path):
+def test_a_node_killed_in_the_middle_of_its_run_costs_nothing_but_time(nodes, start, tmp_path):
     study, runs = write(tmp_path / "s.yaml", LONG_STUDY + "resources: {num_gpus: 0.25}")
     output, second = tmp_path / "out", nodes.add(node_ip_address="127.0.0.3", num_cpus=2, num_gpus=1)
-    command = start(tmp_path, study, "--output", output, "--address", nodes.cluster.address)
+    command = start(study, "--output", output, "--address", nodes.cluster.address)
     wait_for(lambda: len(nodes.workers(second)) == 2, seconds=300)
     lost = nodes.workers(second)
     wait_for(lambda: all(steps_done(output, run) > 80 for run in lost.values()), seconds=300)
@@ -220,7 +219,7 @@ def test_a_node_killed_in_the_middle_of_its_run_costs_nothing_but_time(nodes, tm
 
 
 @pytest.mark.slow  # as long as the lock is held
-def test_a_folder_that_a_lost_process_still_holds_is_waited_for(nodes, tmp_path):
+def test_a_folder_that_a_lost_process_still_holds_is_waited_for(nodes, start, tmp_path):
     study, runs = write(tmp_path / "s.yaml", STUDY.replace("1.0e+30}\n", "1.0e-3}\n"))
     output = tmp_path / "out"
     folder = output / runs[0].run_id
@@ -228,7 +227,7 @@ def test_a_folder_that_a_lost_process_still_holds_is_waited_for(nodes, tmp_path)
     (output / "study.yaml").write_text("study: s\n", encoding="utf-8")
     with open(folder / ".lock", "a", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        command = start(tmp_path, study, "--output", output, "--address", nodes.cluster.address)
+        command = start(study, "--output", output, "--address", nodes.cluster.address)
         wait_for(
             lambda: "is being written by" in (tmp_path / "log.txt").read_text(encoding="utf-8"),
             seconds=LOCK_PATIENCE + 120,
@@ -239,15 +238,13 @@ def test_a_folder_that_a_lost_process_still_holds_is_waited_for(nodes, tmp_path)
 
 
 @pytest.mark.slow  # Ray starts a process for every try
-def test_a_run_whose_workers_always_die_is_given_up_and_the_others_are_done(nodes, tmp_path):
+def test_a_run_whose_workers_always_die_is_given_up_and_the_others_are_done(nodes, start, tmp_path):
     study, runs = write(tmp_path / "s.yaml", LONG_STUDY.replace("6000", "600"))
     output, victim = tmp_path / "out", runs[0].run_id
-    command = start(tmp_path, study, "--output", output, "--address", nodes.cluster.address)
+    command = start(study, "--output", output, "--address", nodes.cluster.address)
     while command.poll() is None:
-        for worker in nodes.workers(nodes.first):
-            with contextlib.suppress(psutil.Error):
-                if any(victim in file.path for file in worker.open_files()):
-                    worker.kill()
+        for worker in processes_with(output / victim, nodes.workers(nodes.first)):
+            worker.kill()
         time.sleep(0.05)
     assert command.wait() == 1
     told = (tmp_path / "log.txt").read_text(encoding="utf-8")
@@ -260,12 +257,12 @@ def test_a_run_whose_workers_always_die_is_given_up_and_the_others_are_done(node
 
 
 @pytest.mark.slow  # four starts of Ray
-def test_ray_on_this_machine_stopped_and_killed_goes_on_with_the_same_command(environment, tmp_path):
+def test_ray_on_this_machine_stopped_and_killed_goes_on_with_the_same_command(environment, start, tmp_path):
     study, runs = write(tmp_path / "s.yaml", LONG_STUDY)
     output = tmp_path / "out"
     for kill, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
         done = steps_done(output)
-        command = start(tmp_path, study, "--output", output)
+        command = start(study, "--output", output)
         wait_for(lambda done=done: steps_done(output) > done + 80, seconds=300)
         started, at_work = psutil.Process(command.pid).children(recursive=True), workers(psutil.Process(command.pid))
         assert at_work
@@ -276,7 +273,7 @@ def test_ray_on_this_machine_stopped_and_killed_goes_on_with_the_same_command(en
         if kill != signal.SIGKILL:
             assert "Stopped. The same command goes on" in (tmp_path / "log.txt").read_text(encoding="utf-8")
             assert [path.name for path in environment.iterdir()] == ["ray"]
-    assert start(tmp_path, study, "--output", output).wait(timeout=600) == 0
+    assert start(study, "--output", output).wait(timeout=600) == 0
     assert_as_by_the_local_engine(output, runs, tmp_path)
     _, still_there = psutil.wait_procs(started, timeout=120)
     assert not still_there, "what watches over a node takes a minute to miss it"

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from support.survivors import HF_CAPACITY, assert_same, wait_for
+from support.survivors import assert_same, wait_for
 from typer.testing import CliRunner
 
 from hf_capacity.cli import app
@@ -33,16 +33,15 @@ def study(tmp_path):
     return path
 
 
-def start(study, output, log, *words):
-    with open(log, "w", encoding="utf-8") as file:
-        command = [*HF_CAPACITY, "run", str(study), "--output", str(output), "--workers", "1", *words]
-        return subprocess.Popen(command, stdout=file, stderr=file)
+@pytest.fixture
+def start(begin, study):
+    return lambda output, log, *words: begin("run", study, "--output", output, "--workers", "1", *words, log=log)
 
 
 @pytest.mark.slow  # two commands that load torch
-def test_commands_at_once_share_the_runs_and_all_end_well(study, tmp_path):
+def test_commands_at_once_share_the_runs_and_all_end_well(study, start, tmp_path):
     output, logs = tmp_path / "out", [tmp_path / f"log-{place}" for place in range(2)]
-    commands = [start(study, output, log) for log in logs]
+    commands = [start(output, log) for log in logs]
     assert [command.wait(timeout=120) for command in commands] == [0, 0], [log.read_text() for log in logs]
     runs = read_study(str(study)).runs()
     assert len(read_records(output)) == len(runs)
@@ -53,12 +52,12 @@ def test_commands_at_once_share_the_runs_and_all_end_well(study, tmp_path):
 
 
 @pytest.mark.processes  # a command that waits
-def test_a_run_that_is_held_comes_last_and_its_holder_is_said_once(study, tmp_path):
+def test_a_run_that_is_held_comes_last_and_its_holder_is_said_once(study, start, tmp_path):
     runs, output, log = read_study(str(study)).runs(), tmp_path / "out", tmp_path / "log"
     claim_folder(output, "s")
     held = RunFolder(output, runs[0])
     with held.lock():
-        command = start(study, output, log)
+        command = start(output, log)
         wait_for(lambda: len(list(output.glob("*/record.json"))) == 3)  # the free ones
         time.sleep(2 * SECONDS_BETWEEN_TRIES)
         assert command.poll() is None
@@ -69,13 +68,13 @@ def test_a_run_that_is_held_comes_last_and_its_holder_is_said_once(study, tmp_pa
 
 
 @pytest.mark.slow  # likewise
-def test_a_command_that_waits_can_be_interrupted(study, tmp_path):
+def test_a_command_that_waits_can_be_interrupted(study, start, tmp_path):
     runs, output, log = read_study(str(study)).runs(), tmp_path / "out", tmp_path / "log"
     claim_folder(output, "s")
     for run in runs[1:]:
         run_experiment(run, output, study="s")
     with RunFolder(output, runs[0]).lock():
-        command = start(study, output, log)
+        command = start(output, log)
         wait_for(lambda: "is being written by" in log.read_text(encoding="utf-8"))
         command.terminate()
         assert command.wait(timeout=5) == 143
