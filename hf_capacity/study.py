@@ -161,12 +161,13 @@ def prepare_study(
     return prepare_plan(plan, whole, Path(output or Path("runs", plan.name)), yes=yes)
 
 
-def prepare_plan(plan: Study, whole: Study, output: Path, *, yes: bool = False) -> PreparedStudy:
+def prepare_plan(plan: Study, whole: Study | None, output: Path, *, yes: bool = False) -> PreparedStudy:
     """Checks all runs of a plan; writes nothing.
 
     Args:
         plan: What is to be done.
-        whole: The study of which it may be a part, and which has to be able to test what it states.
+        whole: The study of which it may be a part, and which has to be able to test what it states. None: of what it
+            states, it tests what it can.
         output: The study's folder.
         yes: Do more than 1,000 runs.
 
@@ -226,7 +227,7 @@ def carry_out(
     return prepared.output
 
 
-def find_untested(plan: Study, whole: Study) -> dict[str, str]:
+def find_untested(plan: Study, whole: Study | None) -> dict[str, str]:
     """The hypotheses that the runs of a plan cannot test though the whole study can, by name, with the reason.
 
     A command may well do part of a study, or try it with few steps or seeds; the study as it is written has to be able
@@ -234,7 +235,7 @@ def find_untested(plan: Study, whole: Study) -> dict[str, str]:
 
     Args:
         plan: The study as overrides have it.
-        whole: Without any.
+        whole: Without any; None where nothing is known but a part.
 
     Raises:
         ValueError: The whole study cannot test one of them.
@@ -244,8 +245,9 @@ def find_untested(plan: Study, whole: Study) -> dict[str, str]:
     from .analysis.planning import find_faults, plan_cells
 
     rates_of = _rates_reader()
-    for name, fault in find_faults(whole.hypotheses, plan_cells(whole.runs(), whole.arms), rates_of).items():
-        raise ValueError(f"hypothesis {name!r} cannot be tested: {fault}.")
+    if whole is not None:
+        for name, fault in find_faults(whole.hypotheses, plan_cells(whole.runs(), whole.arms), rates_of).items():
+            raise ValueError(f"hypothesis {name!r} cannot be tested: {fault}.")
     return find_faults(plan.hypotheses, plan_cells(plan.runs(), plan.arms), rates_of) if plan != whole else {}
 
 

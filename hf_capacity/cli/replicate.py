@@ -52,8 +52,7 @@ def replicate(
     plan = plan_replication(folder, output.name, parse_overrides(parts or []), number)
     original = describe_original(folder, records, number)
     check_replication(output, original)
-    whole = plan_replication(folder, output.name, {}) if plan.hypotheses else plan
-    prepared = prepare_plan(plan, whole, output, yes=yes)
+    prepared = prepare_plan(plan, None, output, yes=yes)  # the original may itself be part of its plan
     echo(f"Replicates {folder}, of {original.runs} runs.{_pairs(plan, [record['config'] for record in records])}")
     if dry_run:
         show_dry_run(prepared, workers)

@@ -81,6 +81,16 @@ def test_a_study_is_replicated_compared_and_gone_on_with(study, call, tmp_path):
     assert "s_replication: 10 runs, 1 done, 9 to do" in rest.output, "the same seeds, whatever part was done first"
 
 
+def test_a_study_of_which_part_is_done_is_replicated_as_far_as_it_is(study, call):
+    for record in read_records(study):
+        if record["config"]["weight_decay"]:
+            shutil.rmtree(record["folder"])
+    planned = call("replicate", "s", "--dry-run")
+    assert planned.exit_code == 0, planned.output
+    assert "hypothesis 'decay helps' is not tested by these runs: `way=weight decay` selects 0 cells" in planned.output
+    assert "s_replication: 5 runs, 0 done, 5 to do" in planned.output
+
+
 def test_a_crossed_design_is_a_study_of_its_own(study, call, tmp_path):
     design = ["way=plain", "--seeds", "{split_seed: 2}", "--output", "runs/crossed"]
     done = call("replicate", "s", *design)
