@@ -6,6 +6,7 @@ from ..analysis.cells import Cell
 RANDOM_STRINGS = "random strings"
 GIVEN_KEYS = "facts with given keys"
 SHUFFLED_ANSWERS = "shuffled answers"
+ITEMS = {RANDOM_STRINGS: "strings", GIVEN_KEYS: "facts", SHUFFLED_ANSWERS: "lines"}
 
 
 def has_bits(cell: Cell) -> bool:

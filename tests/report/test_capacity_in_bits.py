@@ -7,7 +7,12 @@ from support.made_records import add_run
 
 from hf_capacity.analysis.cells import cells_of
 from hf_capacity.report import write_report
-from hf_capacity.report.sections.capacity_in_bits import capacities, capacity_caption, capacity_table
+from hf_capacity.report.sections.capacity_in_bits import (
+    capacities,
+    capacity_caption,
+    capacity_table,
+    claims_of_capacity,
+)
 from hf_capacity.report.sections.memorised_bits import _labels
 from hf_capacity.runs.records import read_records
 
@@ -15,14 +20,19 @@ from hf_capacity.runs.records import read_records
 STRINGS = {"recall": [4, 50]}
 
 
-def add_strings(study, number, memorised, model="n14", seed=1, converged=True, **settings):
-    """A run on so many strings of 10 bits each; n14 has 1,582 parameters."""
-    task = {"path": "random_strings", "name": "tiny", "parameters": {"num_strings": number}}
+FACTS = {"path": "facts", "name": "people"}
+
+
+def add_strings(study, number, memorised, model="n14", seed=1, converged=True, task=None, **settings):
+    """A run on so many strings, or other items, of 10 bits each; n14 has 1,582 parameters."""
+    items = {"num_keys": number} if task else {"num_strings": number}
+    task = (task or {"path": "random_strings", "name": "tiny"}) | {"parameters": items}
     seeds = {"model_seed": seed, "data_seed": seed, "split_seed": seed}
     folder = add_run(study, task, model, STRINGS, **seeds, **settings)
     record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
     record["bits"] = {
-        "estimator": "random strings", "source": "x", "demanded": 10.0 * number, "raw": memorised,
+        "estimator": "random strings" if "num_strings" in items else "facts with given keys",
+        "source": "x", "demanded": 10.0 * number, "raw": memorised,
         "memorised": memorised, "per_parameter": memorised / record["num_parameters"], "items": number,
         "exposures_per_item": 70.0, "converged": converged, "first_symbols": 1.0,
     }  # fmt: skip
@@ -48,9 +58,9 @@ def rows(table):
 
 def test_capacity_is_the_mean_over_runs_of_the_most_memorised(study):
     # The maxima are 3,164 and 6,328 bits, 2 and 4 a parameter.
-    assert rows(capacity_table(found_in(study))) == [
-        ["n14", "1,582", "2", "100 to 10,000", "1,000, 10,000", "4,746 (3,164, 6,328)", "3.00 (2.00, 4.00)", "1/2"]
-    ]
+    [row] = rows(capacity_table(found_in(study)))
+    assert row[:5] == ["n14", "1,582", "2", "100 to 10,000 strings", "1,000, 10,000"]
+    assert row[5:] == ["4,746 (3,164, 6,328)", "3.00 (2.00, 4.00)", "1/2"]
 
 
 def test_a_seed_that_lacks_a_demand_is_left_out(study):
@@ -74,6 +84,27 @@ def test_what_differs_in_more_than_the_demand_is_no_single_size(tmp_path):
     for number, weight_decay in ((200, 0.0), (100, 0.1)):
         add_strings(tmp_path / "s", number, 50, weight_decay=weight_decay)
     assert [one.differs for one in found_in(tmp_path / "s")] == ["weight_decay=0", "weight_decay=0.1"]
+
+
+def test_facts_are_a_yardstick_of_their_own_by_exposures_and_grow_with_size(tmp_path):
+    study = tmp_path / "s"
+    for exposures, per_parameter in ((100, 1.0), (1000, 2.0)):
+        for model, size in (("n14", 1582), ("n28", 3164), ("n56", 6328)):
+            for number in (500, 6000):
+                bits = per_parameter * size * (1.0 if number == 6000 else 0.5)
+                add_strings(study, number, bits, model, task=FACTS, exposures=exposures, batches="lines")
+    for number in (100, 200):
+        add_strings(study, number, 5 * number)
+    cells = cells_of(read_records(study))
+    found = capacities(cells)
+    assert [one.estimator for one in found] == ["random strings", *["facts with given keys"] * 6]
+    texts = [claim.text for claim in claims_of_capacity(cells)]
+    assert len(texts) == 3
+    assert "per parameter (exposures=100): 1.00 at n14 (1,582 parameters) and 1.00 at n56" in texts[1]
+    assert "over 3 sizes, capacity grows by 2.00 (2.00 to 2.00) bits a parameter" in texts[2]
+    assert "strings or facts" in capacity_caption(found)
+    assert "and 1 at 100" in capacity_caption(found)
+    assert rows(capacity_table(found))[1][4:6] == ["500 to 6,000 facts", "6,000"]
 
 
 def test_the_page_has_capacities_where_there_were_several_demands(study, tmp_path):

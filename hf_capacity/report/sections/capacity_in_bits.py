@@ -1,13 +1,20 @@
-"""Capacity in bits: the most that a size memorises of any number of random strings (Morris et al. 2025)."""
+"""Capacity in bits: the most that a size memorises of any number of items (Morris et al. 2025).
+
+The items are random strings, facts with given keys or lines with shuffled answers, and each is a yardstick of its own.
+"""
 
 import dataclasses
+import itertools
 import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import scipy.stats
+
 from ...analysis.cells import Cell, Record
 from ...config.experiment import SEEDS
-from ..bits import RANDOM_STRINGS, estimator_of, has_bits
+from ...config.hypotheses import FEWEST_SIZES
+from ..bits import GIVEN_KEYS, ITEMS, RANDOM_STRINGS, SHUFFLED_ANSWERS, estimator_of, has_bits
 from ..claims import Claim
 from ..markdown import markdown_table, render
 from ..study import StudyResults
@@ -15,10 +22,17 @@ from ..wording import in_common, mean_text, runs_text
 from . import Section
 
 
-# Morris et al. 2025, arXiv 2505.24832, in bits per parameter: in bfloat16; the mean in float32; lowest and highest.
-MORRIS_BF16 = 3.6
-MORRIS_FP32 = 3.83
-MORRIS_RANGE = (2.86, 4.23)
+# What others measured, in bits per parameter.
+MEASURED = {
+    RANDOM_STRINGS: "Morris et al. (2025, arXiv 2505.24832) measured 3.6 bits per parameter in bfloat16, 3.83 in "
+    "float32 on average, 2.86 to 4.23 over all models.",
+    GIVEN_KEYS: "Allen-Zhu & Li (2024, arXiv 2404.05405) measured 2 bits per parameter at 1,000 exposures of each "
+    "fact, and 1 at 100.",
+    SHUFFLED_ANSWERS: "Song & Ye (2026, arXiv 2605.09724) measured 2.16 bits per parameter, as the slope over "
+    "parameters, with labels drawn independently.",
+}
+# The parameters of tasks that say how many items there are, and how many of them are asked.
+NUMBERS_OF_ITEMS = {"num_strings", "num_keys", "num_lines", "num_questions"}
 # A demand is filled a little short of all of it: up to log2 N bits of each of N strings no model can memorise.
 FILLED = 0.9
 TEMPLATE = """\
@@ -43,7 +57,7 @@ class Capacity(NamedTuple):
     Args:
         best: For each seed the run in which most was memorised.
         differs: What sets all of its runs apart from those of other models of the same name.
-        items: The numbers of strings that were tried, fewest first.
+        items: The numbers of items that were tried, fewest first.
         demanded: The bits of the largest demand.
     """
 
@@ -53,17 +67,21 @@ class Capacity(NamedTuple):
     demanded: float
 
     @property
+    def estimator(self) -> str:
+        """The yardstick."""
+        return estimator_of(self.best)
+
+    @property
     def is_lower_bound(self) -> bool:
         """Whether a run filled the largest demand, so that it might have taken in more."""
         return max(map(_memorised, self.best.records)) >= FILLED * self.demanded
 
 
 def capacities(cells: Sequence[Cell]) -> list[Capacity]:
-    """The capacity of every model that was run on two demands of random strings or more, small models first."""
+    """The capacity of every model that was run on two numbers of items or more, small models first."""
     groups: dict[str, list[Cell]] = {}
     for cell in sorted(filter(has_bits, cells), key=lambda cell: cell.num_parameters):
-        if estimator_of(cell) == RANDOM_STRINGS:
-            groups.setdefault(_all_but_the_demand(cell), []).append(cell)
+        groups.setdefault(_all_but_the_demand(cell), []).append(cell)
     found = []
     for group in groups.values():
         records = [record for cell in group for record in cell.records]
@@ -77,7 +95,7 @@ def capacities(cells: Sequence[Cell]) -> list[Capacity]:
         if len(demands) > 1 and picked:
             best = dataclasses.replace(group[0], records=tuple(picked))
             found.append(Capacity(best, in_common(group), [items for _, items in demands], demands[-1][0]))
-    return found
+    return sorted(found, key=_kind)  # small models first, still
 
 
 def capacity_table(found: Sequence[Capacity]) -> str:
@@ -91,25 +109,25 @@ def capacity_table(found: Sequence[Capacity]) -> str:
                 capacity.differs,
                 f"{best.num_parameters:,}",
                 str(best.num_runs),
-                f"{capacity.items[0]:,} to {capacity.items[-1]:,}",
+                f"{capacity.items[0]:,} to {capacity.items[-1]:,} {ITEMS[capacity.estimator]}",
                 ", ".join(f"{items:,}" for items in sorted({one["items"] for one in bits})),
                 mean_text(best.mean([one["memorised"] for one in bits], None), "{:,.0f}"),
                 mean_text(best.mean([one["per_parameter"] for one in bits], None), "{:.2f}"),
                 f"{[one['converged'] for one in bits].count(True)}/{len(bits)}",
             ]
         )
-    header = ["model", "differs in", "parameters", "runs", "strings", "most of", "capacity, bits", "per parameter"]
+    header = ["model", "differs in", "parameters", "runs", "of", "most of", "capacity, bits", "per parameter"]
     return markdown_table([*header, "converged"], rows, num_texts=2) if rows else ""
 
 
 def capacity_caption(found: Sequence[Capacity]) -> str:
     """What the table counts, what others measured, and whose capacity is only a lower bound."""
-    low, high = MORRIS_RANGE
+    estimators = list(dict.fromkeys(one.estimator for one in found))
+    items = " or ".join(ITEMS[estimator] for estimator in estimators)
     sentences = [
-        "The capacity of a size is the most bits that each run memorised of any number of strings (*most of*: of how "
+        f"The capacity of a size is the most bits that each run memorised of any number of {items} (*most of*: of how "
         "many), averaged over runs; *converged* counts these runs.",
-        f"Morris et al. (2025, arXiv 2505.24832) measured {MORRIS_BF16} bits per parameter in bfloat16, {MORRIS_FP32} "
-        f"in float32 on average, {low} to {high} over all models.",
+        *(MEASURED[estimator] for estimator in estimators),
     ]
     bounded = [" ".join(filter(None, (one.best.model, one.differs))) for one in found if one.is_lower_bound]
     if bounded:
@@ -122,13 +140,15 @@ def capacity_caption(found: Sequence[Capacity]) -> str:
 
 def claims_of_capacity(cells: Sequence[Cell]) -> list[Claim]:
     """What the smallest and the largest model hold."""
-    found = capacities(cells)
-    if not found:
-        return []
-    ends = [found[0], found[-1]] if len(found) > 1 else found
-    texts = [_end_text(one) for one in ends]
-    over = runs_text([one.best for one in ends])
-    return [Claim(f"Bits of random strings held per parameter: {' and '.join(texts)}, {over}.")]
+    claims = []
+    for (_, differs), group in itertools.groupby(capacities(cells), _kind):
+        found = list(group)
+        ends = [found[0], found[-1]] if len(found) > 1 else found
+        texts = [_end_text(one) for one in ends]
+        over = runs_text([one.best for one in ends])
+        what = f"Bits of {found[0].estimator} held per parameter{f' ({differs})' if differs else ''}"
+        claims.append(Claim(f"{what}: {' and '.join(texts)}, {over}{_slope_text(found)}."))
+    return claims
 
 
 def _end_text(capacity: Capacity) -> str:
@@ -137,12 +157,30 @@ def _end_text(capacity: Capacity) -> str:
     return f"{bound}{mean} at {best.model} ({best.num_parameters:,} parameters)"
 
 
+def _slope_text(found: Sequence[Capacity]) -> str:
+    """By how many bits capacity grows per parameter: least squares over runs, with the t interval of the slope."""
+    sizes = [one.best.num_parameters for one in found for _ in one.best.records]
+    if len(set(sizes)) < FEWEST_SIZES:
+        return ""
+    bits = [_memorised(record) for one in found for record in one.best.records]
+    line = scipy.stats.linregress(sizes, bits)
+    reach = scipy.stats.t.ppf(0.975, len(bits) - 2) * line.stderr
+    slope = f"{line.slope:.2f} ({line.slope - reach:.2f} to {line.slope + reach:.2f})"
+    return f"; over {len(set(sizes))} sizes, capacity grows by {slope} bits a parameter"
+
+
+def _kind(capacity: Capacity) -> tuple[int, str]:
+    """What capacities have to share to be of one series: the yardstick, and what sets their runs apart."""
+    return list(ITEMS).index(capacity.estimator), capacity.differs
+
+
 def _all_but_the_demand(cell: Cell) -> str:
     config = cell.records[0]["config"]
     # Of more items as many exposures take more steps.
     left_out = {"task", *SEEDS, *(["steps"] if "exposures" in config else [])}
     settings = {key: value for key, value in config.items() if key not in left_out}
-    return json.dumps([config["task"]["path"], cell.num_parameters, settings], sort_keys=True)
+    parameters = {key: value for key, value in config["task"]["parameters"].items() if key not in NUMBERS_OF_ITEMS}
+    return json.dumps([config["task"] | {"parameters": parameters}, cell.num_parameters, settings], sort_keys=True)
 
 
 def _memorised(record: Record) -> float:

@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from ...analysis.cells import Cell
 from ...boundary.shown import ABSENT
 from ...config.hypotheses import FEWEST_RUNS
-from ..bits import GIVEN_KEYS, RANDOM_STRINGS, SHUFFLED_ANSWERS, estimator_of, has_bits
+from ..bits import GIVEN_KEYS, ITEMS, RANDOM_STRINGS, SHUFFLED_ANSWERS, estimator_of, has_bits
 from ..figures import COLORS, DPI, MARKER_SIZE, MARKERS, STYLE, WIDTH, label_text, png
 from ..markdown import markdown_table, render
 from ..study import StudyResults
@@ -27,7 +27,6 @@ MEASURED = {
     GIVEN_KEYS: (2.0, "2 bits per parameter (Allen-Zhu & Li 2024)"),
     SHUFFLED_ANSWERS: (2.16, "2.16 bits per parameter (Song & Ye 2026)"),
 }
-ITEMS = {RANDOM_STRINGS: "strings", GIVEN_KEYS: "facts", SHUFFLED_ANSWERS: "lines"}
 TEMPLATE = """\
 ## Memorised bits
 
