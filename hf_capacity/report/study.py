@@ -9,7 +9,7 @@ from ..analysis.cells import RATES, Cell, Ladder, Record, cells_of, ladders_of
 from ..analysis.hypotheses import Tested, assess_hypotheses
 from ..config.hypotheses import FEWEST_RUNS
 from ..runs.kept import load_curves, load_records
-from ..runs.originals import Original, find_original, read_original
+from ..runs.originals import Original, find_original, read_original, replicated_records
 from ..runs.records import read_arms, read_description, read_unfinished
 from ..runs.statement import read_statement
 from .markdown import plain
@@ -137,5 +137,5 @@ def read_results(folder: Path) -> StudyResults:
         curves=curves,
         unfinished=unfinished,
         original=original,
-        records_of_original=load_records(folder_of_original) if folder_of_original else (),
+        records_of_original=replicated_records(folder_of_original, original) if folder_of_original else (),
     )

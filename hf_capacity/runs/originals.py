@@ -67,7 +67,7 @@ def describe_original(folder: Path, records: list[dict[str, Any]], seeds: Any = 
         records: All its records.
         seeds: How many seeds were asked for.
     """
-    study, digest = records[0]["study"], plan_digest(record["run_id"] for record in records)
+    study, digest = records[0]["study"], plan_digest(_ids(records))
     return Original(study=study, folder=folder.resolve().name, runs=len(records), digest=digest, seeds=seeds)
 
 
@@ -103,7 +103,7 @@ def read_original(folder: Path) -> Original | None:
 def find_original(folder: Path, original: Original) -> Path | None:
     """Where the study lies that a folder replicates: beside it, in `runs/`, or kept in `model_cards/`.
 
-    None where it is nowhere, or has other finished runs by now.
+    None where it is nowhere, or has lost some of its runs.
 
     Raises:
         Damaged: A record there is.
@@ -112,9 +112,23 @@ def find_original(folder: Path, original: Original) -> Path | None:
     beside = [folder.parent / original.folder, folder.parent / original.study]
     for candidate in (*beside, Path("runs", original.study), packaged_path("model_cards", original.study)):
         is_another = _has_runs(candidate) and candidate.resolve() != folder.resolve()
-        if is_another and plan_digest(record["run_id"] for record in load_records(candidate)) == original.digest:
+        if is_another and replicated_records(candidate, original):
             return candidate
     return None
+
+
+def replicated_records(folder: Path, original: Original) -> list[dict[str, Any]]:
+    """Which of a study's records a replication is of: a study may have grown since, and those finished first.
+
+    None where they are not there.
+
+    Raises:
+        Damaged: A record there is.
+    """
+    records = load_records(folder)
+    before = set(_ids(sorted(records, key=lambda record: record["provenance"]["finished"])[: original.runs]))
+    is_original = plan_digest(before) == original.digest
+    return [record for record in records if record["run_id"] in before] if is_original else []
 
 
 def check_replication(output: Path, original: Original) -> None:
@@ -155,6 +169,10 @@ def _is_sound(original: Original) -> bool:
         and re.fullmatch("[0-9a-f]{12}", original.digest) is not None
         and all(type(number) is int or number == "all" for number in numbers)
     )
+
+
+def _ids(records: Iterable[dict[str, Any]]) -> list[str]:
+    return [record["run_id"] for record in records]
 
 
 def _has_runs(folder: Path) -> bool:

@@ -1,5 +1,8 @@
 """Which study a folder replicates, and where that is found."""
 
+import json
+import shutil
+
 import pytest
 import yaml
 from support.made_records import add_run, add_runs, arithmetic
@@ -14,6 +17,7 @@ from hf_capacity.runs.originals import (
     find_study,
     plan_digest,
     read_original,
+    replicated_records,
 )
 from hf_capacity.runs.records import claim_folder, read_records
 
@@ -38,7 +42,7 @@ def test_a_study_is_found_by_folder_or_name(runs, tmp_path):
             find_study(source)
 
 
-def test_a_replication_knows_its_original_as_long_as_that_has_the_same_runs(runs):
+def test_a_replication_knows_its_original_as_long_as_that_has_the_runs_it_had(runs):
     original = describe_original(runs / "s", read_records(runs / "s"), 6)
     assert (original.study, original.folder, original.runs, original.seeds) == ("s", "s", 2, 6)
     assert original.digest == plan_digest(record["run_id"] for record in read_records(runs / "s"))
@@ -50,7 +54,14 @@ def test_a_replication_knows_its_original_as_long_as_that_has_the_same_runs(runs
     assert content["description"] == "Is it so?"
     assert content["replicates"] == {"study": "s", "folder": "s", "runs": 2, "digest": original.digest, "seeds": 6}
     assert find_original(runs / "again", original) == runs / "s"
-    add_run(runs / "s", "arithmetic", "n14", arithmetic(1), model_seed=9)
+    before = read_records(runs / "s")
+    later = add_run(runs / "s", "arithmetic", "n14", arithmetic(1), model_seed=9)
+    record = json.loads((later / "record.json").read_text(encoding="utf-8"))
+    record["provenance"]["finished"] = "2100-01-01T00:00:00+00:00"
+    (later / "record.json").write_text(json.dumps(record), encoding="utf-8")
+    assert find_original(runs / "again", original) == runs / "s", "a study may grow"
+    assert replicated_records(runs / "s", original) == before
+    shutil.rmtree(before[0]["folder"])
     assert find_original(runs / "again", original) is None
 
 
