@@ -49,10 +49,17 @@ class SizeComparison:
 
     @property
     def verdict(self) -> str:
-        """The trend if the interval excludes 0."""
+        """The trend if the interval excludes 0; `peaks` where the ends do not differ, and a size in between does."""
         if not self.has_interval:
             return "too few runs"
-        return self.trend if differs(self.difference) else "open"
+        if differs(self.difference):
+            return self.trend
+        return "peaks" if self.has_peak else "open"
+
+    @property
+    def has_peak(self) -> bool:
+        """Whether a size in between is above both ends: then size makes a difference, whatever the ends do."""
+        return self.best is not None and all(map(differs, self.differences_of_best))
 
     @property
     def claim(self) -> str | None:

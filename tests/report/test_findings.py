@@ -116,6 +116,13 @@ def test_a_maximum_in_between_is_found(study):
     )
 
 
+def test_ends_that_do_not_differ_and_a_size_above_both_are_a_peak(study):
+    add_ladder(study, "arithmetic", WRONG * 2, WRONG * 2)
+    assert sizes(study)[0][-2:] == ["open", "falls"]
+    add_runs(study, "arithmetic", "n28", RIGHT * 2)
+    assert sizes(study)[0][-2:] == ["peaks", "falls"]
+
+
 def test_of_a_maximum_of_one_run_nothing_is_said(study):
     add_ladder(study, "arithmetic", [arithmetic(1)] * 6, WRONG)
     add_runs(study, "arithmetic", "n28", RIGHT[:1])

@@ -27,7 +27,7 @@ The smallest and the largest model of each ladder at the last checkpoint: number
 *difference*: of the largest less the smallest, over pairs of runs where both have the same seeds. *trend*: open where
 its interval holds 0.
 {%- if "highest in between" in table %} *highest in between*: a size whose mean is above both ends; its differences are
-not corrected for its being picked.
+not corrected for its being picked. *peaks*: the intervals of both exclude 0, and that of the ends does not.
 {%- endif %}
 {%- if "all withheld right" in table %} *all withheld right*: the runs that get every withheld equation right.
 {%- endif %}
@@ -63,7 +63,7 @@ def claims_of_size(comparisons: Sequence[SizeComparison]) -> list[Claim]:
         found = [one for one in compared if differs(one.difference)]
         claims += [_trend(found, len(compared), kinds)] if found else []
         claims += [_open(compared, kinds)] if len(found) < len(compared) else []
-        picked = [one for one in compared if _has_peak(one)]
+        picked = [one for one in compared if one.has_peak]
         claims += [_highest(picked)] if picked else []
     return claims
 
@@ -128,7 +128,7 @@ def _open(compared: Sequence[SizeComparison], kinds: Sequence[SizeComparison]) -
     left = [one for one in compared if not differs(one.difference)]
     first = left[0]
     if len(compared) == 1:
-        aspect = "differs between the two ends" if _has_peak(first) else "changes with size"
+        aspect = "differs between the two ends" if first.has_peak else "changes with size"
         text = f"whether {first.rate} {aspect} when trained on {first.ladder.title} ({_ends(first)}"
         return Claim(f"{text}{kinds_text(_differences_by_kind(first, kinds))})", is_open=True)
     text = f"whether {first.rate} changes with size in {len(left)} of {len(compared)} comparisons"
@@ -136,11 +136,6 @@ def _open(compared: Sequence[SizeComparison], kinds: Sequence[SizeComparison]) -
     of_kinds = [one.rate for one in kinds if one.ladder in ladders and differs(one.difference)]
     exceptions = [f"{rate} in {of_kinds.count(rate)}" for rate in dict.fromkeys(of_kinds)]
     return Claim(text + (f" (but {' and '.join(exceptions)} of them)" if exceptions else ""), is_open=True)
-
-
-def _has_peak(one: SizeComparison) -> bool:
-    """Whether a size in between is above both ends: then size makes a difference, whatever the ends do."""
-    return one.best is not None and all(map(differs, one.differences_of_best))
 
 
 def _differences_by_kind(one: SizeComparison, kinds: Sequence[SizeComparison]) -> dict[str, Mean]:
