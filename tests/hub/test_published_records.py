@@ -40,6 +40,7 @@ RUN_IN_PART = {
     "reversed_addition": [[], ["steps=7814", "task={path: arithmetic, name: reversed_addition}"]],
     "training_share": [["model=n14"]],
     "joint": [["rows=whole alone at 0"], ["rows=cut alone at 0"]],
+    "joint_replication": [["rows=whole alone at 0"], ["rows=cut alone at 0"]],
     "crowding": [["model.n_embd=20"]],
     "rescue_replication": [["intervention=lines", "model.n_embd=20"]],
     "rescue_crossed": [["intervention=lines", "model.n_embd=20"]],
