@@ -259,7 +259,7 @@ def build_batches(
         return LineBatches(
             rows_WT,
             config.batch_size,
-            targets_WT=line_targets(rows_WT, answer_spans(task.lines)) if config.loss_on == "answers" else None,
+            targets_WT=_answers_of(rows_WT, task) if config.loss_on == "answers" else None,
             lines_per_row=config.lines_per_row,
             cut_in_front=config.cut_in_front,
             num_positions=config.block_size if config.random_offset else None,
@@ -268,6 +268,10 @@ def build_batches(
         )
     ids_N = torch.tensor(encode(tokenizer, task.text), device=device)
     return WindowBatches(ids_N, config.block_size, config.batch_size, distinct=distinct, **settings)
+
+
+def _answers_of(rows_WT: torch.Tensor, task: Task) -> torch.Tensor:
+    return line_targets(rows_WT, answer_spans(task.lines, task.sizes.common_spans))
 
 
 def _ability_of_rows(task: Task, config: ExperimentConfig) -> Sequence[str]:

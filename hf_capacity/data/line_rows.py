@@ -30,18 +30,21 @@ def line_rows(lines: Sequence[Sequence[int]], start: int, block_size: int) -> to
     return pad_sequence([torch.tensor([start, *line]) for line in lines], batch_first=True, padding_value=NO_TARGET)
 
 
-def line_targets(rows_WT: torch.Tensor, spans: Sequence[tuple[int, int]]) -> torch.Tensor:
-    """What of each line is to be predicted, if that is only a part of it.
+def line_targets(rows_WT: torch.Tensor, spans: Sequence[Sequence[tuple[int, int]]]) -> torch.Tensor:
+    """What of each line is to be predicted, if that is only some parts of it.
 
     Args:
         rows_WT: Lines as `line_rows` lays them out.
-        spans: Of each line the first character of that part, and the first one behind it.
+        spans: Of each line the first character of each such part, and the first one behind it; as many of each line.
 
     Returns:
-        Shape (lines, block): what comes after each token but the last, `NO_TARGET` where it is not of that part.
+        Shape (lines, block): what comes after each token but the last, `NO_TARGET` where it is of none.
     """
-    place_T, spans_N2 = torch.arange(rows_WT.shape[1] - 1), torch.tensor(spans)
-    is_target_NT = (place_T >= spans_N2[:, :1]) & (place_T < spans_N2[:, 1:])
+    place_T, spans_NS2 = torch.arange(rows_WT.shape[1] - 1), torch.tensor(spans)
+    starts_SN1, ends_SN1 = spans_NS2.permute(2, 1, 0)[..., None]
+    is_target_NT = torch.zeros(len(spans), len(place_T), dtype=torch.bool)
+    for start_N1, end_N1 in zip(starts_SN1, ends_SN1, strict=True):
+        is_target_NT |= (place_T >= start_N1) & (place_T < end_N1)
     return rows_WT[:, 1:].masked_fill(~is_target_NT.to(rows_WT.device), NO_TARGET)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from dataset_builders import Numerals
 
 from ..config.experiment import ExperimentConfig
-from .answers import answer_spans
+from .answers import Span, answer_spans, common_spans
 from .curriculum import Curriculum, ability_of_windows
 from .tokenizer import check_alphabet
 
@@ -31,7 +31,7 @@ class TaskSizes:
         unknown: Characters that the questions have and the alphabet does not.
         open_lines: How many training lines do not end with a newline.
         unanswered_lines: How many training lines do not hold their answer with its end mark.
-        most_answers: How many questions a training line is asked at most.
+        common_spans: Where training lines have their answers that are asked several questions, if it is known.
         scored: What of the lines is scored for memorised bits, `text` or `answer`, where the bits are known.
         asked: How many questions have a prompt of so many characters, and so many in all.
         numerals: How the questions write numbers, if they have any.
@@ -44,7 +44,7 @@ class TaskSizes:
     unknown: Sequence[str]
     open_lines: int
     unanswered_lines: int
-    most_answers: int
+    common_spans: Sequence[Span] | None
     scored: str | None
     asked: Mapping[tuple[int, int], int]
     numerals: Numerals | None = None
@@ -60,7 +60,6 @@ def sizes_of_task(path: str, splits: Mapping[str, Any], demand: Any, numerals: N
         numerals: What `dataset_builders.numerals` returns.
     """
     texts, questions = splits["train"]["text"][:], splits["questions"]
-    read = set(texts)
     alphabet = frozenset().union("".join(texts), demand.alphabet if demand else "")
     prompts, answers, ends = (questions[column][:] for column in ("prompt", "answer", "end"))
     asked = set().union("".join(prompts), "".join(answers), "".join(ends))
@@ -68,6 +67,7 @@ def sizes_of_task(path: str, splits: Mapping[str, Any], demand: Any, numerals: N
         (len(prompt), len(prompt) + len(answer) + len(end))
         for prompt, answer, end in zip(prompts, answers, ends, strict=True)
     )
+    common = common_spans(splits["train"], questions)
     return TaskSizes(
         path=path,
         line_lengths=list(map(len, texts)),
@@ -75,8 +75,8 @@ def sizes_of_task(path: str, splits: Mapping[str, Any], demand: Any, numerals: N
         alphabet=alphabet,
         unknown=sorted(asked - alphabet),
         open_lines=sum(not text.endswith("\n") for text in texts),
-        unanswered_lines=sum(start == end for start, end in answer_spans(splits["train"])),
-        most_answers=max(Counter(text for text in questions["text"][:] if text in read).values(), default=0),
+        unanswered_lines=sum((0, 0) in spans for spans in answer_spans(splits["train"], common)),
+        common_spans=common,
         scored=demand.scored if demand else None,
         asked=lengths,
         numerals=numerals,
@@ -199,10 +199,10 @@ def _check_answers(run: ExperimentConfig, sizes: TaskSizes) -> None:
             f"{sizes.unanswered_lines} of {len(sizes.line_lengths)} of {sizes.path} do not: mend them, or leave the "
             "key out."
         )
-    if sizes.most_answers > 1:
+    if sizes.common_spans is None:
         raise ValueError(
-            f"`loss_on` (={run.loss_on!r}) takes one answer a line, and lines of {sizes.path} are asked up to "
-            f"{sizes.most_answers} questions: leave the key out."
+            f"`loss_on` (={run.loss_on!r}) takes lines with one answer, or several at the same places in each, and "
+            f"those of {sizes.path} have them at others: leave the key out."
         )
     if sizes.scored == "text":
         raise ValueError(

@@ -9,7 +9,7 @@ from torch.nn.functional import log_softmax
 
 from hf_capacity.config.experiment import ExperimentConfig
 from hf_capacity.config.model import LADDER
-from hf_capacity.data.answers import answer_spans
+from hf_capacity.data.answers import answer_spans, common_spans
 from hf_capacity.data.batches import build_batches
 from hf_capacity.data.line_rows import NO_TARGET
 from hf_capacity.data.task import Task
@@ -146,8 +146,58 @@ def test_the_answer_is_the_last_one_in_its_line_with_its_end_mark():
     ]
     columns = dict(zip(("text", "answer", "end"), zip(*(line[:3] for line in lines), strict=True), strict=True))
     spans = answer_spans(columns)
-    assert [text[first:last] for (text, *_), (first, last) in zip(lines, spans, strict=True)] == [x[3] for x in lines]
-    assert spans[2] == (9, 11)
+    found = [text[first:last] for (text, *_), [(first, last)] in zip(lines, spans, strict=True)]
+    assert found == [line[3] for line in lines]
+    assert spans[2] == [(9, 11)]
+
+
+RECALL = {"task": "associative_recall", "block_size": 80}
+
+
+def test_of_lines_with_several_answers_all_of_them_are_targets():
+    task, tokenizer, batches = prepared(**RECALL)
+    assert task.sizes.common_spans == ((13, 15), (16, 18), (19, 21), (22, 24))
+    batch = batches.batch(3)
+    for ids, targets in zip(batch["windows_WT"], batch["targets_WT"], strict=True):
+        line = shown(tokenizer, ids, "")[1:]  # four pairs, and four again: key, value and a space each
+        pairs = line.split()[:4]
+        assert shown(tokenizer, targets, ".").rstrip(".") == "." * 12 + "".join(f".{q[1]} " for q in line.split()[4:])
+        assert sorted(line.split()[4:]) == sorted(pairs)
+
+
+def test_the_kernel_has_the_loss_and_gradients_of_several_answers_a_line():
+    task, _, batches = prepared(**RECALL, lines_per_row=2)
+    model = build_model(LADDER["n14"], len(task.alphabet), 80, 1)
+    batch = batches.batch(5)
+    fused = FusedLoss(model)
+    loss = fused.backward(**batch)
+    named = dict(model.named_parameters())
+    gradients = {name: one.grad.clone() for name, one in named.items() if one.grad is not None}
+    model.zero_grad()
+    plain = window_loss(model, **batch)
+    plain.backward()
+    assert loss == pytest.approx(plain.item(), rel=1e-5)
+    for name, gradient in gradients.items():
+        torch.testing.assert_close(model.get_parameter(name).grad, gradient, rtol=1e-3, atol=1e-6)
+
+
+LINE = {"text": ["a1 b2 a1\n", "b2 a1 b2\n"], "answer": ["1", "2"], "end": ["\n", "\n"]}
+
+
+def asked(*questions):
+    return dict(zip(("text", "prompt", "answer", "end"), zip(*questions, strict=True), strict=True))
+
+
+def test_where_lines_with_several_answers_have_them_follows_from_those_that_are_asked():
+    first, second = LINE["text"]
+    once = asked((first, "a1 b2 a", "1", "\n"), (second, "b2 a1 b", "2", "\n"), ("a3 a3\n", "a3 a", "3", "\n"))
+    assert common_spans(LINE, once) == ()
+    twice = asked((first, "a1 b2 a", "1", "\n"), (first, "a1 b", "2", " "))
+    assert common_spans(LINE, twice) == ((4, 6), (7, 9))
+    assert answer_spans(LINE, common_spans(LINE, twice)) == [((4, 6), (7, 9))] * 2
+    elsewhere = asked((first, "a1 b2 a", "1", "\n"), (first, "a1 b", "2", " "), (second, "b2 a1 b", "2", "\n"))
+    assert common_spans(LINE, elsewhere) is None
+    assert common_spans({"text": [first, "a1\n"]}, twice) is None
 
 
 def test_the_key_is_part_of_the_run_id_and_left_out_at_its_default():
