@@ -44,6 +44,7 @@ RUN_IN_PART = {
     "crowding": [["model.n_embd=20"]],
     "rescue_replication": [["intervention=lines", "model.n_embd=20"]],
     "rescue_crossed": [["intervention=lines", "model.n_embd=20"]],
+    "capacity_spectrum": [[f"model.num_parameters={size}"] for size in (1e3, 2e3, 4e3, 8e3, 1.6e4, 3.2e4, 6.4e4)],
     "capacity_scan": [[f"model.num_parameters={size}"] for size in (1e3, 2e3, 4e3, 8e3, 1.6e4, 3.2e4, 6.4e4, 1e5)],
 }
 
