@@ -40,6 +40,18 @@ LONG = {
         "trains 36 runs for many minutes",
         "hf-capacity replicate rescue --help",
     ),
+    "hf-capacity replicate size --seeds 11": (
+        "trains 99 runs for many minutes",
+        "hf-capacity replicate size --seeds 11 --dry-run",
+    ),
+    'hf-capacity replicate joint "rows=whole alone at 0"': (
+        "trains 24 runs for many minutes",
+        'hf-capacity replicate joint "rows=whole alone at 0" --dry-run',
+    ),
+    'hf-capacity replicate joint "rows=cut alone at 0"': (
+        "trains 24 runs for many minutes",
+        'hf-capacity replicate joint "rows=cut alone at 0" --dry-run',
+    ),
     "hf-capacity replicate runs/quick task=arithmetic model=n14": (
         "needs the runs of the line before",
         "hf-capacity replicate quick task=arithmetic model=n14 --dry-run",
