@@ -107,7 +107,7 @@ def test_exposures_are_how_often_a_character_of_a_fact_was_read(order, knobs):
 @pytest.mark.parametrize("knobs", [{}, {"cut_in_front": True}, {"cut_in_front": True, "lines_per_row": 3}], ids=str)
 def test_of_answers_alone_exposures_are_how_often_they_were_to_be_predicted(knobs):
     rows = line_rows([[place] * 4 for place in range(1, 11)], start=0, block_size=20)
-    targets = line_targets(rows, [(1, 3)] * 10)
+    targets = line_targets(rows, [[(1, 3)]] * 10)
     assert targets[0].tolist() == [NO_TARGET, 1, 1, NO_TARGET]
     drawn = LineBatches(rows, 60, targets_WT=targets, num_batches=50, data_seed=3, **knobs)
     found = torch.cat([batch["targets_WT"].flatten() for batch in drawn])
