@@ -105,7 +105,7 @@ def architecture(cells: Sequence[Cell], plural: str = "") -> str:
 def count_of_transformers(record: Record) -> str:
     """What `num_parameters()` of plain transformers counts beyond what was trained; nothing where that is nothing."""
     config = ExperimentConfig.from_dict(record["config"])
-    sizes = record.get("sizes") or record["config"]["model"]
+    sizes = record.get("sizes", record["config"]["model"])
     more = []
     if config.model.model_type == LADDERS_TYPE:
         width, depth = sizes["n_embd"], sizes["n_layer"]

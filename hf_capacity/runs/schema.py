@@ -147,6 +147,16 @@ class Model(TypedDict):
 
 
 @STRICT
+class Sizes(TypedDict):
+    """What its model came to, where a record says so: a width may have been derived from a number of parameters."""
+
+    n_layer: Number
+    n_head: NotRequired[Number | None]
+    n_embd: Number
+    n_inner: NotRequired[Number | None]
+
+
+@STRICT
 class Config(TypedDict):
     """Of the config what is read without building it again: that of an earlier protocol may not build today."""
 
@@ -201,6 +211,8 @@ class Provenance(TypedDict):
 
 
 def _agrees_with_itself(record: "Record") -> "Record":
+    if "sizes" not in record and not record["config"]["model"].get("n_embd"):
+        raise ValueError("neither `sizes` nor its config say how wide its model is")
     last, best = record["last"], record["best_on_withheld"]
     for evaluation in (last, best):
         for rate in ("exact_match", "recall", "fit", "extrapolation"):
@@ -223,7 +235,7 @@ class Record(TypedDict):
     run_id: RunId
     study: str
     config: Config
-    sizes: NotRequired[dict[str, int | None]]
+    sizes: NotRequired[Sizes]
     num_parameters: Number
     num_parameters_without_positions: Number
     task_digest: NotRequired[str]

@@ -14,7 +14,7 @@ import scipy.stats
 from ...analysis.cells import Cell, Record
 from ...config.experiment import SEEDS
 from ...config.hypotheses import FEWEST_SIZES
-from ..bits import GIVEN_KEYS, ITEMS, RANDOM_STRINGS, SHUFFLED_ANSWERS, estimator_of, has_bits
+from ..bits import YARDSTICKS, estimator_of, has_bits
 from ..claims import Claim
 from ..markdown import markdown_table, render
 from ..study import StudyResults
@@ -22,15 +22,6 @@ from ..wording import in_common, mean_text, runs_text
 from . import Section
 
 
-# What others measured, in bits per parameter.
-MEASURED = {
-    RANDOM_STRINGS: "Morris et al. (2025, arXiv 2505.24832) measured 3.6 bits per parameter in bfloat16, 3.83 in "
-    "float32 on average, 2.86 to 4.23 over all models.",
-    GIVEN_KEYS: "Allen-Zhu & Li (2024, arXiv 2404.05405) measured 2 bits per parameter at 1,000 exposures of each "
-    "fact, and 1 at 100.",
-    SHUFFLED_ANSWERS: "Song & Ye (2026, arXiv 2605.09724) measured 2.16 bits per parameter, as the slope over "
-    "parameters, with labels drawn independently.",
-}
 # The parameters of tasks that say how many items there are, and how many of them are asked.
 NUMBERS_OF_ITEMS = {"num_strings", "num_keys", "num_lines", "num_questions"}
 # A demand is filled a little short of all of it: up to log2 N bits of each of N strings no model can memorise.
@@ -109,7 +100,7 @@ def capacity_table(found: Sequence[Capacity]) -> str:
                 capacity.differs,
                 f"{best.num_parameters:,}",
                 str(best.num_runs),
-                f"{capacity.items[0]:,} to {capacity.items[-1]:,} {ITEMS[capacity.estimator]}",
+                f"{capacity.items[0]:,} to {capacity.items[-1]:,} {YARDSTICKS[capacity.estimator].items}",
                 ", ".join(f"{items:,}" for items in sorted({one["items"] for one in bits})),
                 mean_text(best.mean([one["memorised"] for one in bits], None), "{:,.0f}"),
                 mean_text(best.mean([one["per_parameter"] for one in bits], None), "{:.2f}"),
@@ -123,11 +114,11 @@ def capacity_table(found: Sequence[Capacity]) -> str:
 def capacity_caption(found: Sequence[Capacity]) -> str:
     """What the table counts, what others measured, and whose capacity is only a lower bound."""
     estimators = list(dict.fromkeys(one.estimator for one in found))
-    items = " or ".join(ITEMS[estimator] for estimator in estimators)
+    items = " or ".join(YARDSTICKS[estimator].items for estimator in estimators)
     sentences = [
         f"The capacity of a size is the most bits that each run memorised of any number of {items} (*most of*: of how "
         "many), averaged over runs; *converged* counts these runs.",
-        *(MEASURED[estimator] for estimator in estimators),
+        *(YARDSTICKS[estimator].measured for estimator in estimators),
     ]
     bounded = [" ".join(filter(None, (one.best.model, one.differs))) for one in found if one.is_lower_bound]
     if bounded:
@@ -171,7 +162,7 @@ def _slope_text(found: Sequence[Capacity]) -> str:
 
 def _kind(capacity: Capacity) -> tuple[int, str]:
     """What capacities have to share to be of one series: the yardstick, and what sets their runs apart."""
-    return list(ITEMS).index(capacity.estimator), capacity.differs
+    return list(YARDSTICKS).index(capacity.estimator), capacity.differs
 
 
 def _all_but_the_demand(cell: Cell) -> str:

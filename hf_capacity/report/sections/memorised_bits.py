@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from ...analysis.cells import Cell
 from ...boundary.shown import ABSENT
 from ...config.hypotheses import FEWEST_RUNS
-from ..bits import GIVEN_KEYS, ITEMS, RANDOM_STRINGS, SHUFFLED_ANSWERS, estimator_of, has_bits
+from ..bits import SHUFFLED_ANSWERS, YARDSTICKS, estimator_of, has_bits
 from ..figures import COLORS, DPI, MARKER_SIZE, MARKERS, STYLE, WIDTH, label_text, png
 from ..markdown import markdown_table, render
 from ..study import StudyResults
@@ -21,12 +21,6 @@ from . import Section
 from .crowding_out import crowds_of
 
 
-# What others measured, in bits per parameter, by estimator.
-MEASURED = {
-    RANDOM_STRINGS: (3.6, "3.6 bits per parameter (Morris et al. 2025)"),
-    GIVEN_KEYS: (2.0, "2 bits per parameter (Allen-Zhu & Li 2024)"),
-    SHUFFLED_ANSWERS: (2.16, "2.16 bits per parameter (Song & Ye 2026)"),
-}
 TEMPLATE = """\
 ## Memorised bits
 
@@ -128,8 +122,9 @@ def _draw_yardstick(axis: Axes, estimator: str, cells: Sequence[Cell]) -> None:
         shown += [mean.value for mean in means if mean.value > 0] + [rungs[0].records[0]["bits"]["demanded"]]
     lowest, highest = min(shown) / 2, max(shown) * 2
     axis.set(xscale="log", yscale="log", xlim=sizes, ylim=(lowest, highest))
-    per_parameter, label = MEASURED[estimator]
+    _, per_parameter, source, _ = YARDSTICKS[estimator]
     if per_parameter * sizes[0] < highest and per_parameter * sizes[1] > lowest:
+        label = f"{per_parameter:g} bits per parameter ({source})"
         axis.plot(sizes, [per_parameter * size for size in sizes], color="#999999", lw=1, label=label)
     axis.set_ylabel(f"memorised bits\n({estimator})")
     for line in (axis.xaxis, axis.yaxis):
@@ -143,7 +138,7 @@ def _labels(series: dict[str, list[Cell]]) -> dict[str, str]:
     demands = {}
     for title, rungs in series.items():
         bits = rungs[0].records[0]["bits"]
-        demands[title] = f"{bits['items']:,} {ITEMS[bits['estimator']]}, {bits['demanded']:,.0f} bits"
+        demands[title] = f"{bits['items']:,} {YARDSTICKS[bits['estimator']].items}, {bits['demanded']:,.0f} bits"
     return demands if len(set(demands.values())) == len(demands) else {title: title for title in series}
 
 
