@@ -158,7 +158,7 @@ def test_the_trainer_walks_the_way_of_a_bare_loop(tmp_path):
         torch.testing.assert_close(ours, bare, rtol=1e-3, atol=1e-4, msg=name)
 
 
-@pytest.mark.parametrize("implementation", ["fused", "compiled"])
+@pytest.mark.parametrize("implementation", ["fused", pytest.param("compiled", marks=pytest.mark.slow)])
 def test_another_way_to_do_a_step_is_the_plain_one_to_rounding(tmp_path, implementation):
     assert implementation_fault(implementation) is None, "these tests need a C++ compiler, as the README says"
     run, plain, other = config(steps=10), Observer(), Observer()
