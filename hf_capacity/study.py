@@ -59,7 +59,8 @@ class PreparedStudy:
     def claim(self) -> None:
         """Makes the folder the study's, which then says what the study asks."""
         plan = self.plan
-        claim_folder(self.output, plan.name, plan.description, plan.arms, (plan.question, plan.hypotheses))
+        asked = (plan.question, plan.hypotheses)
+        claim_folder(self.output, plan.name, plan.description, plan.arms, asked, source=plan.source)
 
     def lines(self, *, each_run: bool = False) -> list[str]:
         """What the study is and how it stands: the runs that were begun, or each, and hypotheses with a caveat."""

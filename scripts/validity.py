@@ -18,7 +18,7 @@ from hf_capacity.analysis.cells import REACHED, Cell, cells_of
 from hf_capacity.analysis.statistics import first_lasting
 from hf_capacity.boundary.writing import write_atomically
 from hf_capacity.report.markdown import markdown_table
-from hf_capacity.report.sections.capacity_in_bits import capacities
+from hf_capacity.report.sections.capacity_in_bits import Capacity, capacities
 from hf_capacity.report.wording import fraction, mean_text, share_text
 from hf_capacity.runs.kept import load_curves, load_records
 from hf_capacity.runs.records import read_arms
@@ -82,14 +82,8 @@ def _rows() -> Iterator[list[str]]:
         what = "memorised bits of 4,096 strings of 4 out of 2,048 symbols (Morris et al. 2025)"
         yield [what, outside, f"{counted}; {free} if first symbols were free", str(cell.num_runs), _command(cell)]
     found = capacities(_cells("bits_per_parameter"))
-    means = [one.best.mean([record["bits"]["per_parameter"] for record in one.best.records], None) for one in found]
-    sizes = [
-        f"{mean_text(mean, '{:.2f}')} at {one.best.num_parameters:,}" for mean, one in zip(means, found, strict=True)
-    ]
     what = "capacity for random strings, bits per parameter (Morris et al. 2025)"
-    outside = "3.83 in float32 (2.86 to 4.23)"
-    num_runs = str(sum(one.best.num_runs for one in found))
-    yield [what, outside, "; ".join(sizes), num_runs, _command(found[0].best)]
+    yield [what, "3.83 in float32 (2.86 to 4.23)", *_per_parameter(found)]
     yield _times_to_learn()
     grokking = _cells("mod_grokking")
     curves = load_curves(KEPT / "mod_grokking", [record for cell in grokking for record in cell.records])
@@ -100,6 +94,15 @@ def _rows() -> Iterator[list[str]]:
         what = f"a / b mod 97, weight decay {decay:g}: steps to 99 % (Power et al. 2022)"
         outside = "fit by 1,000, extrapolation later" if decay else "-"
         yield [what, outside, ours, str(cell.num_runs), _command(cell)]
+
+
+def _per_parameter(found: list[Capacity]) -> list[str]:
+    """What sizes hold of each parameter, over how many runs, and the command."""
+    means = [one.best.mean([record["bits"]["per_parameter"] for record in one.best.records], None) for one in found]
+    sizes = [
+        f"{mean_text(mean, '{:.2f}')} at {one.best.num_parameters:,}" for mean, one in zip(means, found, strict=True)
+    ]
+    return ["; ".join(sizes), str(sum(one.best.num_runs for one in found)), _command(found[0].best)]
 
 
 def _times_to_learn() -> list[str]:

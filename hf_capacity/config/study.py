@@ -45,6 +45,7 @@ class Study:
         arms: The named axes, whole even where an override selects of them.
         question: The one that it is to answer.
         hypotheses: What it expects, stated before its runs, whole likewise.
+        source: What `hf-capacity run` takes to do it, where that is no packaged study: a file or a task's folder.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Study:
     arms: Arms = field(default_factory=Arms)
     question: str = ""
     hypotheses: tuple[Hypothesis, ...] = ()
+    source: str = ""
 
     @property
     def num_runs(self) -> int:
@@ -123,6 +125,7 @@ def read_study(source: str, overrides: Mapping[str, Any] | Sequence[str] = ()) -
         resources=_checked_resources(resources),
         arms=arms,
         hypotheses=read_hypotheses(hypotheses, arms),
+        source="" if source in packaged_studies() else _source_without_home(path),
     )
     grid, changes = _select(grid | _seed_axes(plan, pairs, seeds, asked), asked)
     return dataclasses.replace(plan, grid=grid, changes=changes)
@@ -142,6 +145,11 @@ def _find_file(source: str) -> Path:
 
 def _name_of(path: Path) -> str:
     return path.resolve().name if path.is_dir() else path.stem
+
+
+def _source_without_home(path: Path) -> str:
+    """How a study's folder names a path, which others may read: by its last part where it begins at the root."""
+    return path.name if path.is_absolute() else str(path)
 
 
 def check_name(name: str, file: str) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dataset_builders import Numerals
+from dataset_builders import Numerals, task_source
 
 from ..config.experiment import ExperimentConfig
 from .answers import Span, answer_spans, common_spans
@@ -117,9 +117,10 @@ def check_numerals(sizes: TaskSizes) -> Numerals:
         ValueError: It has none, too few, or a text in which some never stand.
     """
     if sizes.numerals is None:
+        is_ours = task_source(sizes.path) == "packaged"
+        lacks = "has no digits or residues as tokens" if is_ours else "comes from elsewhere and names none"
         raise ValueError(
-            f"probes read the embeddings of numbers, and {sizes.path} has no digits or residues as tokens: take a "
-            "task such as arithmetic."
+            f"probes read the embeddings of numbers, and {sizes.path} {lacks}: take a task such as arithmetic."
         )
     symbols = sizes.numerals.symbols
     if len(symbols) < FEWEST_NUMBERS:

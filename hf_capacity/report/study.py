@@ -1,5 +1,6 @@
 """What a report is made from: a study's records, curves, cells and ladders, read once."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from ..analysis.hypotheses import Tested, assess_hypotheses
 from ..config.hypotheses import FEWEST_RUNS
 from ..runs.kept import load_curves, load_records
 from ..runs.originals import Original, find_original, read_original, replicated_records
-from ..runs.records import read_arms, read_description, read_unfinished
+from ..runs.records import read_arms, read_description, read_source, read_unfinished
 from ..runs.statement import read_statement
 from .markdown import plain
 
@@ -35,6 +36,7 @@ class StudyResults:
         unfinished: A line of text for each run that failed or did not finish.
         original: The study that it replicates, if it replicates one.
         records_of_original: The records of that study; none where it is not found.
+        source: The file or task's folder by which it is run; empty where it is packaged, or its folder does not say.
     """
 
     name: str
@@ -49,11 +51,16 @@ class StudyResults:
     unfinished: Sequence[str]
     original: Original | None = None
     records_of_original: Sequence[Record] = ()
+    source: str = ""
 
     @property
     def command(self) -> str:
         """What runs it again, or finishes it."""
-        return self.original.command(self.name) if self.original else f"hf-capacity run {self.name}"
+        return (
+            self.original.command(self.name)
+            if self.original
+            else f"hf-capacity run {shlex.quote(self.source or self.name)}"
+        )
 
     def command_for(self, num_seeds: int | None) -> str:
         """What does so many seeds, of either kind where they cross; a replication, whose design is fixed, again."""
@@ -138,4 +145,5 @@ def read_results(folder: Path) -> StudyResults:
         unfinished=unfinished,
         original=original,
         records_of_original=replicated_records(folder_of_original, original) if folder_of_original else (),
+        source=read_source(folder),
     )

@@ -204,7 +204,13 @@ def rows_of(lines: Sequence[bytes], path: Path) -> list[dict[str, Any]]:
 
 
 def claim_folder(
-    output: Path, study: str, description: str = "", arms: Arms | None = None, asked: Asked | None = None
+    output: Path,
+    study: str,
+    description: str = "",
+    arms: Arms | None = None,
+    asked: Asked | None = None,
+    *,
+    source: str = "",
 ) -> None:
     """Makes `output` the folder of `study`.
 
@@ -214,6 +220,7 @@ def claim_folder(
         description: What its report will say that it asks.
         arms: By what names it will call arms; those of an earlier command are replaced. None: whatever it says now.
         asked: The study's question and hypotheses, likewise; what is new to a folder with finished runs is post hoc.
+        source: What `hf-capacity run` takes to do it, where that is not its name.
 
     Raises:
         ValueError: It is another study's or an earlier protocol's, or holds something else.
@@ -233,6 +240,7 @@ def claim_folder(
             content |= {"arms": arms.axes, "settings": arms.settings} if arms and arms.axes else {}
         if asked is not None:
             content = restate(content, *asked, len(list(output.glob("*/record.json"))))
+        content |= {"source": source} if source else {}
         if content != before:
             write_atomically(output / CLAIM, yaml.safe_dump(content, sort_keys=False, width=120, allow_unicode=True))
     finally:
@@ -244,6 +252,15 @@ def read_description(folder: Path) -> str:
     try:
         return str(read_yaml(Path(folder) / CLAIM).get("description") or "").strip()
     except (OSError, ValueError, AttributeError):
+        return ""
+
+
+def read_source(folder: Path) -> str:
+    """What `hf-capacity run` takes to do the study of a folder; nothing if the folder does not say."""
+    try:
+        source = read_yaml(Path(folder) / CLAIM)["source"]
+        return source if source.isprintable() and "`" not in source else ""  # it stands as code in reports
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return ""
 
 

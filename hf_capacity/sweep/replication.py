@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from dataset_builders import task_source
+
 from ..boundary.reading import quote
 from ..config.arms import Arms
 from ..config.experiment import SEEDS
@@ -27,8 +29,8 @@ def plan_replication(folder: Path, name: str, asked: dict[str, Any], seeds: Any 
     """The plan of a replication: the study's cells with fresh seeds, which follow from its records and the new name.
 
     Model and data seeds are the first that no record has. Split seeds are those of a study with pairs of its own, the
-    ones whose pairs the study withheld last. Of a part of the study they are the same as of the whole. The
-    study's hypotheses are stated again.
+    ones whose pairs the study withheld last; of a study about a task from elsewhere they stay. Of a part of the study
+    they are the same as of the whole. The study's hypotheses are stated again.
 
     Args:
         folder: The study that is replicated.
@@ -52,7 +54,8 @@ def plan_replication(folder: Path, name: str, asked: dict[str, Any], seeds: Any 
         parts = " ".join(f"{key}={value}" for key, value in asked.items())
         raise ValueError(f"no run of {folder} has {quote(parts)}: `hf-capacity results {folder}` lists them.")
     fresh = fresh_seeds(configs, name)
-    grid = _replaced(selected, configs, fresh) if seeds is None else _redesigned(selected, seeds, fresh)
+    moved = _moved(configs)
+    grid = _replaced(selected, configs, fresh, moved) if seeds is None else _redesigned(selected, seeds, fresh, moved)
     study, stated = records[0]["study"], read_statement(folder)
     return Study(
         name=name,
@@ -88,22 +91,37 @@ def fresh_seeds(configs: Sequence[Config], name: str) -> dict[str, Iterator[int]
     }
 
 
-def _replaced(selected: Sequence[Config], configs: Sequence[Config], fresh: dict[str, Iterator[int]]) -> Grid:
-    """Runs as they were, each seed of the study replaced by the same fresh one throughout."""
-    had = {seed: sorted({config[seed] for config in configs}) for seed in SEEDS}
-    instead = {seed: dict(zip(had[seed], fresh[seed], strict=False)) for seed in SEEDS}
-    return {"run": [config | {seed: instead[seed][config[seed]] for seed in SEEDS} for config in selected]}
+def _moved(configs: Sequence[Config]) -> tuple[str, ...]:
+    """The seeds that a replication changes: `split_seed` draws nothing of a task from elsewhere, whose rows say it."""
+    is_as_loaded = any(task_source(config["task"]["path"]) != "packaged" for config in configs)
+    return tuple(seed for seed in SEEDS if not (is_as_loaded and seed == "split_seed"))
 
 
-def _redesigned(selected: Sequence[Config], seeds: Any, fresh: dict[str, Iterator[int]]) -> Grid:
+def _replaced(
+    selected: Sequence[Config], configs: Sequence[Config], fresh: dict[str, Iterator[int]], moved: Sequence[str]
+) -> Grid:
+    """Runs as they were, each seed that moves replaced by the same fresh one throughout."""
+    had = {seed: sorted({config[seed] for config in configs}) for seed in moved}
+    instead = {seed: dict(zip(had[seed], fresh[seed], strict=False)) for seed in moved}
+    return {"run": [config | {seed: instead[seed][config[seed]] for seed in moved} for config in selected]}
+
+
+def _redesigned(selected: Sequence[Config], seeds: Any, fresh: dict[str, Iterator[int]], moved: Sequence[str]) -> Grid:
     """The cells of runs, each with the same fresh seeds; what `seeds` does not name has one value."""
-    seeds = seeds if seeds and isinstance(seeds, dict) else {"+".join(SEEDS): seeds}
+    seeds = seeds if seeds and isinstance(seeds, dict) else {"+".join(moved): seeds}
     check_seeds(seeds)
+    named = "+".join(seeds).split("+")
+    if not set(named) <= set(moved):
+        raise ValueError(
+            f"`--seeds` (={quote(seeds)}) names split_seed, which draws nothing of a task from elsewhere: name "
+            f"{' and '.join(moved)}."
+        )
     axes = seed_axes(count_pairs(seeds, distinct_tasks(selected)), fresh)
-    others = {seed: next(fresh[seed]) for seed in SEEDS if seed not in "+".join(seeds).split("+")}
+    others = {seed: next(fresh[seed]) for seed in moved if seed not in named}
+    kept = {seed: selected[0][seed] for seed in SEEDS if seed not in moved}
     cells = {json.dumps(config | dict.fromkeys(SEEDS), sort_keys=True): config for config in selected}
     settings = [{key: value for key, value in config.items() if key not in SEEDS} for config in cells.values()]
-    return {"cell": [setting | others for setting in settings], **axes}
+    return {"cell": [setting | others | kept for setting in settings], **axes}
 
 
 def _names(arms: Arms, config: Config) -> dict[str, str]:

@@ -145,6 +145,27 @@ def test_a_mistake_is_one_line_code_2_and_nothing_written(call, tmp_path, words,
     assert contents(tmp_path) == before
 
 
+def test_a_study_of_ones_own_data_is_replicated_with_its_rows(call, tmp_path):
+    rows = "".join(f"{a}+{b},{a + b}\n" for a in range(1, 10) for b in range(1, 10))
+    (tmp_path / "sums.csv").write_text(f"question,answer\n{rows}", encoding="utf-8")
+    assert call("prepare", "sums.csv", "--output", "data/sums").exit_code == 0
+    assert call("run", "data/sums", "model=n14", "steps=2", "eval_steps=2").exit_code == 0
+    report = call("report", "runs/sums").output
+    assert "**No model has learned what it read**" in report
+    assert "Train longer first: `hf-capacity run data/sums steps=20`." in report
+    assert "`hf-capacity run data/sums` runs it again or finishes it" in report
+
+    done = call("replicate", "sums", "--seeds", "2")
+    assert done.exit_code == 0, done.output
+    seeds = [record["config"] for record in read_records(tmp_path / "runs" / "sums_replication")]
+    assert [(one["model_seed"], one["data_seed"], one["split_seed"]) for one in seeds] == [(4, 4, 1337), (5, 5, 1337)]
+    again = call("replicate", "sums", "--output", "runs/again", "--dry-run")
+    assert "again: 3 runs, 0 done, 3 to do" in again.output
+    refused = call("replicate", "sums", "--seeds", "{split_seed: 3}", "--output", "runs/again")
+    assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
+    assert "names split_seed, which draws nothing of a task from elsewhere: name model_seed and" in refused.stderr
+
+
 def test_a_damaged_original_is_refused(call, tmp_path):
     add_runs(tmp_path / "runs" / "s", "arithmetic", "n14", [arithmetic(1)])
     [record] = (tmp_path / "runs" / "s").glob("*/record.json")

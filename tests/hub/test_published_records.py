@@ -39,7 +39,10 @@ RUN_IN_PART = {
     "rotating_pairs": [["model=n14"], ["model=n56"]],
     "reversed_addition": [[], ["steps=7814", "task={path: arithmetic, name: reversed_addition}"]],
     "training_share": [["model=n14"]],
-    "joint": [["rows=whole alone at 0"], ["rows=cut alone at 0"]],
+    "joint": [
+        [f"rows={rows}"]
+        for rows in ("whole alone at 0", "cut alone at 0", "whole packed at 0", "sums whole alone at 0")
+    ],
     "joint_replication": [["rows=whole alone at 0"], ["rows=cut alone at 0"]],
     "crowding": [["model.n_embd=20"]],
     "rescue_replication": [["intervention=lines", "model.n_embd=20"]],

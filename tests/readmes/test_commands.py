@@ -87,6 +87,22 @@ LONG = {
     ),
     "hf-capacity run data/capitals": ("needs the folder of the line before", "hf-capacity run --help"),
     "hf-capacity report runs/capitals": ("needs the runs of the line before", "hf-capacity report --help"),
+    'hf-capacity ask runs/capitals/data-capitals-n56-s1-* "France "': (
+        "needs the runs of the line before",
+        "hf-capacity ask --help",
+    ),
+    "hf-capacity evaluate runs/capitals/data-capitals-n56-s1-*": (
+        "needs the runs of the line before",
+        "hf-capacity evaluate --help",
+    ),
+    "hf-capacity replicate capitals --seeds 5": (
+        "needs the runs of the line before; test_replicate.py replicates such a study",
+        "hf-capacity replicate --help",
+    ),
+    "hf-capacity publish study runs/capitals --dry-run": (
+        "needs the runs of the line before",
+        "hf-capacity publish study --help",
+    ),
     "hf-capacity run smaller.yaml seeds=16": (
         "trains 32 runs for minutes",
         "hf-capacity run smaller.yaml seeds=16 --dry-run",

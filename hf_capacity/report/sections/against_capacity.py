@@ -28,9 +28,9 @@ TEMPLATE = """\
 ![Accuracy against the number of parameters, a panel for each training set](capacity.png)
 
 *Accuracy against the number of parameters ({{ study.questions_asked }}).
-{%- if "extrapolation" in rates %} See whether the triangles fall from left to right: larger models extrapolate less.
+{%- if "extrapolation" in rates %} Where triangles fall from left to right, larger models extrapolate less.
 {%- endif %}
-{%- if "recall" in rates %} See whether the squares rise: larger models recall more.
+{%- if "recall" in rates %} Where squares rise, larger models recall more.
 {%- endif %}
 {%- if kinds %} Dotted: extrapolation of each kind of question by itself.
 {%- endif %} Filled: last checkpoint. Open: best on withheld, the paper's choice. The markers of one model stand side

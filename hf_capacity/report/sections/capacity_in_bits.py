@@ -138,26 +138,31 @@ def claims_of_capacity(cells: Sequence[Cell]) -> list[Claim]:
         texts = [_end_text(one) for one in ends]
         over = runs_text([one.best for one in ends])
         what = f"Bits of {found[0].estimator} held per parameter{f' ({differs})' if differs else ''}"
-        claims.append(Claim(f"{what}: {' and '.join(texts)}, {over}{_slope_text(found)}."))
+        slope = capacity_slope(found)
+        num_sizes = len({one.best.num_parameters for one in found})
+        grows = f"; over {num_sizes} sizes, capacity grows by {slope} bits a parameter" if slope else ""
+        claims.append(Claim(f"{what}: {' and '.join(texts)}, {over}{grows}."))
     return claims
 
 
-def _end_text(capacity: Capacity) -> str:
-    best, bound = capacity.best, "at least " if capacity.is_lower_bound else ""
-    mean = mean_text(best.mean([record["bits"]["per_parameter"] for record in best.records], None), "{:.2f}")
-    return f"{bound}{mean} at {best.model} ({best.num_parameters:,} parameters)"
+def capacity_slope(found: Sequence[Capacity]) -> str:
+    """By how many bits a series grows per parameter: least squares over runs, with the t interval of the slope.
 
-
-def _slope_text(found: Sequence[Capacity]) -> str:
-    """By how many bits capacity grows per parameter: least squares over runs, with the t interval of the slope."""
+    Empty below three sizes.
+    """
     sizes = [one.best.num_parameters for one in found for _ in one.best.records]
     if len(set(sizes)) < FEWEST_SIZES:
         return ""
     bits = [_memorised(record) for one in found for record in one.best.records]
     line = scipy.stats.linregress(sizes, bits)
     reach = scipy.stats.t.ppf(0.975, len(bits) - 2) * line.stderr
-    slope = f"{line.slope:.2f} ({line.slope - reach:.2f} to {line.slope + reach:.2f})"
-    return f"; over {len(set(sizes))} sizes, capacity grows by {slope} bits a parameter"
+    return f"{line.slope:.2f} ({line.slope - reach:.2f} to {line.slope + reach:.2f})"
+
+
+def _end_text(capacity: Capacity) -> str:
+    best, bound = capacity.best, "at least " if capacity.is_lower_bound else ""
+    mean = mean_text(best.mean([record["bits"]["per_parameter"] for record in best.records], None), "{:.2f}")
+    return f"{bound}{mean} at {best.model} ({best.num_parameters:,} parameters)"
 
 
 def _kind(capacity: Capacity) -> tuple[int, str]:

@@ -5,6 +5,7 @@ It is the answer of a study that states no hypothesis.
 
 import re
 from collections.abc import Sequence
+from operator import itemgetter
 
 from ...analysis.cells import Cell, ladders_of
 from ...analysis.times import delays
@@ -25,6 +26,8 @@ from .size_comparisons import claims_of_size, trends_of
 
 
 MOST_SENTENCES = 5
+# Of what was read; a model that knows less of it is rather untrained than too small.
+LEARNED = 0.5
 # Of cells described one by one, where there are no sizes to compare.
 MOST_CELLS = 4
 TEMPLATE = """\
@@ -43,11 +46,14 @@ Stated before the runs, and dropped or changed when there were some: {{ withdraw
 {% endif %}
 {% endif %}
 
+{{ unlearned }}
+
 {% for sentence in finding %}
 - {{ sentence }}
 {% endfor %}
 
-{% if study.most_runs < fewest %}
+{% if unlearned %}
+{% elif study.most_runs < fewest %}
 **{{ "One run" if study.most_runs == 1 else study.most_runs ~ " runs" }} a cell
 {{- " proves nothing**: another seed may turn out otherwise" if study.most_runs == 1
 else " are too few for an interval**" }}. To conclude takes {{ fewest }}: {{ command }} trains them with fresh
@@ -72,8 +78,25 @@ def section(study: StudyResults) -> Section | None:
             withdrawn=", ".join(map(plain, study.withdrawn)),
             fewest=FEWEST_RUNS,
             command=code(study.command_to_conclude),
+            unlearned=unlearned(study),
             time=spell_time(study.minutes_to_conclude),
         )
+    )
+
+
+def unlearned(study: StudyResults) -> str:
+    """What to do first where nothing that was read is known: who has not learned it can neither know nor extrapolate.
+
+    Empty where some cell fits half of what it read, or the study has no rule.
+    """
+    fits = [(cell.mean(cell.values("fit")).value, cell) for cell in study.cells if "fit" in cell.rates]
+    fit, best = max(fits, key=itemgetter(0), default=(1, None))
+    if fit >= LEARNED:
+        return ""
+    longer = code(f"{study.command} steps={10 * best.records[0]['config']['steps']}")
+    return (
+        f"**No model has learned what it read**: the best, {best.model}, fits {fit:.2f} of it. Until one does, "
+        f"extrapolation says nothing about size. Train longer first{'' if study.original else f': {longer}'}."
     )
 
 

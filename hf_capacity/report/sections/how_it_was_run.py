@@ -6,6 +6,7 @@ from typing import Any
 
 from ...analysis.cells import Record
 from ...config.experiment import SEEDS
+from ...config.packaged import packaged_studies
 from ...runs.records import is_vouched_for
 from ..markdown import render
 from ..settings import settings_table
@@ -51,11 +52,12 @@ UNLESS_PACKAGED = ";\nif it is not a packaged study, name the path of its YAML f
 
 def section(study: StudyResults) -> Section:
     records = study.records
+    is_known = study.original or study.source or study.name in packaged_studies()
     return Section(
         render(
             TEMPLATE,
             study=study,
-            unless_packaged="" if study.original else UNLESS_PACKAGED,
+            unless_packaged="" if is_known else UNLESS_PACKAGED,
             minutes=_minutes(records),
             run_minutes=sum(record["provenance"]["seconds"] for record in records) / 60,
             num_unvouched=sum(not is_vouched_for(record) for record in records),
