@@ -45,6 +45,10 @@ RUN_IN_PART = {
     ],
     "joint_replication": [["rows=whole alone at 0"], ["rows=cut alone at 0"]],
     "crowding": [["model.n_embd=20"]],
+    "why": [
+        [f"model={model}", f"digits={digits}"]
+        for model, digits in (("n14", "free"), ("n14", "random held"), ("n56", "free"), ("n56", "line held"))
+    ],
     "rescue_replication": [["intervention=lines", "model.n_embd=20"]],
     "rescue_crossed": [["intervention=lines", "model.n_embd=20"]],
     "capacity_spectrum": [[f"model.num_parameters={size}"] for size in (1e3, 2e3, 4e3, 8e3, 1.6e4, 3.2e4, 6.4e4)],
