@@ -8,8 +8,8 @@ from typing import Any, Literal
 from .boundary.shown import shown, shown_lines
 from .config.experiment import ExperimentConfig
 from .config.study import Study, read_study
+from .runs.claim import check_folder, claim_folder
 from .runs.folder import states
-from .runs.records import check_folder, claim_folder
 from .runs.tracking import Tracking
 from .sweep.local import num_cores, run_local
 from .sweep.task_checks import check_sources, check_tasks, check_unchanged

@@ -20,8 +20,8 @@ from hf_capacity.boundary.writing import write_atomically
 from hf_capacity.report.markdown import markdown_table
 from hf_capacity.report.sections.capacity_in_bits import Capacity, capacities
 from hf_capacity.report.wording import fraction, mean_text, share_text
+from hf_capacity.runs.claim import read_arms
 from hf_capacity.runs.kept import load_curves, load_records
-from hf_capacity.runs.records import read_arms
 
 
 KEPT = Path(__file__).parent.parent / "model_cards"

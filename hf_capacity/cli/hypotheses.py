@@ -35,9 +35,9 @@ def plan_powers(prepared: "PreparedStudy") -> list["Planned"]:
 def _read_pilot(hypothesis: "Hypothesis", output: Path) -> tuple[list["Cell"], str]:
     """The cells of the runs whose variance is taken, and what they are called; none if there are no such runs."""
     from ..analysis.cells import cells_of
+    from ..runs.claim import read_arms
     from ..runs.kept import load_records
     from ..runs.originals import find_study
-    from ..runs.records import read_arms
 
     name = hypothesis.pilot or str(output)
     try:

@@ -8,8 +8,9 @@ from typing import Any
 from ..analysis.cells import Ladder, Record, cells_of, ladders_of
 from ..config.experiment import SEEDS, ExperimentConfig, TaskConfig
 from ..data.task import Task
+from ..runs.claim import read_arms, read_description
 from ..runs.kept import load_records
-from ..runs.records import read_arms, read_curve, read_description
+from ..runs.records import read_curve
 from ..runs.schema import KEPT_WEIGHTS
 from ..runs.weights import unpack_study
 

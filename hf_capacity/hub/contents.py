@@ -10,18 +10,10 @@ from ..report import write_report
 from ..report.sections.hypotheses import answers_in
 from ..report.sections.over_training import draw_learning_curves
 from ..report.study import Curves, read_results
+from ..runs.claim import read_arms, read_description
 from ..runs.folder import RunFolder
 from ..runs.kept import load_curves, load_records, pack_study
-from ..runs.records import (
-    failure_cause,
-    is_vouched_for,
-    read_arms,
-    read_curve,
-    read_description,
-    read_record,
-    read_unfinished,
-    record_text,
-)
+from ..runs.records import failure_cause, is_vouched_for, read_curve, read_record, read_unfinished, record_text
 from ..runs.schema import with_digest
 from ..runs.table import load_results
 from ..runs.vouching import MODEL_FILES

@@ -9,7 +9,7 @@ from packaging.requirements import Requirement
 
 from ..boundary.writing import Damaged
 from ..config.packaged import packaged_path
-from ..runs.records import read_description
+from ..runs.claim import read_description
 from ..runs.schema import KEPT_WEIGHTS
 from .contents import index_repository
 from .repository import MARK, Repository, Revision, check_name

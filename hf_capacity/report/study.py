@@ -9,9 +9,10 @@ from typing import Any
 from ..analysis.cells import RATES, Cell, Ladder, Record, cells_of, ladders_of
 from ..analysis.hypotheses import Tested, assess_hypotheses
 from ..config.hypotheses import FEWEST_RUNS
+from ..runs.claim import read_arms, read_description, read_source
 from ..runs.kept import load_curves, load_records
 from ..runs.originals import Original, find_original, read_original, replicated_records
-from ..runs.records import read_arms, read_description, read_source, read_unfinished
+from ..runs.records import read_unfinished
 from ..runs.statement import read_statement
 from .markdown import plain
 

@@ -14,8 +14,8 @@ from ..boundary.writing import write_atomically
 from ..config.packaged import packaged_path
 from ..config.seeds import check_seeds
 from ..config.study import STUDY_NAME
+from .claim import CLAIM
 from .kept import load_records
-from .records import CLAIM
 from .schema import KEPT_RECORDS
 
 

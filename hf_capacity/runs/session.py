@@ -16,9 +16,10 @@ from ..boundary.disk_faults import with_file_named
 from ..boundary.writing import Damaged
 from ..config.experiment import ExperimentConfig
 from ..data.task import Task
+from .claim import claim_folder
 from .folder import RunFolder
 from .provenance import describe_surroundings, now
-from .records import claim_folder, read_record
+from .records import read_record
 from .resumption import find_checkpoint
 
 

@@ -9,8 +9,8 @@ import yaml
 from ..boundary.reading import read_yaml
 from ..boundary.writing import Damaged, write_atomically
 from ..config.hypotheses import Hypothesis, read_hypotheses
+from .claim import CLAIM, read_arms
 from .kept import load_records
-from .records import CLAIM, read_arms
 from .stating import is_from_before, mapping_of, restate
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..boundary.writing import write_atomically
 from ..config.arms import Arms
+from .claim import read_arms
 from .kept import load_records
-from .records import is_vouched_for, read_arms
+from .records import is_vouched_for
 
 
 if TYPE_CHECKING:

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from ..boundary.writing import Damaged, short_digest, write_atomically
+from .claim import CLAIM
 from .kept import AGAIN, load_curves, load_records
-from .records import CLAIM, record_text
+from .records import record_text
 from .schema import CURVE, KEPT_RECORDS, KEPT_WEIGHTS
 from .vouching import MODEL_FILES
 

@@ -14,8 +14,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..config.experiment import ExperimentConfig
+from ..runs.claim import claim_folder
 from ..runs.folder import RunFolder, RunLocked
-from ..runs.records import claim_folder
 from .display import Display
 from .local import SECONDS_BETWEEN_TRIES, num_cores
 from .ray_checks import SECONDS_TO_CONNECT, check_resources, checked_address

@@ -16,8 +16,9 @@ from ..config.hypotheses import Hypothesis
 from ..config.seeds import check_seeds, count_pairs, distinct_tasks, own_split_seeds, rotation_of, seed_axes
 from ..config.selections import takes
 from ..config.study import STUDY_NAME, Study
+from ..runs.claim import read_arms, read_description
 from ..runs.kept import load_records
-from ..runs.records import is_of_this_protocol, read_arms, read_description
+from ..runs.records import is_of_this_protocol
 from ..runs.statement import read_statement
 
 

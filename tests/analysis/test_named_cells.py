@@ -9,7 +9,8 @@ from hf_capacity.analysis.cells import cells_of, ladders_of, setting_titles
 from hf_capacity.config.arms import Arms
 from hf_capacity.report import write_report
 from hf_capacity.report.sections.in_pairs import paired_table
-from hf_capacity.runs.records import claim_folder, read_arms, read_records
+from hf_capacity.runs.claim import claim_folder, read_arms
+from hf_capacity.runs.records import read_records
 
 
 SETTINGS = {"task": "both", "block_size": 24, "batch_size": 576}

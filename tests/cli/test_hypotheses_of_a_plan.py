@@ -11,7 +11,7 @@ from scipy.stats import t as student
 from support.made_records import add_runs, arithmetic
 
 from hf_capacity.config.arms import Arms
-from hf_capacity.runs.records import claim_folder
+from hf_capacity.runs.claim import claim_folder
 
 
 CELL = {"task": {"path": "arithmetic", "name": "rotating_pair"}, "block_size": 9, "batch_size": 8, "steps": 4}

@@ -10,7 +10,8 @@ from hf_capacity import study as study_line
 from hf_capacity.config.arms import Arms
 from hf_capacity.config.hypotheses import read_hypotheses
 from hf_capacity.experiment import run_experiment
-from hf_capacity.runs.records import claim_folder, read_records
+from hf_capacity.runs.claim import claim_folder
+from hf_capacity.runs.records import read_records
 
 
 TASK = {"path": "arithmetic", "name": "rotating_pair"}

@@ -21,10 +21,10 @@ from hf_capacity.hub.contents import addresses
 from hf_capacity.report import write_report
 from hf_capacity.report.sections.hypotheses import answers_in
 from hf_capacity.report.study import read_results
+from hf_capacity.runs.claim import read_arms, read_description
 from hf_capacity.runs.curve import findings
 from hf_capacity.runs.kept import load_curves, load_records
 from hf_capacity.runs.originals import find_original, read_original
-from hf_capacity.runs.records import read_arms, read_description
 from hf_capacity.runs.table import load_results
 from hf_capacity.sweep.replication import plan_replication
 

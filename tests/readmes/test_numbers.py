@@ -12,8 +12,8 @@ from hf_capacity.analysis.cells import cells_of
 from hf_capacity.analysis.hypotheses import assess_hypotheses
 from hf_capacity.analysis.statistics import NUM_PERMUTATIONS
 from hf_capacity.report.wording import p_text
+from hf_capacity.runs.claim import read_arms
 from hf_capacity.runs.kept import load_records
-from hf_capacity.runs.records import read_arms
 from hf_capacity.runs.statement import read_statement
 
 

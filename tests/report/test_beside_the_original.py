@@ -7,8 +7,9 @@ from hf_capacity.analysis.intervals import mean_interval
 from hf_capacity.report import write_report
 from hf_capacity.report.sections.beside_the_original import section
 from hf_capacity.report.study import read_results
+from hf_capacity.runs.claim import claim_folder
 from hf_capacity.runs.originals import claim_replication, describe_original
-from hf_capacity.runs.records import claim_folder, read_records
+from hf_capacity.runs.records import read_records
 
 
 ROTATING = {"path": "arithmetic", "name": "rotating_pair"}

@@ -18,7 +18,8 @@ from hf_capacity.report.sections import finding
 from hf_capacity.report.sections.hypotheses import answers_in, section
 from hf_capacity.report.sections.seeds_and_splits import shares_table
 from hf_capacity.report.study import read_results
-from hf_capacity.runs.records import claim_folder, read_records
+from hf_capacity.runs.claim import claim_folder
+from hf_capacity.runs.records import read_records
 from hf_capacity.runs.statement import state_hypotheses
 
 

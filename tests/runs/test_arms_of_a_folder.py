@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from hf_capacity.cli import app
 from hf_capacity.config.arms import Arms
 from hf_capacity.demo.study import Study
-from hf_capacity.runs.records import claim_folder, read_arms, read_description
+from hf_capacity.runs.claim import claim_folder, read_arms, read_description
 from hf_capacity.runs.table import load_results
 
 

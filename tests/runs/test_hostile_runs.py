@@ -12,8 +12,9 @@ from hf_capacity.config.experiment import ExperimentConfig
 from hf_capacity.data.run_checks import check_run, sizes_of_task
 from hf_capacity.hub import model_repositories
 from hf_capacity.report import write_report
+from hf_capacity.runs.claim import check_folder, read_description
 from hf_capacity.runs.folder import states
-from hf_capacity.runs.records import check_folder, read_curve, read_description, read_record
+from hf_capacity.runs.records import read_curve, read_record
 from hf_capacity.runs.schema import with_digest
 from hf_capacity.runs.statement import read_statement
 from hf_capacity.runs.stating import restate
@@ -32,7 +33,7 @@ DIALS = (
 )
 # Beyond it a task may be meant, and takes as long as it takes; whether it is possible is seen at once.
 LARGE = 100
-DRAWING = 20.0  # seconds
+DRAWING, BUILDING = 20.0, 10.0  # seconds: of a report, and of a task's tables for its card
 
 
 def cases(few, many):
@@ -80,7 +81,7 @@ def test_any_record_is_published_or_refused(number, half_trained, tmp_path):
 
     def check(content):
         write_sealed(folder / "record.json", content)
-        ends_well(lambda: model_repositories(folder, "someone"))
+        ends_well(lambda: model_repositories(folder, "someone"), BUILDING)
         ends_well(lambda: states(tmp_path, [run]))
         ends_well(lambda: estimate_minutes([run], [read_record(folder)], 2))
 

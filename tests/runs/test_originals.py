@@ -8,6 +8,7 @@ import yaml
 from support.made_records import add_run, add_runs, arithmetic
 
 from hf_capacity.config.packaged import packaged_path
+from hf_capacity.runs.claim import claim_folder
 from hf_capacity.runs.kept import load_records
 from hf_capacity.runs.originals import (
     check_replication,
@@ -19,7 +20,7 @@ from hf_capacity.runs.originals import (
     read_original,
     replicated_records,
 )
-from hf_capacity.runs.records import claim_folder, read_records
+from hf_capacity.runs.records import read_records
 
 
 @pytest.fixture

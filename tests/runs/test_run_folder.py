@@ -13,8 +13,9 @@ from hf_capacity.boundary.writing import Damaged, write_atomically
 from hf_capacity.config.experiment import ExperimentConfig
 from hf_capacity.experiment import run_experiment
 from hf_capacity.runs import folder as run_folder_room
+from hf_capacity.runs.claim import check_folder, claim_folder
 from hf_capacity.runs.folder import RunFolder, RunLocked, states
-from hf_capacity.runs.records import check_folder, claim_folder, read_curve, read_record, read_records, read_unfinished
+from hf_capacity.runs.records import read_curve, read_record, read_records, read_unfinished
 from hf_capacity.runs.schema import with_digest
 from hf_capacity.runs.table import load_results
 

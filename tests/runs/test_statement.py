@@ -8,7 +8,7 @@ import yaml
 from hf_capacity.boundary.writing import Damaged
 from hf_capacity.config.arms import Arms
 from hf_capacity.config.hypotheses import Hypothesis
-from hf_capacity.runs.records import claim_folder, read_arms, read_description
+from hf_capacity.runs.claim import claim_folder, read_arms, read_description
 from hf_capacity.runs.statement import find_post_hoc, read_statement
 
 

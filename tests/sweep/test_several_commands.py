@@ -15,8 +15,9 @@ from typer.testing import CliRunner
 from hf_capacity.cli import app
 from hf_capacity.config.study import read_study
 from hf_capacity.experiment import run_experiment
+from hf_capacity.runs.claim import claim_folder
 from hf_capacity.runs.folder import RunFolder
-from hf_capacity.runs.records import claim_folder, read_records
+from hf_capacity.runs.records import read_records
 from hf_capacity.sweep.local import SECONDS_BETWEEN_TRIES
 
 
