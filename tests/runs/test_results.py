@@ -18,7 +18,6 @@ from hf_capacity.boundary.writing import Damaged, sha256
 from hf_capacity.cli import app
 from hf_capacity.config.experiment import PROTOCOL_VERSION, ExperimentConfig
 from hf_capacity.config.study import Study
-from hf_capacity.runs import claim, records
 from hf_capacity.runs.claim import check_folder, claim_folder
 from hf_capacity.runs.folder import RunFolder, states
 from hf_capacity.runs.kept import load_records
@@ -289,9 +288,8 @@ def test_a_copied_run_does_not_count_twice_and_how_many_there_are_is_said(three)
 
 
 def test_a_study_of_another_protocol_is_read_by_itself_and_not_mixed(three, monkeypatch):
-    monkeypatch.setattr("hf_capacity.config.experiment.PROTOCOL_VERSION", PROTOCOL_VERSION + 1)
-    for room in (records, claim):
-        monkeypatch.setattr(room, "PROTOCOL_VERSION", PROTOCOL_VERSION + 1)
+    for room in ("config.experiment", "runs.records", "runs.claim"):
+        monkeypatch.setattr(f"hf_capacity.{room}.PROTOCOL_VERSION", PROTOCOL_VERSION + 1)
     assert len(read_records(three)) == 3
     message = f"holds runs of protocol {PROTOCOL_VERSION}, and these are of protocol {PROTOCOL_VERSION + 1}: name "
     with pytest.raises(ValueError, match=message):
