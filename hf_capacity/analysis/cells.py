@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -247,11 +248,13 @@ class Ladder(NamedTuple):
 
 
 def ladders_of(cells: Sequence[Cell]) -> list[Ladder]:
-    """Groups cells to ladders, in the order of the cells."""
-    ladders: dict[tuple[str, str], list[Cell]] = {}
+    """Groups cells to ladders, in the order of the cells; two models of one size (more heads, say) stand on two."""
+    ladders, of_size = {}, Counter()
     for cell in cells:
-        ladders.setdefault((cell.task, ", ".join(filter(None, (cell.model_type, cell.differs)))), []).append(cell)
-    return [Ladder(*name, sorted(rungs, key=lambda cell: cell.num_parameters)) for name, rungs in ladders.items()]
+        name = (cell.task, ", ".join(filter(None, (cell.model_type, cell.differs))))
+        ladders.setdefault((*name, of_size[*name, cell.num_parameters]), []).append(cell)
+        of_size[*name, cell.num_parameters] += 1
+    return [Ladder(*name[:2], sorted(rungs, key=lambda cell: cell.num_parameters)) for name, rungs in ladders.items()]
 
 
 def _title(group: "Cell | Ladder") -> str:

@@ -151,6 +151,14 @@ def test_one_size_says_nothing_of_size(study):
     ]
 
 
+def test_models_of_one_size_are_no_sizes(study):
+    for heads, right in ((1, 0), (2, 4)):
+        model = {"n_layer": 1, "n_head": heads, "n_embd": 14}
+        add_runs(study, "arithmetic", model, [arithmetic(right)] * 6)
+    assert [len(ladder.cells) for ladder in ladders_of(cells_in(study))] == [1, 1]
+    assert sizes(study) == []
+
+
 def test_comparisons_that_agree_are_one_sentence_and_open_ones_another(study):
     for weight_decay in (0.0, 0.1, 1.0):
         large = WRONG if weight_decay < 1 else RIGHT
