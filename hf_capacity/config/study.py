@@ -148,8 +148,8 @@ def _name_of(path: Path) -> str:
 
 
 def _source_without_home(path: Path) -> str:
-    """How a study's folder names a path, which others may read: by its last part where it begins at the root."""
-    return path.name if path.is_absolute() else str(path)
+    """How a study's folder names a path, which others may read: of one that begins at the root by its last part."""
+    return f"PATH/{path.name}" if path.is_absolute() else str(path)
 
 
 def check_name(name: str, file: str) -> None:

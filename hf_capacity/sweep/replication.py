@@ -55,8 +55,7 @@ def plan_replication(folder: Path, name: str, asked: dict[str, Any], seeds: Any 
         parts = " ".join(f"{key}={value}" for key, value in asked.items())
         raise ValueError(f"no run of {folder} has {quote(parts)}: `hf-capacity results {folder}` lists them.")
     fresh = fresh_seeds(configs, name)
-    moved = _moved(configs)
-    grid = _replaced(selected, configs, fresh, moved) if seeds is None else _redesigned(selected, seeds, fresh, moved)
+    grid = _replaced(selected, configs, fresh) if seeds is None else _redesigned(selected, seeds, fresh)
     study, stated = records[0]["study"], read_statement(folder)
     return Study(
         name=name,
@@ -75,7 +74,8 @@ def _stated_again(hypothesis: Hypothesis, study: str) -> Hypothesis:
 
 
 def fresh_seeds(configs: Sequence[Config], name: str) -> dict[str, Iterator[int]]:
-    """Values of each seed that no run of a study has, one after the other.
+    """Values of each seed that no run of a study has, one after the other; none of `split_seed` where a task is from
+    elsewhere, whose rows say what is withheld.
 
     Args:
         configs: Those of all its runs.
@@ -83,46 +83,39 @@ def fresh_seeds(configs: Sequence[Config], name: str) -> dict[str, Iterator[int]
     """
     used = {seed: {config[seed] for config in configs} for seed in SEEDS}
     trained = used["model_seed"] | used["data_seed"]
-    rotations = {rotation_of(task) for task in distinct_tasks(configs)} - {None}
-    splits = own_split_seeds(name, min(rotations, default=1), used["split_seed"])
-    return {
+    fresh = {
         "model_seed": (seed for seed in itertools.count(1) if seed not in trained),
         "data_seed": (seed for seed in itertools.count(1) if seed not in trained),
-        "split_seed": (seed for seed in splits if seed not in used["split_seed"]),
     }
+    if any(task_source(config["task"]["path"]) != "packaged" for config in configs):
+        return fresh
+    rotations = {rotation_of(task) for task in distinct_tasks(configs)} - {None}
+    splits = own_split_seeds(name, min(rotations, default=1), used["split_seed"])
+    return fresh | {"split_seed": (seed for seed in splits if seed not in used["split_seed"])}
 
 
-def _moved(configs: Sequence[Config]) -> tuple[str, ...]:
-    """The seeds that a replication changes: `split_seed` draws nothing of a task from elsewhere, whose rows say it."""
-    is_as_loaded = any(task_source(config["task"]["path"]) != "packaged" for config in configs)
-    return tuple(seed for seed in SEEDS if not (is_as_loaded and seed == "split_seed"))
+def _replaced(selected: Sequence[Config], configs: Sequence[Config], fresh: dict[str, Iterator[int]]) -> Grid:
+    """Runs as they were, each seed that there are fresh ones of replaced by the same one throughout."""
+    had = {seed: sorted({config[seed] for config in configs}) for seed in fresh}
+    instead = {seed: dict(zip(had[seed], fresh[seed], strict=False)) for seed in fresh}
+    return {"run": [config | {seed: instead[seed][config[seed]] for seed in fresh} for config in selected]}
 
 
-def _replaced(
-    selected: Sequence[Config], configs: Sequence[Config], fresh: dict[str, Iterator[int]], moved: Sequence[str]
-) -> Grid:
-    """Runs as they were, each seed that moves replaced by the same fresh one throughout."""
-    had = {seed: sorted({config[seed] for config in configs}) for seed in moved}
-    instead = {seed: dict(zip(had[seed], fresh[seed], strict=False)) for seed in moved}
-    return {"run": [config | {seed: instead[seed][config[seed]] for seed in moved} for config in selected]}
-
-
-def _redesigned(selected: Sequence[Config], seeds: Any, fresh: dict[str, Iterator[int]], moved: Sequence[str]) -> Grid:
+def _redesigned(selected: Sequence[Config], seeds: Any, fresh: dict[str, Iterator[int]]) -> Grid:
     """The cells of runs, each with the same fresh seeds; what `seeds` does not name has one value."""
-    seeds = seeds if seeds and isinstance(seeds, dict) else {"+".join(moved): seeds}
+    seeds = seeds if seeds and isinstance(seeds, dict) else {"+".join(fresh): seeds}
     check_seeds(seeds)
     named = "+".join(seeds).split("+")
-    if not set(named) <= set(moved):
+    if not set(named) <= set(fresh):
         raise ValueError(
             f"`--seeds` (={quote(seeds)}) names split_seed, which draws nothing of a task from elsewhere: name "
-            f"{' and '.join(moved)}."
+            f"{' and '.join(fresh)}."
         )
     axes = seed_axes(count_pairs(seeds, distinct_tasks(selected)), fresh)
-    others = {seed: next(fresh[seed]) for seed in moved if seed not in named}
-    kept = {seed: selected[0][seed] for seed in SEEDS if seed not in moved}
-    cells = {json.dumps(config | dict.fromkeys(SEEDS), sort_keys=True): config for config in selected}
-    settings = [{key: value for key, value in config.items() if key not in SEEDS} for config in cells.values()]
-    return {"cell": [setting | others | kept for setting in settings], **axes}
+    others = {seed: next(fresh[seed]) for seed in fresh if seed not in named}
+    cells = {json.dumps(config | dict.fromkeys(fresh), sort_keys=True): config for config in selected}
+    settings = [{key: value for key, value in config.items() if key not in fresh} for config in cells.values()]
+    return {"cell": [setting | others for setting in settings], **axes}
 
 
 def _names(arms: Arms, config: Config) -> dict[str, str]:

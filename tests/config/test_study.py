@@ -110,6 +110,15 @@ def test_an_entry_of_the_grid_can_change_what_lies_deeper():
     }  # fmt: skip
 
 
+def test_a_study_knows_what_runs_it_and_not_where_somebody_lives(tmp_path, monkeypatch):
+    source = study_of(tmp_path)
+    assert read_study(source).source == f"PATH/{tmp_path.joinpath(source).name}"
+    monkeypatch.chdir(tmp_path)
+    relative = str(tmp_path.joinpath(source).relative_to(tmp_path))
+    assert read_study(relative).source == relative
+    assert read_study("quick").source == ""
+
+
 def test_resources_are_a_run_and_have_defaults(tmp_path):
     assert read_study(study_of(tmp_path)).resources == {"num_cpus": 1, "num_gpus": 0}
     source = study_of(tmp_path, resources={"num_gpus": 0.25})
