@@ -33,6 +33,8 @@ def refuses_mistakes(command: Callable[P, T]) -> Callable[P, T]:
                 for part in value if isinstance(value, list) else [value]:
                     check_spelling(name, part)
             return command(*args, **kwargs)
+        except BrokenPipeError:  # whoever read the output has enough, as `| head` has: Typer ends without a word
+            raise
         except (ValueError, OSError) as error:
             raise refuse(error) from None
         except Exception:  # a mistake of ours is shown whole, but for a secret in it

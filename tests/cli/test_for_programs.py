@@ -1,10 +1,12 @@
 """What programs read: JSON in place of tables, a row a question, the lists of what ships with the project."""
 
 import json
+import subprocess
 
 import pandas as pd
 import pytest
 from support.readmes import ROOT
+from support.survivors import HF_CAPACITY
 
 from dataset_builders import TASKS
 from hf_capacity.config.study import read_study
@@ -83,6 +85,16 @@ def test_what_cannot_be_written_is_refused_before_a_model_is_loaded(call, output
     refused = call("evaluate", "no-model", "--output", output)
     assert refused.exit_code == 2
     assert message in refused.stderr
+
+
+@pytest.mark.processes
+def test_a_reader_may_leave_before_the_end_of_the_output():
+    """As `hf-capacity report runs/quick | head` does."""
+    command = [*HF_CAPACITY, "tasks"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        assert process.wait() == 1
 
 
 def test_the_version(call):
