@@ -41,7 +41,10 @@ RUN_IN_PART = {
     "training_share": [["model=n14"]],
     "joint": [
         [f"rows={rows}"]
-        for rows in ("whole alone at 0", "cut alone at 0", "whole packed at 0", "sums whole alone at 0")
+        for rows in (
+            *("whole alone at 0", "whole alone offset", "whole packed at 0", "whole packed offset"),
+            *("cut alone at 0", "cut packed offset", "sums whole alone at 0", "sums cut alone at 0"),
+        )
     ],
     "joint_replication": [["rows=whole alone at 0"], ["rows=cut alone at 0"]],
     "crowding": [["model.n_embd=20"]],
