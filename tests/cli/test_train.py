@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from hf_capacity.config.study import read_study
+from hf_capacity.runs.claim import claim_folder
 from hf_capacity.runs.folder import RunFolder
 from hf_capacity.runs.records import read_curve, read_records
 
@@ -77,9 +78,12 @@ def test_a_slip_is_refused_in_a_line(call, tmp_path, words, message):
 
 def test_a_run_that_another_process_writes_is_left_to_it(call, tmp_path):
     [run] = read_study("quick", CELL).runs()
-    with RunFolder(tmp_path / "runs" / "quick", run).lock():
+    folder = tmp_path / "runs" / "quick"
+    claim_folder(folder, "quick")
+    with RunFolder(folder, run).lock():
         said = call("train", "quick", *CELL)
-    assert (said.exit_code, said.output.startswith("Error: ")) == (2, True)
+    assert said.exit_code == 2
+    assert f"{run.run_id} is being written by process {os.getpid()}" in said.output
 
 
 def test_a_tracker_hears_of_the_run(call, tmp_path):

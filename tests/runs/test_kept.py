@@ -39,7 +39,10 @@ def test_runs_in_folders_are_kept_and_come_back_as_they_were(tmp_path):
     kept.mkdir()
     for name, content in pack_study(list(map(without_folder, records)), curves).items():
         (kept / name).write_bytes(content)
-        assert content == (QUICK / name).read_bytes(), name
+        if name.endswith(".parquet"):  # of the same table each version of Arrow writes other bytes
+            assert parquet.read_table(io.BytesIO(content)).equals(parquet.read_table(QUICK / name)), name
+        else:
+            assert content == (QUICK / name).read_bytes(), name
     again = load_records(kept)
     assert list(map(without_folder, again)) == list(map(without_folder, records))
     assert load_curves(kept, again) == curves
@@ -146,7 +149,11 @@ FAULTS = {
         "has values that no evaluation can have",
     ),
     "more right than asked": (
-        change_table(lambda table: column(table, "counts", pyarrow.array([COUNTS] * len(table)))),
+        change_table(
+            lambda table: column(
+                table, "counts", pyarrow.array([COUNTS] * len(table), table.schema.field("counts").type)
+            )
+        ),
         "has values that no evaluation can have",
     ),
     "another column": (

@@ -29,7 +29,9 @@ CONFIGS = {
         max_position_embeddings=64,
         **VOCABULARY,
     ),
-    "gpt2": GPT2Config(n_embd=32, n_layer=1, n_head=2, n_positions=32, **VOCABULARY),  # absolute ones
+    "gpt2": GPT2Config(  # absolute ones; dropout is drawn anew with each version of torch
+        n_embd=32, n_layer=1, n_head=2, n_positions=32, resid_pdrop=0, embd_pdrop=0, attn_pdrop=0, **VOCABULARY
+    ),
     "rwkv": RwkvConfig(hidden_size=32, num_hidden_layers=2, **VOCABULARY),  # none: it is recurrent
 }
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from packaging.version import Version
 
 from dataset_builders import FEATURES, TASKS, load_task, task_source
 
@@ -89,11 +90,15 @@ def test_however_a_folder_is_called_it_is_found(tmp_path, monkeypatch, name):
 # What columns hold
 
 
+# A table of views has no size there, which `datasets` asks for.
+OLD_ARROW = pytest.mark.skipif(Version(pa.__version__) < Version("24"), reason="needs pyarrow 24")
+
+
 @pytest.mark.parametrize(
     ("column", "values", "expected"),
     [
         ("answer", pa.array(["b"], pa.large_string()), "b"),
-        ("answer", pa.array(["b"], pa.string_view()), "b"),
+        pytest.param("answer", pa.array(["b"], pa.string_view()), "b", marks=OLD_ARROW),
         ("answer", pa.array(["b"]).dictionary_encode(), "b"),
         ("kind", pa.array([-7], pa.int8()), "-7"),
         ("seen", pa.array([1]), True),
