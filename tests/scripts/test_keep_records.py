@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from hf_capacity.boundary.reading import read_yaml
 from hf_capacity.cli import app
 from hf_capacity.runs.kept import load_curves, load_records
+from hf_capacity.runs.originals import Original, claim_replication
 from hf_capacity.runs.weights import unpack_model
 
 
@@ -44,13 +46,17 @@ def run(tmp_path, output, *overrides):
 def test_parts_add_up_to_the_whole(tmp_path, keep):
     whole = load_records(run(tmp_path, "whole"))
     kept = keep(run(tmp_path, "first", "model=n28"), weights=False)
-    stated = (kept / "study.yaml").read_bytes()
-    assert keep(run(tmp_path, "second", "model=n14"), weights=False) == kept
+    stated = read_yaml(kept / "study.yaml")
+    second = run(tmp_path, "second", "model=n14")
+    # What it replicates has grown between the parts.
+    grown = Original(study="larger", folder="larger", runs=9, digest="0123456789ab")
+    claim_replication(second, grown)
+    assert keep(second, weights=False) == kept
     records = load_records(kept)
     assert [record["run_id"] for record in records] == [record["run_id"] for record in whole]
     assert [record["last"] for record in records] == [record["last"] for record in whole]
     assert list(load_curves(kept, records)) == [record["run_id"] for record in records]
-    assert (kept / "study.yaml").read_bytes() == stated
+    assert read_yaml(kept / "study.yaml") == stated | {"replicates": grown.to_dict()}
     assert "4 runs of 4 steps" in (kept / "report.md").read_text(encoding="utf-8")
 
 
