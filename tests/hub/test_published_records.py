@@ -46,7 +46,7 @@ RUN_IN_PART = {
             *("cut alone at 0", "cut packed offset", "sums whole alone at 0", "sums cut alone at 0"),
         )
     ],
-    "joint_replication": [["rows=whole alone at 0"], ["rows=cut alone at 0"]],
+    "joint_replication": [[f"rows={rows}"] for rows in ("whole alone at 0", "whole alone offset", "cut alone at 0")],
     "crowding": [["model.n_embd=20"]],
     "why": [
         [f"model={model}", f"digits={digits}"]
