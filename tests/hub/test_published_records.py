@@ -50,7 +50,10 @@ RUN_IN_PART = {
     "crowding": [["model.n_embd=20"]],
     "why": [
         [f"model={model}", f"digits={digits}"]
-        for model, digits in (("n14", "free"), ("n14", "random held"), ("n56", "free"), ("n56", "line held"))
+        for model, digits in (
+            *(("n14", "free"), ("n14", "random held")),
+            *(("n56", "free"), ("n56", "line"), ("n56", "line held"), ("n56", "rank 2")),
+        )
     ],
     "rescue_replication": [["intervention=lines", "model.n_embd=20"]],
     "rescue_crossed": [["intervention=lines", "model.n_embd=20"]],

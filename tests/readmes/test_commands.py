@@ -52,6 +52,10 @@ LONG = {
         "trains 24 runs for many minutes",
         'hf-capacity replicate joint "rows=cut alone at 0" --dry-run',
     ),
+    'hf-capacity replicate joint "rows=whole alone offset"': (
+        "trains 24 runs for many minutes",
+        'hf-capacity replicate joint "rows=whole alone offset" --dry-run',
+    ),
     "hf-capacity replicate runs/quick task=arithmetic model=n14": (
         "needs the runs of the line before",
         "hf-capacity replicate quick task=arithmetic model=n14 --dry-run",
