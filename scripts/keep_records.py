@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import yaml
 
-from hf_capacity.boundary.reading import read_yaml
 from hf_capacity.boundary.writing import write_atomically
 from hf_capacity.cli.errors import refuses_mistakes
 from hf_capacity.hub import index_repository, study_repositories
 from hf_capacity.runs.claim import CLAIM
 from hf_capacity.runs.kept import load_curves, load_records, pack_study
+from hf_capacity.runs.originals import claim_replication, read_original
 from hf_capacity.runs.schema import KEPT_RECORDS, KEPT_WEIGHTS
 
 
@@ -73,9 +72,9 @@ def join(kept: Path, study: Path, folder: Path) -> Path:
     But where it replicates a study that has grown since, it replicates that as it is now.
     """
     folder.mkdir()
-    stated, of_part = read_yaml(kept / CLAIM), read_yaml(study / CLAIM)
-    stated |= {"replicates": of_part["replicates"]} if "replicates" in of_part else {}
-    write_atomically(folder / CLAIM, yaml.safe_dump(stated, sort_keys=False, width=120, allow_unicode=True))
+    shutil.copy(kept / CLAIM, folder)
+    if original := read_original(study):
+        claim_replication(folder, original)
     records, curves = {}, {}
     for part in (kept, study):
         of_part = load_records(part)

@@ -153,9 +153,9 @@ def check_replication(output: Path, original: Original) -> None:
 
 def claim_replication(output: Path, original: Original) -> None:
     """Notes in the folder of a study, which is claimed by now, what it replicates."""
-    content = read_yaml(output / CLAIM)
-    if "replicates" not in content:
-        content |= {"replicates": original.to_dict()}
+    content, replicates = read_yaml(output / CLAIM), original.to_dict()
+    if content.get("replicates") != replicates:
+        content |= {"replicates": replicates}
         write_atomically(output / CLAIM, yaml.safe_dump(content, sort_keys=False, width=120, allow_unicode=True))
 
 

@@ -175,7 +175,7 @@ def hub():
 
 @pytest.fixture(scope="module")
 def terminal(hub, tmp_path_factory):
-    terminal = Terminal(hub, tmp_path_factory.mktemp("terminal"), undrawn=True)
+    terminal = Terminal(hub, tmp_path_factory.mktemp("terminal"))
     yield terminal
     terminal.close()
 

@@ -44,18 +44,13 @@ LONG = {
         "trains 99 runs for many minutes",
         "hf-capacity replicate size --seeds 11 --dry-run",
     ),
-    'hf-capacity replicate joint "rows=whole alone at 0"': (
-        "trains 24 runs for many minutes",
-        'hf-capacity replicate joint "rows=whole alone at 0" --dry-run',
-    ),
-    'hf-capacity replicate joint "rows=cut alone at 0"': (
-        "trains 24 runs for many minutes",
-        'hf-capacity replicate joint "rows=cut alone at 0" --dry-run',
-    ),
-    'hf-capacity replicate joint "rows=whole alone offset"': (
-        "trains 24 runs for many minutes",
-        'hf-capacity replicate joint "rows=whole alone offset" --dry-run',
-    ),
+    **{
+        f'hf-capacity replicate joint "rows={rows}"': (
+            "trains 24 runs for many minutes",
+            f'hf-capacity replicate joint "rows={rows}" --dry-run',
+        )
+        for rows in ("whole alone at 0", "cut alone at 0", "whole alone offset")
+    },
     "hf-capacity replicate runs/quick task=arithmetic model=n14": (
         "needs the runs of the line before",
         "hf-capacity replicate quick task=arithmetic model=n14 --dry-run",

@@ -10,14 +10,11 @@ from typing import NamedTuple
 
 LOOP = """
 import json, os, sys, traceback
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from typer.testing import CliRunner
 import hf_capacity.hub.client
 from hf_capacity.cli import app
 
 hf_capacity.hub.client.FIRST_WAIT = 0.01  # of a patience that would take seconds
-if sys.argv[1:] == ["undrawn"]:
-    FigureCanvasAgg.draw = lambda canvas: canvas.get_renderer()
 for line in sys.stdin:
     words, environment = json.loads(line)
     os.environ.pop("HF_TOKEN", None)
@@ -39,15 +36,14 @@ class Terminal:
     Args:
         hub: The loopback Hub.
         folder: Where the commands run and keep their caches.
-        undrawn: Figures are composed and stay blank, where many publish and nobody looks at them.
     """
 
-    def __init__(self, hub, folder: Path, *, undrawn: bool = False):
+    def __init__(self, hub, folder: Path):
         self.folder = folder
         environment = hub.environment(folder / "home", token=None)
         self._errors = open(folder / "stderr.txt", "w+", encoding="utf-8")  # noqa: SIM115
         self._process = subprocess.Popen(
-            [sys.executable, "-c", LOOP, *(["undrawn"] if undrawn else [])],
+            [sys.executable, "-c", LOOP],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

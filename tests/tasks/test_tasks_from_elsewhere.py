@@ -90,7 +90,7 @@ def test_however_a_folder_is_called_it_is_found(tmp_path, monkeypatch, name):
 # What columns hold
 
 
-# A table of views has no size there, which `datasets` asks for.
+# `datasets` asks for the size of what it reads, and before a table of views had none.
 OLD_ARROW = pytest.mark.skipif(Version(pa.__version__) < Version("24"), reason="needs pyarrow 24")
 
 
