@@ -260,9 +260,15 @@ def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
     """`key=value` each, as keys and the values that YAML takes them for.
 
     Raises:
-        ValueError: One is of another form.
+        ValueError: One is of another form, or a key is given twice.
     """
-    return dict(map(_parsed, overrides))
+    parsed = list(map(_parsed, overrides))
+    for key, times in Counter(key for key, _ in parsed).items():
+        if times > 1:
+            raise ValueError(
+                f"`{quote(key)[1:-1]}` is given {times} times. Give it once, and each value to its own command."
+            )
+    return dict(parsed)
 
 
 def _parsed(override: str) -> tuple[str, Any]:

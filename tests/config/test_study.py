@@ -190,6 +190,7 @@ def test_a_study_without_a_grid_is_one_run():
         ("grid: [1]", [], r"`grid` \(=\[1\]\) must be a mapping"),
         ("settings: 3", [], r"`settings` \(=3\) must be a mapping"),
         ("settings: {}", ["steps"], "'steps' is not of the form key=value"),
+        ("settings: {}", ["steps=100", "steps=200"], "`steps` is given 2 times. Give it once"),
         ("settings: {}", ["steps=["], "the value of `steps` is not valid YAML"),
         ("seeds: 3", [], r"`seeds` \(=3\) must be a mapping"),
         ("seeds: {seed: 3}", [], "must name each of model_seed, data_seed, split_seed at most once"),

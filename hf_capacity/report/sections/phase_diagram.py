@@ -10,12 +10,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ...analysis.cells import Cell
+from ...analysis.delay_law import DelayLaw, delay_law
 from ...analysis.planes import Plane, planes_of
 from ...analysis.times import Times, delays
 from ..figures import DPI, STYLE, WIDTH, label_text, png
 from ..markdown import render
 from ..study import Curves, StudyResults
-from ..wording import has_withheld, in_common
+from ..wording import has_withheld, in_common, mean_text
 from . import Section
 from .crowding_out import crowds_of
 
@@ -39,6 +40,10 @@ thousands of steps{{ ", above how many of them extrapolate" if is_numbered }}. O
 {{ counts.unfit }} never fit, and {{ counts.censored }} fit but never extrapolate: these are not dropped, but censored
 at their last step. Hatched: so many are that the delay has no median{{ ", only a bound" if is_numbered }}. Light grey:
 no run fits, or there is none.*
+{%- for law in laws %}
+
+{{ law }}
+{%- endfor %}
 """
 
 
@@ -57,7 +62,8 @@ def section(study: StudyResults) -> Section | None:
     if not 0 < len(planes) <= MOST_PLANES:
         return None
     is_numbered = any(map(_is_numbered, planes))
-    page = render(TEMPLATE, counts=count_runs(planes, study.curves), is_numbered=is_numbered)
+    laws = [delay_law_text(law) for plane in planes if (law := delay_law(plane, study.curves)) is not None]
+    page = render(TEMPLATE, counts=count_runs(planes, study.curves), is_numbered=is_numbered, laws=laws)
     return Section(page, {"phase_diagram.png": draw_phase_diagram(planes, study.curves)})
 
 
@@ -67,6 +73,18 @@ def count_runs(planes: Sequence[Plane], curves: Curves) -> Counts:
     found = [_delays(cell, curves) for cell in cells]
     num_runs, num_fit = sum(cell.num_runs for cell in cells), sum(len(times.reached) for times in found)
     return Counts(num_runs, num_runs - num_fit, num_fit - sum(times.num_reached for times in found))
+
+
+def delay_law_text(law: DelayLaw) -> str:
+    """As which powers of learning rate and weight decay the delay goes, and what others found."""
+    powers = [f"`{name}` to the power of {mean_text(power, '{:+.2f}')}" for name, power in law.powers.items()]
+    explained = "" if law.r_squared is None else f", R2 {law.r_squared:.2f}"
+    num_seeds = len(next(iter(law.powers.values())).values)
+    return (
+        f"The delay goes as {' and '.join(powers)}, means over {num_seeds} seeds of least squares in logarithms "
+        f"({law.num_runs} runs{explained}). Left out: {law.num_left_out} runs without weight decay or without a delay "
+        "above 0. Truong et al. (2026, arXiv 2603.13331) have it inverse in both, powers of -1, with an R2 above 0.97."
+    )
 
 
 def draw_phase_diagram(planes: Sequence[Plane], curves: Curves) -> bytes:
