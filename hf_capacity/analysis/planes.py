@@ -10,7 +10,7 @@ from ..config.experiment import SEEDS
 from ..config.rows import LINE_KEYS
 from ..config.settings import flatten
 from .cells import Cell
-from .times import unite_stopped
+from .times import WATCHED, unite_stopped
 
 
 # Of either setting, beside each value of the other: fewer show no border.
@@ -56,6 +56,7 @@ def planes_of(cells: Sequence[Cell]) -> list[Plane]:
     settings = [_settings(cell) for cell in cells]
     keys = list(dict.fromkeys(key for own in settings for key in own))
     numeric = [key for key in keys if len({own[key] for own in settings if _is_number(own.get(key))}) >= FEWEST_VALUES]
+    numeric.sort(key=WATCHED.__contains__)
     planes: dict[frozenset, Plane] = {}
     for pair in itertools.combinations(numeric, 2):
         own = [place for place, of in enumerate(settings) if all(_is_number(of.get(key)) for key in pair)]
@@ -66,8 +67,8 @@ def planes_of(cells: Sequence[Cell]) -> list[Plane]:
         for group in groups.values():
             plane = _plane(pair, [cells[place] for place in group], [settings[place] for place in group])
             if _is_crossed(plane):
-                # Of settings that go together, the first one names the plane.
-                planes.setdefault(frozenset((at, id(cell)) for at, cell in plane.cells.items()), plane)
+                # Of settings that go together, up or down, the first one names the plane, and never `steps`.
+                planes.setdefault(_divisions(plane), plane)
     return list(planes.values())
 
 
@@ -113,6 +114,17 @@ def _axis(number: int, key: str, values: list[float], cells: dict[tuple[int, int
     if key in SIZES and all(len(found) == 1 for found in sizes):
         return Axis("number of parameters", [found.pop() for found in sizes])
     return Axis(key.rpartition(".")[2], values)
+
+
+def _divisions(plane: Plane) -> frozenset:
+    """Which cells share a value of one of its settings, whatever that value is."""
+    divisions = []
+    for axis in (0, 1):
+        sharing: dict[int, set[int]] = {}
+        for at, cell in plane.cells.items():
+            sharing.setdefault(at[axis], set()).add(id(cell))
+        divisions.append(frozenset(map(frozenset, sharing.values())))
+    return frozenset(divisions)
 
 
 def _is_crossed(plane: Plane) -> bool:

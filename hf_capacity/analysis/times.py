@@ -10,6 +10,9 @@ from .cells import REACHED, Cell
 from .statistics import first_lasting, median_time
 
 
+# Settings that say how long and how often a run is watched: a slow one longer, and a twin not as its rule is.
+WATCHED = {"steps", "eval_steps", "save_steps", "keep_checkpoints"}
+
 Curve = Sequence[dict[str, Any]]
 
 

@@ -12,13 +12,11 @@ from ..config.arms import SIZES
 from ..config.experiment import SEEDS
 from ..config.settings import flatten
 from .cells import Cell, Ladder, ladders_of
-from .times import Curve, Times, times_to_reach, unite_stopped
+from .times import WATCHED, Curve, Times, times_to_reach, unite_stopped
 
 
 SHUFFLED = "task.parameters.shuffled_answers"
 FEWEST_SIZES = 3
-# How long and how often a run is watched may differ from its twin's.
-WATCHED = {"steps", "eval_steps", "save_steps", "keep_checkpoints"}
 
 
 class TwinSize(NamedTuple):

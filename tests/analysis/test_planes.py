@@ -57,6 +57,16 @@ def test_what_changes_along_with_an_axis_is_part_of_it():
     assert planes(along_both) == []
 
 
+def test_a_plane_is_not_called_by_how_long_its_runs_are_watched():
+    records = [
+        record(learning_rate=rate, steps=round(10 / rate), eval_steps=100, weight_decay=decay)
+        for rate, decay in itertools.product(RATES, DECAYS)
+    ]
+    assert planes(records) == [(("learning_rate", RATES), ("weight_decay", DECAYS), 9)]
+    by_steps = [(("weight_decay", DECAYS), ("steps", [100, 200, 300]), 9)]
+    assert planes(grid(steps=[100, 200, 300], eval_steps=[100], weight_decay=DECAYS)) == by_steps
+
+
 def test_a_default_that_configs_leave_out_is_a_value_too():
     [(x, y, number)] = planes(
         [
