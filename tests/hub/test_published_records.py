@@ -68,6 +68,7 @@ def test_a_published_report_is_made_from_its_records(folder, tmp_path, undrawn):
     (copy / "report.md").unlink()
     page = write_report(copy).read_text(encoding="utf-8")
     assert page == (folder / "report.md").read_text(encoding="utf-8")
+    assert not re.search(r"\b(nan|inf)\b", page)
     assert set(re.findall(r"\]\((\w+\.png)\)", page)) == {path.name for path in folder.glob("*.png")}
 
 

@@ -10,6 +10,7 @@ from hf_capacity.report import write_report
 from hf_capacity.report.sections.capacity_in_bits import (
     capacities,
     capacity_caption,
+    capacity_slope,
     capacity_table,
     claims_of_capacity,
 )
@@ -105,6 +106,13 @@ def test_facts_are_a_yardstick_of_their_own_by_exposures_and_grow_with_size(tmp_
     assert "strings or facts" in capacity_caption(found)
     assert "and 1 at 100" in capacity_caption(found)
     assert rows(capacity_table(found))[1][4:6] == ["500 to 6,000 facts", "6,000"]
+
+
+def test_models_that_hold_nothing_have_a_slope_without_an_interval(tmp_path):
+    for model in ("n14", "n28", "n56"):
+        for number in (500, 6000):
+            add_strings(tmp_path / "s", number, 0, model)
+    assert capacity_slope(found_in(tmp_path / "s")) == "0.00 (all alike)"
 
 
 def test_the_page_has_capacities_where_there_were_several_demands(study, tmp_path):

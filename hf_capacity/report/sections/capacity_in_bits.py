@@ -148,12 +148,14 @@ def claims_of_capacity(cells: Sequence[Cell]) -> list[Claim]:
 def capacity_slope(found: Sequence[Capacity]) -> str:
     """By how many bits a series grows per parameter: least squares over runs, with the t interval of the slope.
 
-    Empty below three sizes.
+    Empty below three sizes; where all runs hold as much, there is no spread to draw an interval from.
     """
     sizes = [one.best.num_parameters for one in found for _ in one.best.records]
     if len(set(sizes)) < FEWEST_SIZES:
         return ""
     bits = [_memorised(record) for one in found for record in one.best.records]
+    if len(set(bits)) == 1:
+        return "0.00 (all alike)"
     line = scipy.stats.linregress(sizes, bits)
     reach = scipy.stats.t.ppf(0.975, len(bits) - 2) * line.stderr
     return f"{line.slope:.2f} ({line.slope - reach:.2f} to {line.slope + reach:.2f})"
