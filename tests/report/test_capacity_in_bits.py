@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from support.made_records import add_run
 
 from hf_capacity.analysis.cells import cells_of
@@ -14,7 +16,8 @@ from hf_capacity.report.sections.capacity_in_bits import (
     capacity_table,
     claims_of_capacity,
 )
-from hf_capacity.report.sections.memorised_bits import _labels
+from hf_capacity.report.sections.memorised_bits import _labels, section
+from hf_capacity.report.study import read_results
 from hf_capacity.runs.records import read_records
 
 
@@ -128,6 +131,24 @@ def test_the_figures_legend_names_demands_shortly(study):
     assert set(_labels(series).values()) == {
         "100 strings, 1,000 bits", "1,000 strings, 10,000 bits", "10,000 strings, 100,000 bits",
     }  # fmt: skip
-    add_strings(study, 100, 50, weight_decay=0.1)  # of the same demand as others: the title has to tell
+    add_strings(study, 100, 50, weight_decay=0.1)  # of the same demand as others: what sets it apart has to tell
     series = {cell.title: [cell] for cell in cells_of(read_records(study))}
-    assert _labels(series) == {title: title for title in series}
+    assert set(_labels(series).values()) == {
+        "num_strings=100, weight_decay=0", "num_strings=100, weight_decay=0.1",
+        "num_strings=1000, weight_decay=0", "num_strings=10000, weight_decay=0",
+    }  # fmt: skip
+
+
+def test_what_memorised_nothing_is_counted_and_in_no_legend(study, monkeypatch):
+    add_strings(study, 200, 0)
+    labels = []
+    monkeypatch.setattr(Figure, "legend", lambda figure, handles, **_: labels.extend(map(Line2D.get_label, handles)))
+    text = section(read_results(study)).text
+    assert "1 of 4 cells memorised nothing, which a logarithmic axis does not\nshow" in text
+    assert labels == [
+        "100 strings, 1,000 bits",
+        "1,000 strings, 10,000 bits",
+        "10,000 strings, 100,000 bits",
+        "3.6 bits per parameter (Morris et al. 2025)",
+        "dotted: demanded",
+    ]

@@ -21,6 +21,8 @@ from . import Section
 from .crowding_out import crowds_of
 
 
+# Characters of a label in a legend, that leave room for another beside it.
+LONGEST_OF_TWO = 44
 TEMPLATE = """\
 ## Memorised bits
 
@@ -33,6 +35,9 @@ TEMPLATE = """\
 *Memorised bits at the last checkpoint
 {%- if figure %}: see where the markers leave their dotted line, all that the text demands, and whether they then
 follow the grey one, what others measured{{ "; bars are 95 % intervals over runs" if has_intervals }}
+{%- endif %}
+{%- if num_without %}. {{ num_without }} of {{ num_cells }} cells memorised nothing, which a logarithmic axis does not
+show
 {%- endif %}. The bits are the entropy of the text, known by construction, minus its negative log likelihood; raw, and
 clipped to what there is. The two yardsticks, random strings as a whole (Morris et al. 2025, arXiv 2505.24832) and
 values of given keys (Allen-Zhu & Li 2024, arXiv 2404.05405), must not be compared with each other. A run has
@@ -49,10 +54,21 @@ def section(study: StudyResults) -> Section | None:
     if not table:
         return None
     crowded = [cell.records for crowd in crowds_of(study.cells) for cell in crowd.beside_facts]
-    figure = draw_bits([cell for cell in study.cells if cell.records not in crowded])  # whose figure shows their bits
+    # The crowded ones' own figure shows their bits.
+    cells = [cell for cell in study.cells if has_bits(cell) and cell.records not in crowded]
+    figure = draw_bits(cells)
     has_shuffled = any(estimator_of(cell) == SHUFFLED_ANSWERS for cell in filter(has_bits, study.cells))
     has_intervals = study.most_runs >= FEWEST_RUNS
-    page = render(TEMPLATE, bits=table, figure=figure, has_intervals=has_intervals, has_shuffled=has_shuffled)
+    num_without = sum(not any(record["bits"]["memorised"] for record in cell.records) for cell in cells)
+    page = render(
+        TEMPLATE,
+        bits=table,
+        figure=figure,
+        has_intervals=has_intervals,
+        has_shuffled=has_shuffled,
+        num_without=num_without,
+        num_cells=len(cells),
+    )
     return Section(page, {"bits.png": figure} if figure else {})
 
 
@@ -83,8 +99,11 @@ def bits_table(cells: Sequence[Cell]) -> str:
 
 
 def draw_bits(cells: Sequence[Cell]) -> bytes | None:
-    """Memorised bits against the number of parameters, a panel for each yardstick; None where no task has bits."""
-    cells = list(filter(has_bits, cells))
+    """Memorised bits against the number of parameters, a panel for each yardstick; None of no cells.
+
+    Args:
+        cells: Of tasks that have bits.
+    """
     estimators = list(dict.fromkeys(map(estimator_of, cells)))
     if not estimators:
         return None
@@ -98,7 +117,8 @@ def draw_bits(cells: Sequence[Cell]) -> bytes | None:
             handles += axis.get_legend_handles_labels()[0]
             axis.set_xlabel("number of parameters, positions included (log scale)")
         handles.append(Line2D([], [], color="#444444", lw=0.8, linestyle=":", label="dotted: demanded"))
-        figure.legend(handles=handles, loc="outside upper left", ncols=2)
+        longest = max(len(handle.get_label()) for handle in handles)
+        figure.legend(handles=handles, loc="outside upper left", ncols=2 if longest <= LONGEST_OF_TWO else 1)
         return png(figure)
 
 
@@ -114,7 +134,8 @@ def _draw_yardstick(axis: Axes, estimator: str, cells: Sequence[Cell]) -> None:
         means = [cell.mean([record["bits"]["memorised"] for record in cell.records], None) for cell in rungs]
         x = [cell.num_parameters for cell in rungs]
         values = [mean.value or math.nan for mean in means]  # 0 is nowhere on a logarithmic axis
-        axis.plot(x, values, **look, lw=1.2, markersize=MARKER_SIZE, label=label_text(labels[title]))
+        label = label_text(labels[title]) if any(mean.value for mean in means) else None
+        axis.plot(x, values, **look, lw=1.2, markersize=MARKER_SIZE, label=label)
         axis.axhline(rungs[0].records[0]["bits"]["demanded"], color=look["color"], lw=0.8, linestyle=":")
         for size, mean in zip(x, means, strict=True):
             if mean.interval:
@@ -134,12 +155,16 @@ def _draw_yardstick(axis: Axes, estimator: str, cells: Sequence[Cell]) -> None:
 
 
 def _labels(series: dict[str, list[Cell]]) -> dict[str, str]:
-    """Each series by its demand, or by its whole title where several have the same demand."""
+    """Each series by its demand or, where several have the same, by what sets it apart from others of its task."""
     demands = {}
     for title, rungs in series.items():
         bits = rungs[0].records[0]["bits"]
         demands[title] = f"{bits['items']:,} {YARDSTICKS[bits['estimator']].items}, {bits['demanded']:,.0f} bits"
-    return demands if len(set(demands.values())) == len(demands) else {title: title for title in series}
+    if len(set(demands.values())) == len(demands):
+        return demands
+    if len({rungs[0].task for rungs in series.values()}) > 1:
+        return {title: title for title in series}
+    return {title: rungs[0].differs or title for title, rungs in series.items()}
 
 
 def _if_first_were_free(cell: Cell) -> str:
