@@ -5,6 +5,7 @@
 writes `model_cards/validity/report.md`.
 """
 
+import itertools
 import math
 import sys
 from collections.abc import Iterator
@@ -29,6 +30,8 @@ LEARNED = 0.9  # the recall at which facts count as learned
 # Studies that withhold pairs of one-digit sums from models of one layer.
 POOLED = ("width", "rotating_pairs", "weight_decay")
 RATES = ("fit", "extrapolation")
+# By how often each fact is read, of far larger models.
+ALLEN_ZHU = {"a hundred times": "at least 1", "a thousand times": "at least 2"}
 # Liu et al. (2022, arXiv 2205.10343): right of the 55 pairs in all, by how many of them were read.
 LIU = {
     5: 0.127,
@@ -84,6 +87,9 @@ def _rows() -> Iterator[list[str]]:
     found = capacities(_cells("bits_per_parameter"))
     what = "capacity for random strings, bits per parameter (Morris et al. 2025)"
     yield [what, "3.83 in float32 (2.86 to 4.23)", *_per_parameter(found)]
+    for read, of_sizes in itertools.groupby(capacities(_cells("exposures")), lambda one: one.differs):
+        what = f"capacity for facts, each read {read}, bits per parameter (Allen-Zhu & Li 2024)"
+        yield [what, ALLEN_ZHU[read], *_per_parameter(list(of_sizes))]
     yield _times_to_learn()
     grokking = _cells("mod_grokking")
     curves = load_curves(KEPT / "mod_grokking", [record for cell in grokking for record in cell.records])
