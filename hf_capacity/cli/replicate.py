@@ -87,10 +87,11 @@ def _pairs(plan: "Study", configs: list[dict]) -> str:
 
 def _report(output: Path) -> None:
     """Writes the report of a replication, and shows its comparison with the original."""
-    from ..report import write_report
+    from ..report.page import write_pages
     from ..report.sections.beside_the_original import section
     from ..report.study import read_results
 
-    path = write_report(output)
-    echo(section(read_results(output)).text)
+    study = read_results(output)
+    path = write_pages(output, study)
+    echo(section(study).text)
     echo(f"Written: {path}")

@@ -6,11 +6,11 @@ from pathlib import Path
 from ..analysis.cells import Cell, Record, cells_of, ladders_of
 from ..analysis.labels import without_folders
 from ..config.experiment import ExperimentConfig
-from ..report import write_report
+from ..report.page import write_pages
 from ..report.sections.hypotheses import answers_in
 from ..report.sections.over_training import draw_learning_curves
 from ..report.study import Curves, read_results
-from ..runs.claim import read_arms, read_description
+from ..runs.claim import read_arms
 from ..runs.folder import RunFolder
 from ..runs.kept import load_curves, load_records, pack_study
 from ..runs.records import failure_cause, is_vouched_for, read_curve, read_record, read_unfinished, record_text
@@ -114,15 +114,14 @@ def index_repository(folder: Path, namespace: str, name: str | None = None, *, d
         name: The repository's name; by default the folder's.
         data: As in `study_repositories`.
     """
-    records = load_records(folder)
-    study = _study_name(folder, name)
-    cells, curves = cells_of(records, read_arms(folder)), load_curves(folder, records)
-    rungs = addresses(study, cells, namespace, data=data)
-    write_report(folder)
-    public = {record["run_id"]: _public(record) for cell in cells for record in cell.records}
-    card = ladder_card(cells, rungs, read_description(folder), answers_in(read_results(folder)))
+    study = read_results(folder)
+    rungs = addresses(_study_name(folder, name), study.cells, namespace, data=data)
+    write_pages(folder, study)
+    public = {record["run_id"]: _public(record) for record in study.records}
+    card = ladder_card(study.cells, rungs, study.description, answers_in(study))
     files: dict[str, bytes | Path] = {"README.md": card.encode(), RUNS_TABLE: _pack_table(folder)}
-    files |= pack_study([public[run_id] for run_id in curves], curves) | find_weights(folder, records)
+    files |= pack_study([public[run_id] for run_id in study.curves], study.curves)
+    files |= find_weights(folder, study.records)
     files |= {path.name: path for path in [folder / "report.md", folder / "study.yaml", *sorted(folder.glob("*.png"))]}
     return Repository(
         repo_id=rungs[0].index_id,

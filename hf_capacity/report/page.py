@@ -9,7 +9,7 @@ from pathlib import Path
 from ..boundary.writing import write_atomically
 from .explorer import cell_names, explorer_specs
 from .html import html_page
-from .study import read_results
+from .study import StudyResults, read_results
 
 
 # In the order of the page; each is a file in `sections/`.
@@ -98,7 +98,19 @@ def write_report(folder: Path) -> Path:
         ValueError: There is no such folder or no finished run in it, or a record or a curve is damaged.
     """
     folder = Path(folder)
-    study = read_results(folder)
+    return write_pages(folder, read_results(folder))
+
+
+def write_pages(folder: Path, study: StudyResults) -> Path:
+    """What `write_report` writes, where the study's results are at hand.
+
+    Args:
+        folder: The study's folder.
+        study: As `read_results` reads it of that folder.
+
+    Returns:
+        The path of `report.md`.
+    """
     made = [import_module(f".sections.{name}", __package__).section(study) for name in SECTIONS]
     sections = [section for section in made if section]
     page = "\n\n".join(section.text.strip("\n") for section in sections) + "\n"

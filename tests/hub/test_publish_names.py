@@ -246,7 +246,8 @@ def test_what_another_trained_is_not_written_over(hub, terminal, studies, tmp_pa
 
 
 def test_a_study_goes_by_the_folder_that_somebody_chose_or_by_the_name(studies, monkeypatch):
-    monkeypatch.setattr(contents, "write_report", lambda folder: None)  # neither is looked at, and each takes a second
+    # Neither is looked at, and each takes a second.
+    monkeypatch.setattr(contents, "write_pages", lambda folder, study: None)
     monkeypatch.setattr(contents, "draw_learning_curves", lambda ladders, curves: b"")
     *tasks, model, index = study_repositories(studies / "more", "ada")
     assert [task.repo_id for task in tasks] == ["ada/arithmetic"]

@@ -4,24 +4,21 @@ import functools
 import json
 import re
 import runpy
-import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from support.kept_runs import config_text, curve_text
 
-from hf_capacity.analysis.cells import cells_of
 from hf_capacity.boundary.writing import short_digest
 from hf_capacity.config.experiment import ExperimentConfig, TaskConfig
 from hf_capacity.config.study import parse_overrides, read_study
 from hf_capacity.data.task import Task
 from hf_capacity.hub.cards import eval_results_file, ladder_card, model_card
 from hf_capacity.hub.contents import addresses
-from hf_capacity.report import write_report
+from hf_capacity.report.page import write_pages
 from hf_capacity.report.sections.hypotheses import answers_in
 from hf_capacity.report.study import read_results
-from hf_capacity.runs.claim import read_arms, read_description
 from hf_capacity.runs.curve import findings
 from hf_capacity.runs.kept import load_curves, load_records
 from hf_capacity.runs.originals import find_original, read_original
@@ -63,13 +60,25 @@ RUN_IN_PART = {
 
 
 @pytest.mark.parametrize("folder", STUDIES, ids=lambda folder: folder.name)
-def test_a_published_report_is_made_from_its_records(folder, tmp_path, undrawn):
-    copy = shutil.copytree(folder, tmp_path / folder.name)
-    (copy / "report.md").unlink()
-    page = write_report(copy).read_text(encoding="utf-8")
+def test_a_published_report_and_its_cards_are_made_from_its_records(folder, tmp_path, undrawn):
+    results = read_results(folder)
+    page = write_pages(tmp_path, results).read_text(encoding="utf-8")
     assert page == (folder / "report.md").read_text(encoding="utf-8")
     assert not re.search(r"\b(nan|inf)\b", page)
     assert set(re.findall(r"\]\((\w+\.png)\)", page)) == {path.name for path in folder.glob("*.png")}
+    rungs = addresses(folder.name, results.cells, "hf-capacity")
+    card = ladder_card(results.cells, rungs, results.description, answers_in(results))
+    assert card == (folder / "README.md").read_text(encoding="utf-8")
+    made = {}
+    for cell, address in zip(results.cells, rungs, strict=True):
+        card = folder / "cards" / address.repo_id.split("/")[1]
+        if not card.exists():
+            continue
+        made[card / "README.md"] = model_card(cell, 0, address)
+        scores = f".eval_results/{address.dataset_id.split('/')[1]}.yaml"
+        made[card / scores] = eval_results_file(cell.records[0], address)
+    assert {path: path.read_text(encoding="utf-8") for path in made} == made
+    assert set(made) == {path for path in (folder / "cards").rglob("*") if path.suffix in (".md", ".yaml")}
 
 
 def planned_runs(folder, overrides):
@@ -113,24 +122,6 @@ def test_published_runs_read_and_were_asked_what_their_tasks_build_today():
 def test_the_page_against_outside_figures_is_made_from_the_records():
     page = runpy.run_path(str(ROOT / "scripts" / "validity.py"))["page"]
     assert page() == VALIDITY.read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize("folder", STUDIES, ids=lambda folder: folder.name)
-def test_published_cards_are_made_from_their_records(folder):
-    cells = cells_of(load_records(folder), read_arms(folder))
-    rungs = addresses(folder.name, cells, "hf-capacity")
-    card = ladder_card(cells, rungs, read_description(folder), answers_in(read_results(folder)))
-    assert card == (folder / "README.md").read_text(encoding="utf-8")
-    made = {}
-    for cell, address in zip(cells, rungs, strict=True):
-        card = folder / "cards" / address.repo_id.split("/")[1]
-        if not card.exists():
-            continue
-        made[card / "README.md"] = model_card(cell, 0, address)
-        scores = f".eval_results/{address.dataset_id.split('/')[1]}.yaml"
-        made[card / scores] = eval_results_file(cell.records[0], address)
-    assert {path: path.read_text(encoding="utf-8") for path in made} == made
-    assert set(made) == {path for path in (folder / "cards").rglob("*") if path.suffix in (".md", ".yaml")}
 
 
 def test_what_is_kept_is_small():
