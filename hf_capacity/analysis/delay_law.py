@@ -25,7 +25,7 @@ class DelayLaw(NamedTuple):
     """Powers of the two settings of a plane, fitted to the delays of each seed.
 
     Args:
-        powers: Of each setting, its mean over seeds.
+        powers: Of each setting, its mean over seeds, without an interval where seeds and splits are crossed.
         r_squared: The share of the variance of log delays within seeds that the fits explain; None if there is none.
         num_runs: Runs in the fits.
         num_left_out: Runs without a delay above 0, or without weight decay, or of a seed with fewer than four others.
@@ -59,8 +59,9 @@ def delay_law(plane: Plane, curves: dict[str, Curve]) -> DelayLaw | None:
     fitted = {seeds: fit for seeds, points in by_seeds.items() if (fit := _fit(points)) is not None}
     if not fitted:
         return None
+    is_crossed = any(cell.is_crossed for cell in plane.cells.values())
     powers = {
-        axis.name: Mean(float(np.mean(own)), mean_interval(own), tuple(own))
+        axis.name: Mean(float(np.mean(own)), None if is_crossed else mean_interval(own), tuple(own))
         for axis, own in zip((plane.x, plane.y), zip(*(fit[0] for fit in fitted.values()), strict=True), strict=True)
     }
     missed, varied = (sum(fit[part] for fit in fitted.values()) for part in (1, 2))

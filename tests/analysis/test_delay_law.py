@@ -67,6 +67,21 @@ def test_the_interval_is_over_seeds(tmp_path):
     assert power.value == np.mean(power.values)
 
 
+def test_crossed_seeds_and_splits_are_no_sample_of_independent_runs(tmp_path):
+    for seed in (1, 2):
+        for split in (1, 2, 3):
+            for rate in RATES:
+                for decay in DECAYS:
+                    reached = {"fit": 100, "extrapolation": 100 + round((seed + split) / 5 / (rate * decay))}
+                    settings = {"learning_rate": rate, "weight_decay": decay, "steps": STEPS, "eval_steps": 50}
+                    seeds = {"model_seed": seed, "split_seed": split}
+                    add_timed_run(tmp_path / "s", "arithmetic", "n14", reached, **settings, **seeds)
+    results = read_results(tmp_path / "s")
+    [plane] = planes_of(results.cells)
+    [first, second] = delay_law(plane, results.curves).powers.values()
+    assert (len(first.values), first.interval, second.interval) == (6, None, None)
+
+
 def test_a_seed_with_three_delays_has_no_fit(tmp_path):
     def delay(rate, decay, seed):
         return 500 if seed == 1 or rate == 1e-3 else None
@@ -97,4 +112,5 @@ def test_the_report_says_it(tmp_path):
     text = section(read_results(tmp_path / "s")).text
     assert text.rstrip().endswith(delay_law_text(law))
     assert "`learning_rate` to the power of -" in delay_law_text(law)
-    assert "(18 runs, R2 1.00). Left out: 0 runs" in delay_law_text(law)
+    assert "within each seed (n = 2; 18 runs, R2 1.00). " in delay_law_text(law)
+    assert "and left out: 0. Truong" in delay_law_text(law)

@@ -81,9 +81,10 @@ def delay_law_text(law: DelayLaw) -> str:
     explained = "" if law.r_squared is None else f", R2 {law.r_squared:.2f}"
     num_seeds = len(next(iter(law.powers.values())).values)
     return (
-        f"The delay goes as {' and '.join(powers)}, means over {num_seeds} seeds of least squares in logarithms "
-        f"({law.num_runs} runs{explained}). Left out: {law.num_left_out} runs without weight decay or without a delay "
-        "above 0. Truong et al. (2026, arXiv 2603.13331) have it inverse in both, powers of -1, with an R2 above 0.97."
+        f"The delay goes as {' and '.join(powers)}, by least squares in logarithms within each seed "
+        f"(n = {num_seeds}; {law.num_runs} runs{explained}). Without weight decay, or a delay above 0, and left out: "
+        f"{law.num_left_out}. Truong et al. (2026, arXiv 2603.13331) have it inverse in both, powers of -1, with an "
+        "R2 above 0.97."
     )
 
 
