@@ -1,5 +1,6 @@
 """Which cells have bits, by which yardstick, and what others measured by it."""
 
+from statistics import mean
 from typing import NamedTuple
 
 from ..analysis.cells import Cell
@@ -59,3 +60,8 @@ def has_bits(cell: Cell) -> bool:
 def estimator_of(cell: Cell) -> str:
     """By which yardstick the bits of a cell were measured."""
     return cell.records[0]["bits"]["estimator"]
+
+
+def demanded_bits(cell: Cell) -> float:
+    """The entropy of what a cell's runs read, their exact mean: that of shuffled answers differs a little by seed."""
+    return mean(record["bits"]["demanded"] for record in cell.records)

@@ -27,8 +27,8 @@ STRINGS = {"recall": [4, 50]}
 FACTS = {"path": "facts", "name": "people"}
 
 
-def add_strings(study, number, memorised, model="n14", seed=1, converged=True, task=None, **settings):
-    """A run on so many strings, or other items, of 10 bits each; n14 has 1,582 parameters."""
+def add_strings(study, number, memorised, model="n14", seed=1, converged=True, task=None, more=0.0, **settings):
+    """A run on so many strings, or other items, of 10 bits each, and `more` in all; n14 has 1,582 parameters."""
     items = {"num_keys": number} if task else {"num_strings": number}
     task = (task or {"path": "random_strings", "name": "tiny"}) | {"parameters": items}
     seeds = {"model_seed": seed, "data_seed": seed, "split_seed": seed}
@@ -36,7 +36,7 @@ def add_strings(study, number, memorised, model="n14", seed=1, converged=True, t
     record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
     record["bits"] = {
         "estimator": "random strings" if "num_strings" in items else "facts with given keys",
-        "source": "x", "demanded": 10.0 * number, "raw": memorised,
+        "source": "x", "demanded": 10.0 * number + more, "raw": memorised,
         "memorised": memorised, "per_parameter": memorised / record["num_parameters"], "items": number,
         "exposures_per_item": 70.0, "converged": converged, "first_symbols": 1.0,
     }  # fmt: skip
@@ -70,6 +70,17 @@ def test_capacity_is_the_mean_over_runs_of_the_most_memorised(study):
 def test_a_seed_that_lacks_a_demand_is_left_out(study):
     add_strings(study, 1000, 9000, seed=3)
     assert found_in(study)[0].best.num_runs == 2
+
+
+def test_seeds_that_differ_a_little_in_their_demand_have_the_same_one(tmp_path):
+    # As shuffled answers do: which of them are drawn is the seed's.
+    for seed in (1, 2):
+        for number in (100, 1000):
+            add_strings(tmp_path / "s", number, 5 * number, seed=seed, more=0.25 * seed)
+    [capacity] = found_in(tmp_path / "s")
+    assert capacity.best.num_runs == 2
+    assert capacity.items == [100, 1000]
+    assert capacity.demanded == pytest.approx(10_000.375)
 
 
 def test_a_filled_demand_bounds_from_below_only(study):

@@ -14,7 +14,7 @@ import scipy.stats
 from ...analysis.cells import Cell, Record
 from ...config.experiment import SEEDS
 from ...config.hypotheses import FEWEST_SIZES
-from ..bits import YARDSTICKS, estimator_of, has_bits
+from ..bits import YARDSTICKS, demanded_bits, estimator_of, has_bits
 from ..claims import Claim
 from ..markdown import markdown_table, render
 from ..study import StudyResults
@@ -76,16 +76,17 @@ def capacities(cells: Sequence[Cell]) -> list[Capacity]:
     found = []
     for group in groups.values():
         records = [record for cell in group for record in cell.records]
-        demands = sorted({(record["bits"]["demanded"], record["bits"]["items"]) for record in records})
+        items = sorted({record["bits"]["items"] for record in records})
         by_seeds: dict[tuple[int, ...], list[Record]] = {}
         for cell in group:
             for seeds, record in zip(cell.seeds, cell.records, strict=True):
                 by_seeds.setdefault(seeds, []).append(record)
         # A seed without some demand has fewer to pick from than the others.
-        picked = [max(runs, key=_memorised) for _, runs in sorted(by_seeds.items()) if len(runs) == len(demands)]
-        if len(demands) > 1 and picked:
+        picked = [max(runs, key=_memorised) for _, runs in sorted(by_seeds.items()) if len(runs) == len(items)]
+        if len(items) > 1 and picked:
             best = dataclasses.replace(group[0], records=tuple(picked))
-            found.append(Capacity(best, in_common(group), [items for _, items in demands], demands[-1][0]))
+            demanded = max(map(demanded_bits, group))
+            found.append(Capacity(best, in_common(group), items, demanded))
     return sorted(found, key=_kind)  # small models first, still
 
 

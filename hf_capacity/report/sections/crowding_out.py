@@ -14,7 +14,7 @@ from ...analysis.differences import paired_difference, shared_runs
 from ...analysis.intervals import DIFFERENCE
 from ...boundary.shown import ABSENT
 from ...config.hypotheses import FEWEST_RUNS
-from ..bits import GIVEN_KEYS, estimator_of, has_bits
+from ..bits import GIVEN_KEYS, demanded_bits, estimator_of, has_bits
 from ..claims import Claim, differs, distance_from_zero
 from ..figures import COLORS, DPI, MARKER_SIZE, MARKERS, STYLE, WIDTH, label_text, png
 from ..markdown import markdown_table, render
@@ -85,10 +85,10 @@ def crowds_of(cells: Sequence[Cell]) -> list[Crowd]:
         elif "recall" not in cell.rates:
             alone.setdefault(cell.model, []).append(cell)
     found = [
-        Crowd(sorted(group, key=_demanded), alone[model][0] if len(alone.get(model, [])) == 1 else None)
+        Crowd(sorted(group, key=demanded_bits), alone[model][0] if len(alone.get(model, [])) == 1 else None)
         for model, group in beside.items()
     ]
-    demands = [list(map(_demanded, crowd.beside_facts)) for crowd in found]
+    demands = [list(map(demanded_bits, crowd.beside_facts)) for crowd in found]
     one_line_each = all(len(set(line)) == len(line) for line in demands)
     return found if one_line_each and max(map(len, demands), default=0) > 1 else []
 
@@ -164,7 +164,7 @@ def _row(cell: Cell, alone: Cell | None) -> list[str]:
     if num_pairs > 1:
         difference = [str(num_pairs), difference_text(paired_difference(cell, alone, "extrapolation"))]
     return [
-        f"{_demanded(cell):,.0f}" if facts else NO_FACTS,
+        f"{demanded_bits(cell):,.0f}" if facts else NO_FACTS,
         f"{_per_parameter(cell):.2f}" if facts else ABSENT,
         str(cell.num_runs),
         rates.get("fit", ABSENT),
@@ -250,12 +250,8 @@ def _look(place: int) -> dict[str, Any]:
     return {"color": COLORS[place % len(COLORS)], "marker": MARKERS[place % len(MARKERS)]}
 
 
-def _demanded(cell: Cell) -> float:
-    return cell.records[0]["bits"]["demanded"]
-
-
 def _per_parameter(cell: Cell) -> float:
-    return _demanded(cell) / cell.num_parameters
+    return demanded_bits(cell) / cell.num_parameters
 
 
 def _extrapolation(cell: Cell) -> Mean:

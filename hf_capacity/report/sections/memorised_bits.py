@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from ...analysis.cells import Cell
 from ...boundary.shown import ABSENT
 from ...config.hypotheses import FEWEST_RUNS
-from ..bits import SHUFFLED_ANSWERS, YARDSTICKS, estimator_of, has_bits
+from ..bits import SHUFFLED_ANSWERS, YARDSTICKS, demanded_bits, estimator_of, has_bits
 from ..figures import COLORS, DPI, MARKER_SIZE, MARKERS, STYLE, WIDTH, label_text, png
 from ..markdown import markdown_table, render
 from ..study import StudyResults
@@ -84,7 +84,7 @@ def bits_table(cells: Sequence[Cell]) -> str:
                 bits[0]["estimator"],
                 f"{cell.num_parameters:,}",
                 str(cell.num_runs),
-                f"{cell.mean([one['demanded'] for one in bits], None).value:,.0f}",
+                f"{demanded_bits(cell):,.0f}",
                 mean_text(cell.mean([one["raw"] for one in bits], None), "{:,.0f}"),
                 mean_text(cell.mean([one["memorised"] for one in bits], None), "{:,.0f}"),
                 mean_text(cell.mean([one["per_parameter"] for one in bits], None), "{:.2f}"),
@@ -124,7 +124,7 @@ def draw_bits(cells: Sequence[Cell]) -> bytes | None:
 
 def _draw_yardstick(axis: Axes, estimator: str, cells: Sequence[Cell]) -> None:
     series: dict[str, list[Cell]] = {}
-    for cell in sorted(cells, key=lambda cell: (cell.records[0]["bits"]["demanded"], cell.num_parameters)):
+    for cell in sorted(cells, key=lambda cell: (demanded_bits(cell), cell.num_parameters)):
         series.setdefault(cell.title, []).append(cell)
     sizes = [min(cell.num_parameters for cell in cells) / 1.6, max(cell.num_parameters for cell in cells) * 1.6]
     labels = _labels(series)
@@ -136,11 +136,11 @@ def _draw_yardstick(axis: Axes, estimator: str, cells: Sequence[Cell]) -> None:
         values = [mean.value or math.nan for mean in means]  # 0 is nowhere on a logarithmic axis
         label = label_text(labels[title]) if any(mean.value for mean in means) else None
         axis.plot(x, values, **look, lw=1.2, markersize=MARKER_SIZE, label=label)
-        axis.axhline(rungs[0].records[0]["bits"]["demanded"], color=look["color"], lw=0.8, linestyle=":")
+        axis.axhline(demanded_bits(rungs[0]), color=look["color"], lw=0.8, linestyle=":")
         for size, mean in zip(x, means, strict=True):
             if mean.interval:
                 axis.vlines(size, *mean.interval, color=look["color"], lw=1)
-        shown += [mean.value for mean in means if mean.value > 0] + [rungs[0].records[0]["bits"]["demanded"]]
+        shown += [mean.value for mean in means if mean.value > 0] + [demanded_bits(rungs[0])]
     lowest, highest = min(shown) / 2, max(shown) * 2
     axis.set(xscale="log", yscale="log", xlim=sizes, ylim=(lowest, highest))
     _, per_parameter, source, _ = YARDSTICKS[estimator]
@@ -158,8 +158,8 @@ def _labels(series: dict[str, list[Cell]]) -> dict[str, str]:
     """Each series by its demand or, where several have the same, by what sets it apart from others of its task."""
     demands = {}
     for title, rungs in series.items():
-        bits = rungs[0].records[0]["bits"]
-        demands[title] = f"{bits['items']:,} {YARDSTICKS[bits['estimator']].items}, {bits['demanded']:,.0f} bits"
+        number, items = rungs[0].records[0]["bits"]["items"], YARDSTICKS[estimator_of(rungs[0])].items
+        demands[title] = f"{number:,} {items}, {demanded_bits(rungs[0]):,.0f} bits"
     if len(set(demands.values())) == len(demands):
         return demands
     if len({rungs[0].task for rungs in series.values()}) > 1:
