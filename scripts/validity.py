@@ -19,7 +19,7 @@ from hf_capacity.analysis.cells import REACHED, Cell, cells_of
 from hf_capacity.analysis.statistics import first_lasting
 from hf_capacity.boundary.writing import write_atomically
 from hf_capacity.report.markdown import markdown_table
-from hf_capacity.report.sections.capacity_in_bits import Capacity, capacities
+from hf_capacity.report.sections.capacity_in_bits import Capacity, capacities, capacity_slope
 from hf_capacity.report.wording import fraction, mean_text, share_text
 from hf_capacity.runs.claim import read_arms
 from hf_capacity.runs.kept import load_curves, load_records
@@ -90,6 +90,9 @@ def _rows() -> Iterator[list[str]]:
     for read, of_sizes in itertools.groupby(capacities(_cells("exposures")), lambda one: one.differs):
         what = f"capacity for facts, each read {read}, bits per parameter (Allen-Zhu & Li 2024)"
         yield [what, ALLEN_ZHU[read], *_per_parameter(list(of_sizes))]
+    found = capacities(_cells("random_labels"))
+    what = "capacity for random labels, bits that a parameter adds (Song & Ye 2026)"
+    yield [what, "2.16", capacity_slope(found), *_per_parameter(found)[1:]]
     yield _times_to_learn()
     grokking = _cells("mod_grokking")
     curves = load_curves(KEPT / "mod_grokking", [record for cell in grokking for record in cell.records])
