@@ -16,7 +16,10 @@ import typer
 
 from dataset_builders import load_task
 from hf_capacity.analysis.cells import REACHED, Cell, cells_of
+from hf_capacity.analysis.delay_law import delay_law
+from hf_capacity.analysis.planes import planes_of
 from hf_capacity.analysis.statistics import first_lasting
+from hf_capacity.analysis.times import Curve
 from hf_capacity.boundary.writing import write_atomically
 from hf_capacity.report.markdown import markdown_table
 from hf_capacity.report.sections.capacity_in_bits import Capacity, capacities, capacity_slope
@@ -94,8 +97,9 @@ def _rows() -> Iterator[list[str]]:
     what = "capacity for random labels, bits that a parameter adds (Song & Ye 2026)"
     yield [what, "2.16", capacity_slope(found), *_per_parameter(found)[1:]]
     yield _times_to_learn()
+    yield _powers_of_delay()
     grokking = _cells("mod_grokking")
-    curves = load_curves(KEPT / "mod_grokking", [record for cell in grokking for record in cell.records])
+    curves = _curves("mod_grokking")
     for cell in grokking:
         decay = cell.records[0]["config"]["weight_decay"]
         reached = {rate: "; ".join(_first(curves[run["run_id"]], rate) for run in cell.records) for rate in RATES}
@@ -117,7 +121,7 @@ def _per_parameter(found: list[Capacity]) -> list[str]:
 def _times_to_learn() -> list[str]:
     """How soon models that can learn all facts have done so."""
     cells = [cell for cell in _cells("capacity_scan") if cell.task.startswith("facts")]
-    curves = load_curves(KEPT / "capacity_scan", load_records(KEPT / "capacity_scan"))
+    curves = _curves("capacity_scan")
     times = {
         cell.num_parameters: [_first(curves[run["run_id"]], "recall", LEARNED) for run in cell.records]
         for cell in cells
@@ -127,6 +131,18 @@ def _times_to_learn() -> list[str]:
     what = f"steps to {LEARNED:.0%} recall of 1,500 facts, by parameters (Tirumala et al. 2022)"
     num_runs = sum(map(len, times.values()))
     return [what, "fewer, the larger", ours, str(num_runs), "`hf-capacity run capacity_scan`"]
+
+
+def _powers_of_delay() -> list[str]:
+    """As which powers of learning rate and weight decay the delay from fit to extrapolation goes."""
+    cells = _cells("delay")
+    [plane] = planes_of(cells)
+    law = delay_law(plane, _curves("delay"))
+    if law is None:
+        raise ValueError("no seed of `delay` has enough delays for a law; train it again, or take out its row")
+    ours = "; ".join(mean_text(law.powers[name], "{:+.2f}") for name in ("learning_rate", "weight_decay"))
+    what = "powers of learning rate and of weight decay in the delay of grokking (Truong et al. 2026)"
+    return [what, "-1; -1", ours, str(law.num_runs), _command(cells[0])]
 
 
 def _by_share() -> str:
@@ -189,6 +205,10 @@ def _first(curve: list[dict], rate: str, reached: float = REACHED) -> str:
 
 def _cells(study: str) -> list[Cell]:
     return cells_of(load_records(KEPT / study), read_arms(KEPT / study))
+
+
+def _curves(study: str) -> dict[str, Curve]:
+    return load_curves(KEPT / study, load_records(KEPT / study))
 
 
 def _command(cell: Cell) -> str:

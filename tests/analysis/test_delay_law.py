@@ -107,7 +107,7 @@ def test_a_plane_over_other_settings_has_none(tmp_path):
 def test_the_report_says_it(tmp_path):
     law = law_of(tmp_path / "s", lambda rate, decay, seed: round(seed * 0.4 / (rate * decay)))
     text = section(read_results(tmp_path / "s")).text
-    assert text.rstrip().endswith(delay_law_text(law))
+    assert text.rstrip().endswith(f"there is none.*\n\n{delay_law_text(law)}")
     assert "`learning_rate` to the power of -" in delay_law_text(law)
     assert "within each seed (n = 2; 18 runs, R2 1.00). " in delay_law_text(law)
     assert "and left out: 0. Truong" in delay_law_text(law)

@@ -40,10 +40,11 @@ thousands of steps{{ ", above how many of them extrapolate" if is_numbered }}. O
 {{ counts.unfit }} never fit, and {{ counts.censored }} fit but never extrapolate: these are not dropped, but censored
 at their last step. Hatched: so many are that the delay has no median{{ ", only a bound" if is_numbered }}. Light grey:
 no run fits, or there is none.*
-{%- for law in laws %}
 
+{% for law in laws %}
 {{ law }}
-{%- endfor %}
+
+{% endfor %}
 """
 
 
