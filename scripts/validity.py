@@ -19,11 +19,12 @@ from hf_capacity.analysis.cells import REACHED, Cell, cells_of
 from hf_capacity.analysis.delay_law import delay_law
 from hf_capacity.analysis.planes import planes_of
 from hf_capacity.analysis.statistics import first_lasting
-from hf_capacity.analysis.times import Curve
+from hf_capacity.analysis.times import Curve, delays
+from hf_capacity.analysis.twins import twins_of
 from hf_capacity.boundary.writing import write_atomically
 from hf_capacity.report.markdown import markdown_table
 from hf_capacity.report.sections.capacity_in_bits import Capacity, capacities, capacity_slope
-from hf_capacity.report.wording import fraction, mean_text, share_text
+from hf_capacity.report.wording import fraction, mean_text, median_text, share_text
 from hf_capacity.runs.claim import read_arms
 from hf_capacity.runs.kept import load_curves, load_records
 
@@ -98,6 +99,7 @@ def _rows() -> Iterator[list[str]]:
     yield [what, "2.16", capacity_slope(found), *_per_parameter(found)[1:]]
     yield _times_to_learn()
     yield _powers_of_delay()
+    yield _onset_of_delay()
     grokking = _cells("mod_grokking")
     curves = _curves("mod_grokking")
     for cell in grokking:
@@ -143,6 +145,27 @@ def _powers_of_delay() -> list[str]:
     ours = "; ".join(mean_text(law.powers[name], "{:+.2f}") for name in ("learning_rate", "weight_decay"))
     what = "powers of learning rate and of weight decay in the delay of grokking (Truong et al. 2026)"
     return [what, "-1; -1", ours, str(law.num_runs), _command(cells[0])]
+
+
+def _onset_of_delay() -> list[str]:
+    """Whether extrapolation lags behind fit at the sizes that memorise sooner than they find the rule."""
+    cells = _cells("onset")
+    curves = _curves("onset")
+    [twins] = twins_of(cells, curves)
+    ours = "; ".join(
+        f"{median_text(size.to_memorise)}, {median_text(size.to_generalise)}, "
+        f"{median_text(delays([curves[record['run_id']] for record in size.rule.records]))} "
+        f"at {size.rule.num_parameters:,}"
+        for size in twins.sizes
+    )
+    what = "median T_mem, T_gen and delay, by parameters (Song & Ye 2026)"
+    return [
+        what,
+        "no delay where T_gen is below T_mem",
+        ours,
+        str(sum(cell.num_runs for cell in cells)),
+        _command(cells[0]),
+    ]
 
 
 def _by_share() -> str:

@@ -27,8 +27,8 @@ CURVE_LOOKS = {
 }
 PAPERS = {"label": "the paper's accuracy (withheld included)", "color": "#C4C4C4", "linewidth": 5, "zorder": 2}
 OURS = {"label": "ours in the paper's scoring", "color": "black", "linewidth": 0.8, "zorder": 2.5}
-
 FAINT = {"linewidth": 0.5, "alpha": 0.3, "zorder": 1.5}
+WIDEST_TITLE = 22  # characters of a line, beside those of other panels
 TEMPLATE = """\
 ## Over training
 
@@ -82,7 +82,7 @@ def draw_learning_curves(ladders: Sequence[Ladder], curves: Curves) -> bytes:
         for row, column, cell in places:
             axes[row, column].set_visible(True)
             runs = f"\n{cell.num_runs} runs" if cell.num_runs > 1 else ""
-            where = "" if in_rows or len(ladders) == 1 else f"\n{cell.title}"
+            where = "" if in_rows or len(ladders) == 1 else f"\n{fill(cell.title, WIDEST_TITLE)}"
             axes[row, column].set_title(label_text(f"{cell.model}\n{cell.num_parameters:,}{runs}{where}"))
             papers = [point for point in _papers_curve(cell) if point[0] <= last_step]
             _draw_cell(axes[row, column], cell, curves, papers)
