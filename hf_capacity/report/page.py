@@ -31,6 +31,7 @@ SECTIONS = (
     "withheld_questions",
     "withheld_sums",
     "probes",
+    "extraction",
     "best_on_withheld",
     "in_pairs",
     "critical_capacity",

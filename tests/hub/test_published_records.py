@@ -1,6 +1,7 @@
 """Every published number comes from committed records: reports and cards are remade from them."""
 
 import functools
+import itertools
 import json
 import re
 import runpy
@@ -48,8 +49,8 @@ RUN_IN_PART = {
     "why": [
         [f"model={model}", f"digits={digits}"]
         for model, digits in (
-            *(("n14", "free"), ("n14", "random held")),
-            *(("n56", "free"), ("n56", "line"), ("n56", "line held"), ("n56", "rank 2")),
+            *(("n14", "free"), ("n14", "random held"), ("n28", "random held")),
+            *itertools.product(("n28", "n56"), ("free", "line", "line held", "rank 1", "rank 2", "rank 3")),
         )
     ],
     "rescue_replication": [["intervention=lines", "model.n_embd=20"]],

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from support import made_records
 from support.made_records import ARITHMETIC, CAPITALS, add_run, arithmetic
 
 from hf_capacity.analysis.cells import cells_of, ladders_of
@@ -18,16 +19,11 @@ def add_probed(study, model, right, line, seed, **settings):
     folder = add_run(study, "arithmetic", model, arithmetic(right), probes=True, **seeds, **settings)
     record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
     probe = {"seen": 1.0, "withheld": right - 50.0, "shuffled": 0.0}
-    record["probes"] = {
+    record["probes"] = made_records.PROBES | {
         "number_line": line,
         "parallelogram_ratio": 1 - line,
-        "effective_rank": 2.0,
-        "inverse_participation_ratio": 0.3,
         "weight_norm": 10.0 + seed,
-        "variance_shares": [0.5, 0.5],
-        "fourier_shares": [1.0],
         "linear_probes": dict.fromkeys(("first_operand", "second_operand", "result"), probe),
-        "extraction": [{"directions": 9, "counts": record["last"]["counts"]}],
     }
     unseen = {"addition": [min(2, right), 2], "subtraction": [max(0, right - 2), 2]}
     record["last"]["kinds"] = {kind: {"seen": [98, 98], "unseen": tally} for kind, tally in unseen.items()}

@@ -79,6 +79,23 @@ def add_run(study, task, model, counts, best=None, prompts=PROMPTS, **settings):
     return folder
 
 
+# Of a record, each of them sound.
+PROBES = {
+    "number_line": 0.5,
+    "parallelogram_ratio": 0.5,
+    "effective_rank": 2.0,
+    "inverse_participation_ratio": 0.3,
+    "weight_norm": 10.0,
+    "variance_shares": [0.5, 0.5],
+    "fourier_shares": [1.0],
+    "linear_probes": {
+        number: {"seen": 1.0, "withheld": 0.5, "shuffled": 0.0}
+        for number in ("first_operand", "second_operand", "result")
+    },
+    "extraction": [{"directions": 9, "counts": {"fit": [196, 196], "extrapolation": [2, 4]}}],
+}
+
+
 def add_runs(study, task, model, all_counts, **settings):
     """A run for each entry of `all_counts`, each with its own seeds: 1, 2, ..."""
     for seed, counts in enumerate(all_counts, 1):
