@@ -128,8 +128,8 @@ def probe(
     if output.suffix != ".png":
         raise ValueError(f"`--output` (={output}) must end in .png.")
     found = probe_model(source, parse_yaml(task, "`--task`") if task else None, step=step, revision=revision)
+    write_atomically(output, draw_probes(found))  # first: whoever reads the tables may have enough, as `head` has
     show_probes(found)
-    write_atomically(output, draw_probes(found))
     echo(f"Written: {output}")
 
 

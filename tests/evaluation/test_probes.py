@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from dataset_builders import load_task, numerals
 from hf_capacity import evaluate_model, probe_model
-from hf_capacity.cli import app
+from hf_capacity.cli import app, tables
 from hf_capacity.config.experiment import ExperimentConfig
 from hf_capacity.evaluation.exact_match import predict
 from hf_capacity.evaluation.extraction import extraction_curve
@@ -205,6 +205,15 @@ def test_the_command_prints_and_draws(folders, tmp_path, monkeypatch):
         assert said in result.output
     with Image.open(tmp_path / f"probes-{folders[1].name}.png") as image:
         assert image.size == (1400, 1120)
+
+
+def test_the_figure_is_there_though_nobody_reads_the_tables(folders, tmp_path, monkeypatch):
+    def nobody_reads(found):
+        raise BrokenPipeError
+
+    monkeypatch.setattr(tables, "show_probes", nobody_reads)
+    CliRunner().invoke(app, ["probe", str(folders[1]), "--output", str(tmp_path / "probes.png")])
+    assert (tmp_path / "probes.png").exists()
 
 
 def test_the_command_refuses_in_a_line_what_it_cannot_probe(folders, half_trained, tmp_path, monkeypatch):
