@@ -139,7 +139,8 @@ def test_what_is_kept_is_small():
         assert len(files) <= len(tables) + 5  # figures
         lines = (folder / "runs.jsonl").read_text(encoding="utf-8").count("\n")
         rows = sum(files[name] for name in ("runs.jsonl", "runs.parquet", "curves.parquet"))
-        assert rows < 40_000 + 8_000 * lines, folder.name
+        # A record of `delay` has 53 answers of up to 64 characters; those of other studies take half of it.
+        assert rows < 40_000 + 16_000 * lines, folder.name
         assert all(
             2_000 < size < 330_000 for name, size in files.items() if name.endswith(".png")
         )  # a blank one is less

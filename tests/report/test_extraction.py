@@ -11,12 +11,12 @@ from hf_capacity.report.study import read_results
 from hf_capacity.runs.records import read_records
 
 
-def add_cut(study, seed, right, model="n14", **settings):
-    """A run that gets `right[k - 1]` of four withheld equations, and 60 k of 196 seen ones, with k directions."""
+def add_cut(study, seed, right, model="n14", fit=None, **settings):
+    """A run that with k directions gets `right[k - 1]` of four withheld equations, and `fit` of 196 or 60 k."""
     seeds = {"model_seed": seed, "data_seed": seed, "split_seed": seed}
     folder = add_run(study, "arithmetic", model, arithmetic(right[-1]), probes=True, **seeds, **settings)
     record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
-    rows = [{"directions": k, "counts": arithmetic(number, fit=60 * k)} for k, number in enumerate(right, 1)]
+    rows = [{"directions": k, "counts": arithmetic(number, fit=fit or 60 * k)} for k, number in enumerate(right, 1)]
     record["probes"] = PROBES | {"extraction": rows}
     (folder / "record.json").write_text(json.dumps(record), encoding="utf-8")
 
@@ -58,6 +58,7 @@ def test_a_panel_for_each_size_and_none_without_probes(tmp_path):
     for place, model in enumerate(("n14", "n28", "n56", "mlt")):
         add_cut(tmp_path / "s", place + 1, [0, 1, 2], model)
     add_run(tmp_path / "s", "arithmetic", "n14", ARITHMETIC, weight_decay=0.1)
+    add_cut(tmp_path / "s", 5, [2, 2, 2], fit=90, weight_decay=0.5)  # on a line
     made = section(read_results(tmp_path / "s"))
     assert made.text.count("| arithmetic |") == 4
     assert made.figures["extraction.png"].startswith(b"\x89PNG")

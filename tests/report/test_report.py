@@ -2,7 +2,6 @@
 
 import csv
 import io
-import itertools
 import json
 import re
 import shutil
@@ -20,9 +19,7 @@ from hf_capacity.analysis.paper import papers_accuracy, papers_curve
 from hf_capacity.config.experiment import ExperimentConfig
 from hf_capacity.report import sections, write_report
 from hf_capacity.report.page import SECTIONS
-from hf_capacity.report.sections import over_training
 from hf_capacity.report.sections.withheld_sums import _tally, draw_withheld_sums
-from hf_capacity.report.study import read_results
 from hf_capacity.runs.records import read_curve, read_records
 
 
@@ -108,20 +105,6 @@ def test_the_figures_show_something_and_come_out_the_same_again(study):
     write_report(study)
     assert first == {name: (study / name).read_bytes() for name in names}
     assert not list(study.glob(".*"))
-
-
-def test_titles_of_panels_leave_one_another_room(tmp_path, monkeypatch):
-    for width in (14, 16, 20, 24, 28):
-        for weight_decay in (0.05, 0.1):
-            shape = {"n_layer": 1, "n_head": 1, "n_embd": width}
-            add_run(tmp_path / "s", "arithmetic", shape, ARITHMETIC, weight_decay=weight_decay)
-    monkeypatch.setattr(over_training, "png", lambda figure: figure)
-    results = read_results(tmp_path / "s")
-    figure = over_training.draw_learning_curves(results.ladders, results.curves)
-    figure.draw_without_rendering()
-    titles = [axis.title.get_window_extent() for axis in figure.axes if axis.get_visible()]
-    assert len(titles) == 10
-    assert not any(one.overlaps(other) for one, other in itertools.combinations(titles, 2))
 
 
 def test_a_study_without_published_curves(tmp_path):

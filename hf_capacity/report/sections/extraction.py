@@ -31,7 +31,7 @@ TEMPLATE = """\
 
 *Trained models, their number embeddings cut to the directions in which these differ most, means over runs: a rule that
 the other directions drown would show as extrapolation that is higher at few directions than at all, at the right end
-(Liu & Lu 2026, arXiv 2605.18022).*
+(Liu & Lu 2026, arXiv 2605.18022). Cells whose numbers lie in one direction are left out.*
 
 {{ table }}
 
@@ -41,7 +41,8 @@ by the very questions that are counted, which flatters it. *best - all*: the mea
 
 
 def section(study: StudyResults) -> Section | None:
-    cells = [cell for cell in study.cells if has_withheld(cell) and "probes" in cell.records[0]]
+    probed = [cell for cell in study.cells if has_withheld(cell) and "probes" in cell.records[0]]
+    cells = [cell for cell in probed if _depends(cell)]
     if not cells:
         return None
     return Section(render(TEMPLATE, table=extraction_table(cells)), {"extraction.png": draw_extraction(cells)})
@@ -57,6 +58,12 @@ def extraction_of(cell: Cell) -> dict[int, dict[str, list[float]]]:
                 right, asked = row["counts"][rate]
                 values.append(right / asked)
     return found
+
+
+def _depends(cell: Cell) -> bool:
+    """Whether its rates depend on the number of directions: those of numbers on a line do not."""
+    first, *others = extraction_of(cell).values()
+    return any(rates != first for rates in others)
 
 
 def extraction_table(cells: Sequence[Cell]) -> str:
