@@ -92,12 +92,7 @@ def draw_extraction(cells: Sequence[Cell]) -> bytes:
     models = list(dict.fromkeys(cell.model for cell in sorted(cells, key=lambda cell: cell.num_parameters)))
     titles = list(dict.fromkeys(cell.title for cell in cells))
     looks = {
-        title: {
-            "color": COLORS[place % len(COLORS)],
-            "marker": MARKERS[place % len(MARKERS)],
-            "markersize": 4,
-            "lw": 1.2,
-        }
+        title: LINE | {"color": COLORS[place % len(COLORS)], "marker": MARKERS[place % len(MARKERS)]}
         for place, title in enumerate(titles)
     }
     rows_each, num_columns = math.ceil(len(models) / NUM_COLUMNS), min(len(models), NUM_COLUMNS)
