@@ -60,8 +60,8 @@ RUN_IN_PART = {
 }
 
 
-# Bytes of a run that need more than others: up to 53 answers, and what is written goes on for 64 characters, as with the
-# loss on answers nothing after their end mark is learned.
+# Bytes a run may take in the two studies that need more: up to 53 answers, each of them written on to 64 characters,
+# as nothing after the end mark is learned with the loss on answers alone.
 OF_A_RUN = {"delay": 16_000, "onset": 12_000}
 
 
