@@ -92,6 +92,8 @@ def train(
     check_run(config, task.sizes)
     tokenizer = build_tokenizer(task.alphabet, config.block_size, task.line_end)
     model = build_model(config.model, len(tokenizer), config.block_size, config.model_seed).to(device)
+    answer_ends = task.answer_ends if config.loss_on == "answers" else ()
+    model.generation_config = generation_settings(tokenizer, answer_ends)
     embedding = model.get_input_embeddings().requires_grad_(not config.embeddings.frozen)
     step = choose_step(config, model, device, num_processes)
     share = {"rank": run.args.process_index, "world_size": num_processes}
@@ -140,8 +142,7 @@ def train(
 
 
 def save_model(folder: Path, *, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, task: Task) -> None:
-    """Writes a model, its tokenizer, how it is to generate, and what it has seen."""
+    """Writes a model, how it is to generate, its tokenizer, and what it has seen."""
     model.save_pretrained(folder)
-    generation_settings(tokenizer).save_pretrained(folder)
     save_tokenizer(tokenizer, folder)
     task.write_identity(folder)

@@ -108,6 +108,11 @@ class Task:
         return ends.pop() if len(ends) == 1 and not ends & asked else None
 
     @property
+    def answer_ends(self) -> set[str]:
+        """The characters that end answers and stand in none: a model trained on answers alone is done after them."""
+        return {end[-1] for end in self.questions["end"] if end} - {*"".join(self.questions["answer"])}
+
+    @property
     def rates(self) -> set[str]:
         """The rates that its questions have, and those of each kind of question: `extrapolation of subtraction`."""
         found = set()

@@ -11,7 +11,7 @@ import torch
 from ..analysis.cells import Record
 from ..analysis.labels import model_label
 from ..data.tokenizer import encode
-from ..evaluation.exact_match import lines_within
+from ..evaluation.exact_match import line_ends, lines_within
 from ..evaluation.trained_model import TrainedModel, load_model
 from .study import Question, find_questions
 
@@ -97,7 +97,8 @@ def write_with_confidence(trained: TrainedModel, prompt: str, target: str) -> li
     block_size = trained.model.config.max_position_embeddings
     ids, written = encode(trained.tokenizer, trained.start + prompt)[-block_size:], []
     longest, at_least = max(trained.longest_line, len(target)), lines_within(target)
-    while len(written) < longest and not (len(written) > at_least and written[-1].text == "\n"):
+    ends = line_ends(trained.model, trained.tokenizer)
+    while len(written) < longest and not (len(written) > at_least and ids[-1] in ends):
         context = torch.tensor([ids[-block_size:]], device=trained.model.device)
         probabilities_V = trained.model(input_ids=context).logits[0, -1].float().softmax(-1)
         ids.append(int(probabilities_V.argmax()))

@@ -3,7 +3,7 @@
 Shapes: Q questions, K answer tokens of all questions together, R rows, T positions, W windows, V vocabulary.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ..data.tokenizer import encode
+from ..models.generation import end_tokens
 
 
 # Windows that go through the model at once when the loss of the text is taken: keeps the logits in the cache.
@@ -202,13 +203,18 @@ def write_lines(
         targets: The right answers with their end marks.
         most: How many tokens are written of a line that does not end.
     """
-    newline = tokenizer.get_vocab().get("\n")
+    ends = line_ends(model, tokenizer)
     ids = [encode(tokenizer, prompt) for prompt in prompts]
-    written = write(model, ids, most, newline, list(map(lines_within, targets)))
+    written = write(model, ids, most, ends, list(map(lines_within, targets)))
     return [
-        line_of(tokenizer.decode(each), target, cut=len(each) == enough)
+        line_of(tokenizer.decode(each), target, cut=len(each) == enough and each[-1] not in ends)
         for each, target, enough in zip(written, targets, most, strict=True)
     ]
+
+
+def line_ends(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> set[int]:
+    """The tokens that end a line of a model of single characters: a newline, and what else the model is done after."""
+    return end_tokens(model, tokenizer) | {tokenizer.get_vocab().get("\n")} - {None}
 
 
 @torch.no_grad()
@@ -216,7 +222,7 @@ def write(
     model: torch.nn.Module,
     prompts: Sequence[list[int]],
     most: Sequence[int],
-    stop: int | None = None,
+    stops: Collection[int] = (),
     at_least: Sequence[int] | None = None,
 ) -> list[list[int]]:
     """Greedy decoding that slides the window over what the block cannot hold.
@@ -227,7 +233,7 @@ def write(
         model: As it is (call `eval()` first).
         prompts: Token ids, of each prompt.
         most: How many tokens to write after each.
-        stop: The token that ends what is written,
+        stops: The tokens that end what is written,
         at_least: if more than so many tokens are written then; none by default.
     """
     block_size = model.config.max_position_embeddings
@@ -236,7 +242,7 @@ def write(
 
     def goes_on(place: int) -> bool:
         ids = written[place]
-        return len(ids) < most[place] and (len(ids) <= at_least[place] or ids[-1] != stop)
+        return len(ids) < most[place] and (len(ids) <= at_least[place] or ids[-1] not in stops)
 
     while places := list(filter(goes_on, range(len(prompts)))):
         contexts = {place: (prompts[place] + written[place])[-block_size:] for place in places}

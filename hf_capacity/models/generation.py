@@ -23,15 +23,28 @@ def positions_of(config: PretrainedConfig) -> int:
     return positions if positions and positions > 0 else sys.maxsize
 
 
-def generation_settings(tokenizer: PreTrainedTokenizerBase) -> GenerationConfig:
+def generation_settings(tokenizer: PreTrainedTokenizerBase, answer_ends: Iterable[str] = ()) -> GenerationConfig:
     """How a model of ours generates where nothing else is asked for: greedily, to the end of the line, and with its
-    prompt no longer than its positions."""
+    prompt no longer than its positions.
+
+    Args:
+        tokenizer: Its own.
+        answer_ends: What else it is done after, as `Task.answer_ends`, if it was trained on answers alone.
+    """
+    ends = [tokenizer.eos_token_id, *sorted(tokenizer.get_vocab()[end] for end in answer_ends)]
+    ends = [*dict.fromkeys(end for end in ends if end is not None)]
     return GenerationConfig(
         do_sample=False,
         max_length=tokenizer.model_max_length,
-        eos_token_id=tokenizer.eos_token_id,
+        eos_token_id=ends if len(ends) > 1 else next(iter(ends), None),
         pad_token_id=tokenizer.pad_token_id,
     )
+
+
+def end_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> set[int]:
+    """The tokens after which a model is done, as its generation settings and its tokenizer name them."""
+    named = model.generation_config.eos_token_id
+    return {*(named if isinstance(named, list) else [named]), tokenizer.eos_token_id} - {None}
 
 
 def continuations(
@@ -131,8 +144,7 @@ class _Writer:
 
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, stop: str | None):
         self.model, self.tokenizer, self.stop = model, tokenizer, stop
-        named = model.generation_config.eos_token_id
-        self.ends = {*(named if isinstance(named, list) else [named]), tokenizer.eos_token_id} - {None}
+        self.ends = end_tokens(model, tokenizer)
 
     def write(self, rows: Sequence[list[int]], enough: Sequence[int]) -> list[list[int]]:
         """The new tokens of each row, at least `enough` unless it is finished; one by one where the window slides."""

@@ -54,7 +54,7 @@ def text_of(answer):
 def test_it_writes_what_greedy_decoding_writes(half_trained, task, prompt, step):
     trained = load_model(half_trained[task], step=step)
     newline = trained.tokenizer.get_vocab()["\n"]
-    [greedy] = write(trained.model, [encode(trained.tokenizer, prompt)], [64], stop=newline)
+    [greedy] = write(trained.model, [encode(trained.tokenizer, prompt)], [64], {newline})
     written = write_with_confidence(trained, prompt, "")
     assert "".join(character.text for character in written) == trained.tokenizer.decode(greedy)
 

@@ -108,3 +108,8 @@ def test_the_page_takes_any_of_several_right_answers():
     assert answer("Mali\n").question["answer"] == "Chad"
     assert not answer("Chad\n", []).is_right
     assert answer("Chad\n", []).question is None
+
+
+def test_what_stands_in_an_answer_ends_none(tmp_path):
+    exam = exam_of(tmp_path, [("pi=", "3.1", "."), ("e=", "2", "; ;")])
+    assert exam.task.answer_ends == {";", "\n"}

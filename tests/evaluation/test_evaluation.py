@@ -184,7 +184,7 @@ def test_greedy_writing_slides_the_window(half_trained):
     newline = tokenizer.convert_tokens_to_ids("\n")
     ids = encode(tokenizer, "Capital of Saudi Arabia is ")
     assert len(ids) > model.config.n_positions
-    [written] = write(model, [ids], [30], stop=newline)
+    [written] = write(model, [ids], [30], stops={newline})
     assert written[-1] == newline
     assert newline not in written[:-1]
 
