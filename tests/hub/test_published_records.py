@@ -1,7 +1,6 @@
 """Every published number comes from committed records: reports and cards are remade from them."""
 
 import functools
-import itertools
 import json
 import re
 import runpy
@@ -46,13 +45,6 @@ RUN_IN_PART = {
     ],
     "joint_replication": [[f"rows={rows}"] for rows in ("whole alone at 0", "whole alone offset", "cut alone at 0")],
     "crowding": [["model.n_embd=20"]],
-    "why": [
-        [f"model={model}", f"digits={digits}"]
-        for model, digits in (
-            *(("n14", "free"), ("n14", "random held"), ("n28", "random held")),
-            *itertools.product(("n28", "n56"), ("free", "line", "line held", "rank 1", "rank 2", "rank 3")),
-        )
-    ],
     "rescue_replication": [["intervention=lines", "model.n_embd=20"]],
     "rescue_crossed": [["intervention=lines", "model.n_embd=20"]],
     "capacity_spectrum": [[f"model.num_parameters={size}"] for size in (1e3, 2e3, 4e3, 8e3, 1.6e4, 3.2e4, 6.4e4)],
