@@ -96,7 +96,7 @@ class Arms:
             differing = {
                 key for key in flat | candidate if flat.get(key) != candidate.get(key) and _lies_in(key, keys)
             }
-            said = keys_said(own)
+            said = settings_said(own).keys()
             found.append((len(differing), Arm(place, name, axis), len(said & differing) <= most_unlike * len(said)))
         found.sort()
         is_tie = len(found) > 1 and found[0][0] == found[1][0]
@@ -186,13 +186,13 @@ def _in_our_names(key: str) -> str:
     return f"{outer}.{STANDARD_NAMES.get(inner, inner)}" if outer == "model" and inner else key
 
 
-def keys_said(settings: dict[str, Any]) -> set[str]:
-    """The keys of a config that an arm's settings say something of, each at its deepest."""
+def settings_said(settings: dict[str, Any]) -> dict[str, Any]:
+    """What an arm's settings say of a config, by its keys, each at its deepest."""
     nested = {
         key: {NAME_KEYS[key]: value} if key in NAME_KEYS and isinstance(value, str) else value
         for key, value in settings.items()
     }
-    return {_in_our_names(key) for key, _ in flatten(nested)}
+    return {_in_our_names(key): value for key, value in flatten(nested)}
 
 
 def _lies_in(key: str, keys: set[str]) -> bool:

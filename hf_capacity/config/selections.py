@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..boundary.reading import quote
-from .arms import Arms, keys_said
+from .arms import Arms, settings_said
 from .experiment import SEEDS, ExperimentConfig
 from .settings import apply, flatten, is_key
 
@@ -49,9 +49,11 @@ def _has(config: dict[str, Any], names: dict[str, str], key: str, value: Any) ->
         return True
     if not is_key(key):
         return False
+    flat, said = dict(flatten(config)), settings_said({key: value})
+    if said.items() <= flat.items():
+        return True
     try:  # it has what would change nothing if it were set again
         again = dict(flatten(ExperimentConfig.from_dict(apply(config, {key: value})).to_dict()))
     except ValueError:
         return False
-    flat = dict(flatten(config))
-    return all(flat.get(said) == again.get(said) for said in keys_said({key: value}))
+    return all(flat.get(name) == again.get(name) for name in said)

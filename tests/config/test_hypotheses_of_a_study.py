@@ -80,6 +80,12 @@ def test_a_selection_takes_arms_by_name_and_anything_else_by_what_it_sets():
     assert not taken({"model": {"n_layer": 1, "n_embd": 20}})
     assert taken({"task": "arithmetic", "task.name": "paper"})
     assert not taken({"model": "no such rung"})
+    # With the head of a rung as it stands, such embeddings would be refused.
+    for embeddings in ({"rank": 1}, {"init": "line", "frozen": True}):
+        own_head = {"model": {"name": "n28", "tie_word_embeddings": False}, "embeddings": embeddings}
+        assert taken({"model": "n28"}, **own_head)
+        assert not taken({"model": "n14"}, **own_head)
+        assert not taken({"model.tie_word_embeddings": True}, **own_head)
 
 
 @pytest.mark.parametrize(
