@@ -88,16 +88,19 @@ class Arms:
         flat = dict(flatten(config))
         for place, (name, entry) in enumerate(self.axes[axis].items()):
             own = {_in_our_names(key): value for key, value in settings_of(axis, entry).items()}
+            said = settings_said(own)
             try:
                 planned = ExperimentConfig.from_dict(apply(self._without(config, keys), own))
-            except ValueError:  # no run of this config could be of this arm
-                continue
-            candidate = dict(flatten(planned.to_dict()))
-            differing = {
-                key for key in flat | candidate if flat.get(key) != candidate.get(key) and _lies_in(key, keys)
-            }
-            said = settings_said(own).keys()
-            found.append((len(differing), Arm(place, name, axis), len(said & differing) <= most_unlike * len(said)))
+            except ValueError:  # it is no run without what another axis sets below the same key
+                differing = {key for key, value in said.items() if (key, value) not in flat.items()}
+            else:
+                candidate = dict(flatten(planned.to_dict()))
+                differing = {
+                    key for key in flat | candidate if flat.get(key) != candidate.get(key) and _lies_in(key, keys)
+                }
+            found.append(
+                (len(differing), Arm(place, name, axis), len(said.keys() & differing) <= most_unlike * len(said))
+            )
         found.sort()
         is_tie = len(found) > 1 and found[0][0] == found[1][0]
         return found[0][1] if found and found[0][2] and not is_tie else None

@@ -131,6 +131,21 @@ def test_what_an_override_sets_in_every_run_hides_no_arm_but_of_what_tells_them_
     assert found(Arms.of({"task": {"sums": "arithmetic", "both": "both"}}, {}), task="capitals") == {}
 
 
+def test_an_arm_is_found_where_it_is_no_run_without_what_another_sets():
+    own_head = {"model.tie_word_embeddings": False}  # held on a line, or in one direction, tied digits are refused
+    grid = {
+        "size": {"small": {"model": "n14"}, "large": {"model": "n56"}},
+        "digits": {
+            "tied": {},
+            "held": own_head | {"embeddings": {"init": "line", "frozen": True}},
+            "one": own_head | {"embeddings": {"rank": 1}},
+        },
+    }
+    study = Study(name="s", settings=CELL, grid=grid, arms=Arms.of(grid, CELL))
+    names = [tuple(arm.name for arm in study.arms.find(run.to_dict()).values()) for run in study.runs()]
+    assert sorted(names) == sorted((size, digits) for size in grid["size"] for digits in grid["digits"])
+
+
 def test_sizes_under_their_standard_names_are_found_too():
     grid = {"width": {"narrow": {"model.hidden_size": 8}, "wide": {"model.hidden_size": 64}}}
     arms = Arms.of(grid, {"model": {"n_layer": 1}})
