@@ -45,6 +45,13 @@ RUN_IN_PART = {
     ],
     "joint_replication": [[f"rows={rows}"] for rows in ("whole alone at 0", "whole alone offset", "cut alone at 0")],
     "crowding": [["model.n_embd=20"]],
+    "why_replication": [
+        [f"model.n_embd={width}", f"digits={digits}"]
+        for width, digits in (
+            *((14, "tied"), (14, "free"), (14, "random held")),
+            *((56, "free"), (56, "line"), (56, "line held"), (56, "rank 2")),
+        )
+    ],
     "rescue_replication": [["intervention=lines", "model.n_embd=20"]],
     "rescue_crossed": [["intervention=lines", "model.n_embd=20"]],
     "capacity_spectrum": [[f"model.num_parameters={size}"] for size in (1e3, 2e3, 4e3, 8e3, 1.6e4, 3.2e4, 6.4e4)],

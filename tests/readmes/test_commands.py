@@ -40,6 +40,10 @@ LONG = {
         "trains 36 runs for many minutes",
         "hf-capacity replicate rescue --help",
     ),
+    'hf-capacity replicate why model=n56 "digits=line held"': (
+        "trains twelve runs for minutes",
+        'hf-capacity replicate why model=n56 "digits=line held" --dry-run',
+    ),
     "hf-capacity replicate size --seeds 11": (
         "trains 99 runs for many minutes",
         "hf-capacity replicate size --seeds 11 --dry-run",
